@@ -1,0 +1,11 @@
+//! Telltale: the daemon of a vehicle's telematics unit.
+
+pub mod clock;
+pub mod detect;
+pub mod event;
+pub mod feed;
+pub mod geo;
+pub mod health;
+pub mod metrics;
+pub mod request;
+pub mod vehicle;

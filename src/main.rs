@@ -1,0 +1,3 @@
+//! `telltale`: see `telltale --help`.
+
+fn main() {}
