@@ -228,3 +228,22 @@ pub struct Alert {
     /// Whether this event ends the alert.
     pub ends: bool,
 }
+
+/// One row of what the engine would need after a power cut: bytes under a key, written by the engine and given back to it
+/// as they were. An absent value takes the row away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Unique within a vehicle.
+    pub key: String,
+    /// What to remember.
+    pub value: Option<Vec<u8>>,
+}
+
+/// What one step of the engine leaves to be remembered, all of it in one transaction.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    /// What was told, in order.
+    pub events: Vec<Event>,
+    /// What changed of its state.
+    pub rows: Vec<Row>,
+}

@@ -18,8 +18,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::Boot;
-
 /// A word of a signal's value, such as `START`.
 pub type Word = heapless::String<24>;
 
@@ -98,13 +96,4 @@ pub enum Observation {
     },
     /// The engine's state came out of the journal: this is a new start of the daemon.
     Restarted,
-}
-
-/// An observation and when it was read.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Observed {
-    /// When.
-    pub at: Boot,
-    /// What.
-    pub what: Observation,
 }
