@@ -1,0 +1,6 @@
+//! Everything that crosses rooms, in one binary, a module a topic.
+
+#![allow(missing_docs, reason = "tests are read, not called")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod floors;
