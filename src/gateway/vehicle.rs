@@ -1,0 +1,148 @@
+//! One vehicle while the daemon runs: sources tell it what they see, people ask it things, and what comes of that goes to
+//! the journal.
+//!
+//! Sources call [`Vehicle::see`] directly, on the one thread of the runtime: between a frame and the engine stands no
+//! queue. The engine is stepped at its deadlines by [`Vehicle::keep_time`]. State that a power cut would lose goes to the
+//! journal with the step's events, else within half a second.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::MissedTickBehavior;
+
+use super::core::Core;
+use super::picture;
+use super::track::Decimation;
+use crate::clock::{Boot, Clock};
+use crate::event::{Event, Step};
+use crate::feed::TrackPoint;
+use crate::health::Health;
+use crate::journal::{Asked, Journal};
+use crate::vehicle::{Observation, Vin};
+
+/// How often state that changed without an event is handed to the journal.
+const ROWS_EVERY: Duration = Duration::from_millis(500);
+
+/// The picture is renewed this often when no fix does it.
+const PICTURE_EVERY: Duration = Duration::from_secs(1);
+
+/// The longest that a deadline may come late because nobody told the timer of it.
+const DEADLINES_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
+
+/// One vehicle. Cheap to clone; clones are the same vehicle.
+#[derive(Clone)]
+pub struct Vehicle(Arc<Inner>);
+
+struct Inner {
+    vin: Vin,
+    clock: Clock,
+    health: Health,
+    journal: Arc<Journal>,
+    watched: Mutex<Watched>,
+    sooner: Notify,
+}
+
+struct Watched {
+    core: Core,
+    track: Decimation,
+}
+
+impl Vehicle {
+    /// A vehicle that thinks with `core` and remembers in `journal`.
+    pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
+        let watched = Mutex::new(Watched { core, track: Decimation::default() });
+        Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new() }))
+    }
+
+    /// A source saw something at `at`.
+    pub fn see(&self, at: Boot, observations: &[Observation]) {
+        let mut watched = self.watched();
+        let due = watched.core.deadline();
+        let events = watched.core.see(self.0.clock.stamp(at), observations);
+        self.remember(&mut watched, at, events);
+        for observation in observations {
+            if let Observation::Fix(fix) = observation {
+                if let Some(point) = TrackPoint::of(fix).filter(|point| watched.track.keeps(point)) {
+                    self.0.journal.track(point);
+                }
+                self.show(&watched.core);
+            }
+        }
+        let sooner = match (due, watched.core.deadline()) {
+            (_, None) => false,
+            (None, Some(_)) => true,
+            (Some(before), Some(now)) => now < before,
+        };
+        if sooner {
+            self.0.sooner.notify_one();
+        }
+    }
+
+    /// Somebody asks for something; the reply leaves once what came of it is durable.
+    pub fn answer(&self, asked: Asked) {
+        let now = self.0.clock.stamp(self.0.clock.now());
+        let mut watched = self.watched();
+        let (answer, step) = watched.core.answer(now, asked.request());
+        self.show(&watched.core);
+        self.0.journal.set_fences(watched.core.engine().fences());
+        drop(watched);
+        self.0.sooner.notify_one();
+        self.0.journal.answer(asked, answer, step);
+    }
+
+    /// Steps the engine at its deadlines, hands changed state to the journal, and renews the picture. Never ends.
+    pub async fn keep_time(&self) {
+        let mut rows = tokio::time::interval(ROWS_EVERY);
+        let mut picture = tokio::time::interval(PICTURE_EVERY);
+        rows.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        picture.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let due = self.watched().core.deadline();
+            let wait = due.map_or(DEADLINES_LOOKED_AT_EVERY, |due| self.0.clock.wait(due).min(DEADLINES_LOOKED_AT_EVERY));
+            tokio::select! {
+                () = self.0.sooner.notified() => {}
+                () = tokio::time::sleep(wait) => self.pass(),
+                _ = rows.tick() => self.save(),
+                _ = picture.tick() => self.show(&self.watched().core),
+            }
+        }
+    }
+
+    /// Hands to the journal what changed of the engine's state and was not told with an event.
+    pub fn save(&self) {
+        let now = self.0.clock.stamp(self.0.clock.now());
+        let rows = self.watched().core.rows(now);
+        if !rows.is_empty() {
+            self.0.journal.commit(Step { events: Vec::new(), rows });
+        }
+    }
+
+    /// Steps the engine if it is due.
+    fn pass(&self) {
+        let now = self.0.clock.now();
+        let mut watched = self.watched();
+        if watched.core.deadline().is_some_and(|due| due <= now) {
+            let events = watched.core.pass(self.0.clock.stamp(now));
+            self.remember(&mut watched, now, events);
+        }
+    }
+
+    fn remember(&self, watched: &mut Watched, at: Boot, events: Vec<Event>) {
+        if events.is_empty() {
+            return;
+        }
+        let rows = watched.core.rows(self.0.clock.stamp(at));
+        self.0.journal.commit(Step { events, rows });
+        self.show(&watched.core);
+    }
+
+    fn show(&self, core: &Core) {
+        let stamp = self.0.clock.stamp(self.0.clock.now());
+        self.0.journal.show(picture::of(&self.0.vin, core, stamp, &self.0.health));
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Watched> {
+        self.0.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
