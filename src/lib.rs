@@ -1,10 +1,12 @@
 //! Telltale: the daemon of a vehicle's telematics unit.
 
 pub mod clock;
+pub mod commands;
 pub mod detect;
 pub mod event;
 pub mod feed;
 pub mod geo;
+pub mod gnss;
 pub mod health;
 pub mod metrics;
 pub mod request;
