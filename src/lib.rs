@@ -58,10 +58,12 @@
 //! 11. **Errors have a place and a cure.** A fault of one source degrades that source, never the daemon.
 
 pub mod clock;
+pub mod commands;
 pub mod detect;
 pub mod event;
 pub mod feed;
 pub mod geo;
+pub mod gnss;
 pub mod health;
 pub mod metrics;
 pub mod request;
