@@ -1,5 +1,6 @@
 //! Telltale: the daemon of a vehicle's telematics unit.
 
+pub mod can;
 pub mod clock;
 pub mod detect;
 pub mod event;
