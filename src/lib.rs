@@ -2,6 +2,7 @@
 
 pub mod can;
 pub mod clock;
+pub mod commands;
 pub mod detect;
 pub mod event;
 pub mod feed;

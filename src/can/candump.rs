@@ -283,7 +283,8 @@ mod tests {
         #[test]
         fn what_is_written_is_read_back(frame in any_frame(), interface in "[a-z][a-z0-9_.-]{0,14}") {
             let line = Line { interface: &interface, frame };
-            prop_assert_eq!(Line::parse(line.to_string().as_bytes()), Ok(line));
+            let text = line.to_string();
+            prop_assert_eq!(Line::parse(text.as_bytes()), Ok(line));
         }
 
         #[test]
