@@ -57,6 +57,7 @@
 //! 10. **The engine never waits**: not for a disk, not for a phone.
 //! 11. **Errors have a place and a cure.** A fault of one source degrades that source, never the daemon.
 
+pub mod can;
 pub mod clock;
 pub mod commands;
 pub mod detect;
