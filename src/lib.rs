@@ -10,4 +10,5 @@ pub mod geo;
 pub mod health;
 pub mod metrics;
 pub mod request;
+pub mod sim;
 pub mod vehicle;
