@@ -89,3 +89,61 @@ impl Files {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::clock::Wall;
+    use crate::sim::{Place, SCENARIOS};
+
+    const START: Wall = Wall::from_micros(1_771_545_600_000_000);
+
+    /// What a car at `speed` delivers until `enough` sentences have come; frames by their data.
+    async fn delivered(speed: f64, enough: usize) -> Vec<(Boot, Vec<u8>)> {
+        let clock = Clock::scaled(START, speed);
+        let car = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
+        let (seen, sentences) = (RefCell::new(Vec::new()), RefCell::new(0));
+        let done = tokio::sync::Notify::new();
+        let on_frame = |_: &str, frame: Frame| seen.borrow_mut().push((frame.at, frame.data.to_vec()));
+        let on_sentence = |at: Boot, sentence: &[u8]| {
+            seen.borrow_mut().push((at, sentence.to_vec()));
+            *sentences.borrow_mut() += 1;
+            if *sentences.borrow() >= enough {
+                done.notify_one();
+            }
+        };
+        tokio::select! {
+            () = run(car, clock, Files::default(), on_frame, on_sentence) => {}
+            () = done.notified() => {}
+        }
+        seen.into_inner()
+    }
+
+    #[tokio::test]
+    async fn what_is_delivered_is_what_the_car_sends_at_its_own_moments() {
+        let mut sent = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
+        let mut origin = None;
+        for (at, bytes) in delivered(5.0, 7).await {
+            let same = |output: &Output| match output {
+                Output::Frame { frame, .. } => *frame.data == *bytes,
+                Output::Sentence(sentence) => *sentence == *bytes,
+            };
+            let (after, output) = sent.next().unwrap();
+            assert!(same(&output), "{at:?}: {output:?}");
+            assert_eq!(*origin.get_or_insert(at.before(after)), at.before(after), "{at:?}: {output:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_car_that_no_machine_can_follow_still_lets_others_run() {
+        let clock = Clock::scaled(START, 1e9);
+        let car = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
+        tokio::select! {
+            biased;
+            () = run(car, clock, Files::default(), |_, _| {}, |_, _| {}) => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
+}

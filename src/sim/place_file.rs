@@ -69,3 +69,40 @@ impl PlaceFile {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::SCENARIOS;
+
+    const NOW: Wall = Wall::from_micros(1_771_545_600_000_000);
+
+    #[test]
+    fn a_killed_car_goes_on_where_nothing_has_been_sent_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        let scenario = &SCENARIOS[0];
+        let (place, mut file) = PlaceFile::resume(dir.path(), scenario, NOW).unwrap();
+        assert_eq!(place, Place::beginning(NOW));
+        let mut car = Car::new(scenario, 1, place).unwrap();
+        let mut sent = Duration::ZERO;
+        while sent < Duration::from_secs(30) {
+            (sent, _) = car.next().unwrap();
+            file.reach(&car, sent).unwrap();
+        }
+        let (resumed, _) = PlaceFile::resume(dir.path(), scenario, Wall::from_micros(0)).unwrap();
+        let (least, most) = (car.place(sent), car.place(sent + AHEAD));
+        assert!(least.wall < resumed.wall && resumed.wall <= most.wall, "{resumed:?}");
+        assert!(least.within_us < resumed.within_us && resumed.within_us <= most.within_us, "{resumed:?}");
+
+        let (other, _) = PlaceFile::resume(dir.path(), &SCENARIOS[1], Wall::from_micros(0)).unwrap();
+        assert_eq!(other, Place::beginning(resumed.wall), "another story begins, but time does not go back");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_says_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("demo-place.json"), "{").unwrap();
+        let error = PlaceFile::resume(dir.path(), &SCENARIOS[0], NOW).unwrap_err().to_string();
+        assert!(error.contains("demo-place.json") && error.contains("remove it"), "{error}");
+    }
+}

@@ -55,3 +55,53 @@ impl Recording {
         self.sentences.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sim::{Car, PROFILE, Place, SCENARIOS};
+
+    #[test]
+    fn others_can_play_what_was_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let start = Wall::from_micros(1_771_545_600_000_000);
+        let mut car = Car::new(&SCENARIOS[0], 1, Place::beginning(start)).unwrap();
+        let mut recording = Recording::create(dir.path(), "drive").unwrap();
+        let (mut frames, mut sentences) = (Vec::new(), Vec::new());
+        let mut after = Duration::ZERO;
+        while after < Duration::from_secs(20) {
+            let (due, output) = car.next().unwrap();
+            after = due;
+            recording.write(car.place(after).wall, &output).unwrap();
+            match output {
+                Output::Frame { bus, frame } => frames.push((bus, frame, after)),
+                Output::Sentence(sentence) => sentences.push(sentence),
+            }
+        }
+        drop(recording);
+        let log = fs::read_to_string(dir.path().join("drive.candump")).unwrap();
+        assert_eq!(log.lines().count(), frames.len());
+        for (line, (bus, frame, after)) in log.lines().zip(frames) {
+            let read = Line::parse(line.as_bytes()).unwrap();
+            assert_eq!(read.interface, if bus == "body" { "can0" } else { "can1" });
+            assert_eq!((read.frame.id, read.frame.extended, &read.frame.data), (frame.id, frame.extended, &frame.data));
+            assert_eq!(read.frame.at, Boot::from_micros(start.micros()) + after);
+        }
+        let nmea = fs::read(dir.path().join("drive.nmea")).unwrap();
+        let expected = sentences.iter().flat_map(|sentence| [sentence.as_slice(), b"\r\n"].concat()).collect::<Vec<u8>>();
+        assert_eq!(nmea, expected);
+
+        let error = Recording::create(dir.path(), "drive").unwrap_err();
+        assert!(error.to_string().contains("drive.candump"), "{error}");
+    }
+
+    #[test]
+    fn interfaces_are_those_of_the_profile() {
+        let profile: toml::Table = PROFILE.parse().unwrap();
+        let buses = profile["bus"].as_table().unwrap();
+        let named = buses.iter().map(|(name, bus)| (name.as_str(), bus["interface"].as_str().unwrap())).collect::<Vec<_>>();
+        assert_eq!(named, INTERFACES);
+    }
+}

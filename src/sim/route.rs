@@ -77,11 +77,6 @@ impl Drive {
         Drive { pieces, knots, tunnel: route.tunnel }
     }
 
-    /// m.
-    pub(super) fn length(&self) -> f64 {
-        self.knots.last().map_or(0.0, |knot| knot.along)
-    }
-
     /// s.
     pub(super) fn duration(&self) -> f64 {
         self.knots.last().map_or(0.0, |knot| knot.time)
@@ -243,7 +238,6 @@ mod tests {
             let (east, north) = metres(*route.corners.last().unwrap());
             let end = drive.at(1e9);
             assert!((end.east - east).hypot(end.north - north) < 0.01 && end.speed == 0.0, "{end:?} {east} {north}");
-            assert!((end.along - drive.length()).abs() < 1e-6);
         }
     }
 
