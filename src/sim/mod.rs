@@ -39,6 +39,7 @@ mod story;
 mod tests;
 mod timeline;
 mod town;
+mod truth;
 mod wires;
 
 pub use car::{Car, Output, Place, Unknown};
@@ -48,13 +49,17 @@ pub use receiver::FixRate;
 pub use recording::Recording;
 pub use scenarios::{SCENARIOS, scenario};
 pub use story::{Door, Expected, Key, Scenario, Seat, Telling};
-pub use timeline::{Timeline, Truth};
+pub use timeline::Timeline;
+pub use truth::Truth;
 
 /// The car's database, of both its buses.
 pub const DBC: &str = include_str!("car.dbc");
 
 /// The car's vehicle profile. Its `dbc` entries name `car.dbc`, which is [`DBC`].
 pub const PROFILE: &str = include_str!("car.toml");
+
+/// The car's vehicle identification number: well formed, and nobody's.
+pub const VIN: &str = "TELLTALESAMPLE001";
 
 /// The fences of the car's town, as GeoJSON: `home`, `school` and `office`.
 pub const FENCES: &str = include_str!("fences.geojson");

@@ -9,7 +9,7 @@ use std::fmt::{self, Write};
 
 use super::noise::Noise;
 use super::route::{metres, point};
-use super::timeline::Truth;
+use super::truth::Truth;
 use crate::clock::Wall;
 use crate::vehicle::Sentence;
 

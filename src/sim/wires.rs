@@ -4,7 +4,7 @@
 //! a bus are ever due within half a millisecond of one another, so that none has to wait for the other as on a real wire.
 
 use super::story::{Door, Key, Seat};
-use super::timeline::Truth;
+use super::truth::Truth;
 
 /// A message and its sender.
 #[derive(Debug)]
