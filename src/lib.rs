@@ -68,4 +68,5 @@ pub mod gnss;
 pub mod health;
 pub mod metrics;
 pub mod request;
+pub mod sim;
 pub mod vehicle;
