@@ -1,0 +1,186 @@
+//! `telltale demo`: the daemon with a simulated car.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::pair::qr;
+use super::run::watch;
+use super::{Exit, log_to_stderr};
+use crate::can::profile::Profile;
+use crate::clock::{Clock, Wall};
+use crate::detect;
+use crate::feed::{Device, Feed, Scope};
+use crate::gateway::{Open, Setup, Sources};
+use crate::geo::{self, FenceSource};
+use crate::http::{self, hash_token, new_token};
+use crate::journal;
+use crate::sim::{self, Car, Files, PlaceFile, Recording, SCENARIOS};
+use crate::vehicle::Vin;
+
+/// Show it with a simulated car: open the page that is printed
+///
+/// Real frames and real NMEA sentences go through the real decoders, the engine, the journal and the doors. The car lives
+/// through a scenario again and again; killed at any moment, it goes on where it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  telltale demo\n  telltale demo --scenario hot-day --speed 1 --listen 127.0.0.1:0")]
+pub struct Demo {
+    /// Where to listen; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// How many times as fast as the world the car's clock runs
+    #[arg(long, value_name = "N", default_value = "4", value_parser = speed)]
+    speed: f64,
+    /// What is remembered, and the token [default: telltale-demo in the user's folder for state]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// The story
+    #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name, value_parser = scenario)]
+    scenario: &'static sim::Scenario,
+    /// Write what the car sends to DIR, for `telltale replay`
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Listen beyond this machine: whoever has the token can read along
+    #[arg(long)]
+    lan: bool,
+    /// One line of JSON as soon as it listens, and nothing else on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.1..=100.0).contains(&speed) => Ok(speed),
+        _ => Err("a speed lies between 0.1 and 100".to_owned()),
+    }
+}
+
+fn scenario(name: &str) -> Result<&'static sim::Scenario, String> {
+    sim::scenario(name).ok_or_else(|| {
+        let known: Vec<String> = SCENARIOS.iter().map(|known| format!("{}: {}", known.name, known.about)).collect();
+        format!("the scenarios are\n  {}", known.join("\n  "))
+    })
+}
+
+impl Demo {
+    /// Runs until it is told to stop.
+    pub fn run(self) -> ExitCode {
+        if !self.listen.ip().is_loopback() && !self.lan {
+            eprintln!("telltale: {} can be reached from other machines; add --lan if that is meant", self.listen);
+            return Exit::Usage.into();
+        }
+        log_to_stderr();
+        let folder = self.data.clone().unwrap_or_else(default_folder);
+        match self.setup(&folder) {
+            Ok(setup) => {
+                let vin = setup.vin.clone();
+                watch(setup, async |open| self.welcome(&folder, &vin, open).await)
+            }
+            Err(reason) => {
+                eprintln!("telltale: {reason}");
+                Exit::Io.into()
+            }
+        }
+    }
+
+    fn setup(&self, folder: &Path) -> Result<Setup, String> {
+        let told = |error: io::Error| format!("{}: {error}", folder.display());
+        std::fs::create_dir_all(folder).map_err(told)?;
+        let (place, place_file) = PlaceFile::resume(folder, self.scenario, Wall::system()).map_err(|error| error.to_string())?;
+        let recording = self.record.as_deref().map(|dir| Recording::create(dir, self.scenario.name)).transpose();
+        let recording = recording.map_err(|error| format!("--record: {error}; name a folder without a recording of that name"))?;
+        let own = |_: &Path| Ok(crate::can::dbc::Database::parse(sim::DBC.as_bytes()));
+        let profile = Profile::parse(Path::new("car.toml"), sim::PROFILE, own).map_err(|problems| format!("{problems:?}"))?;
+        let fences = geo::read(sim::FENCES, FenceSource::File).map_err(|faults| format!("{faults:?}"))?;
+        let car = Car::new(self.scenario, SEED, place).map_err(|error| error.to_string())?;
+        let trusted = if self.lan { "*" } else { "lo" };
+        Ok(Setup {
+            vin: Vin::try_from(sim::VIN.to_owned())?,
+            clock: Clock::scaled(place.wall, self.speed),
+            // The car's boot time is its own, and starts anew with every run.
+            boot_id: format!("demo-{}-{}", std::process::id(), Wall::system().micros()),
+            sources: Sources::Simulated {
+                profile,
+                car: Box::new(car),
+                files: Files { place: Some(place_file), recording },
+            },
+            detect: detect::Settings::default(),
+            fences,
+            journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },
+            http: http::Settings { listen: vec![self.listen], trusted: vec![trusted.to_owned()], ..http::Settings::default() },
+            control: None,
+        })
+    }
+
+    /// The doors are open: says where, and with which token.
+    async fn welcome(&self, folder: &Path, vin: &Vin, open: Open) {
+        let token = match token(&folder.join("demo-token"), open.feed.as_ref()).await {
+            Ok(token) => token,
+            Err(reason) => {
+                eprintln!("telltale: {reason}");
+                return;
+            }
+        };
+        let url = open.addresses.first().map(|address| format!("http://{address}/")).unwrap_or_default();
+        let text = if self.json {
+            let line = serde_json::json!({ "url": url, "token": token, "vin": vin, "unit": 1, "member": MEMBER });
+            format!("{line}\n")
+        } else {
+            let link = format!("{url}#token={token}");
+            format!(
+                "{}\n{}\n\n  Page   {link}\n  Token  {token} (scopes read, control, publish; kept in {})\n\n\
+                 The car's story: {}.\nCtrl-C ends it; the next start goes on where it was.\n",
+                qr(&link),
+                "A simulated car, and what it tells:",
+                folder.join("demo-token").display(),
+                self.scenario.about,
+            )
+        };
+        let mut out = io::stdout().lock();
+        // Nobody may be reading.
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+}
+
+/// The same car every time: its noise is part of the story.
+const SEED: u64 = 1;
+
+/// Whose phone the demo's token is.
+const MEMBER: &str = "demo";
+
+/// The demo's token: the one that the file holds, else a new one.
+async fn token(path: &Path, feed: &dyn Feed) -> Result<String, String> {
+    let told = |error: io::Error| format!("{}: {error}", path.display());
+    let token = match std::fs::read_to_string(path) {
+        Ok(text) => text.trim().to_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let token = new_token().map_err(told)?;
+            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(told)?;
+            writeln!(file, "{token}").and_then(|()| file.sync_all()).map_err(told)?;
+            token
+        }
+        Err(error) => return Err(told(error)),
+    };
+    let hash = hash_token(&token);
+    if feed.device(&hash).is_none() {
+        let device = Device {
+            id: "demo".to_owned(),
+            name: "demo".to_owned(),
+            member: MEMBER.to_owned(),
+            scopes: vec![Scope::Read, Scope::Control, Scope::Publish],
+            paired: Wall::system(),
+            expires: None,
+        };
+        feed.add_device(hash, device).await.map_err(|error| error.to_string())?;
+    }
+    Ok(token)
+}
+
+/// Where programs keep state for a user (XDG Base Directory Specification), else where temporary things are.
+fn default_folder() -> PathBuf {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    state.unwrap_or_else(std::env::temp_dir).join("telltale-demo")
+}

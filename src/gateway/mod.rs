@@ -1,0 +1,217 @@
+//! The wiring of one vehicle: sources, engine, journal and doors, started, watched and stopped.
+//!
+//! What it promises:
+//!
+//! - Everything of a step is decided on one thread, between a frame and the next: no queue stands before the engine.
+//! - Whatever is missing at the start (an interface, a receiver, a disk) degrades what needs it, is told in `/healthz`,
+//!   and is taken up when it comes. Only what nobody could mean (a wrong setting, a taken port) is an error.
+//! - The end is orderly: streams end, what changed is written, the journal is closed. Cutting the power instead loses
+//!   nothing that a client has seen.
+
+pub mod control;
+mod core;
+mod picture;
+mod sources;
+mod track;
+mod vehicle;
+
+pub use self::core::Core;
+pub use self::sources::Sources;
+pub use self::vehicle::Vehicle;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::control::Control;
+use crate::clock::Clock;
+use crate::detect::{Engine, Outbox};
+use crate::feed::Feed;
+use crate::geo::{self, Fence, FenceSource};
+use crate::health::{Condition, Health};
+use crate::journal::{Asked, Journal};
+use crate::metrics::Metrics;
+use crate::vehicle::{Observation, Vin};
+use crate::{detect, http, journal};
+
+/// How long the journal has for its last transaction.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Everything a vehicle needs to be watched.
+pub struct Setup {
+    /// The vehicle.
+    pub vin: Vin,
+    /// The car's time.
+    pub clock: Clock,
+    /// Tells one boot from another: times of another boot are carried over by the wall clock.
+    pub boot_id: String,
+    /// Where observations come from.
+    pub sources: Sources,
+    /// The detectors' numbers.
+    pub detect: detect::Settings,
+    /// The fences of the site's file.
+    pub fences: Vec<Fence>,
+    /// What is remembered.
+    pub journal: journal::Settings,
+    /// Who may ask.
+    pub http: http::Settings,
+    /// Where `telltale pair` finds the daemon; `None` for nowhere.
+    pub control: Option<PathBuf>,
+}
+
+/// Why a vehicle cannot be watched.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The journal cannot even be degraded.
+    #[error(transparent)]
+    Journal(#[from] journal::Error),
+    /// No door can be opened.
+    #[error("{0}")]
+    Doors(io::Error),
+    /// A part of the daemon came to an end that has none: a fault in the program.
+    #[error("{0} ended although it never should; this is a fault in telltale")]
+    Ended(String),
+}
+
+/// What has been opened, for those who start a daemon.
+pub struct Open {
+    /// Where phones reach it.
+    pub addresses: Vec<SocketAddr>,
+    /// What is remembered, and the way to let a phone in.
+    pub feed: Arc<dyn Feed>,
+}
+
+/// Watches a vehicle until `shutdown`. `ready` is called once the doors are open.
+///
+/// # Errors
+/// When it cannot start, or a part of it ends.
+pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnOnce(Open)) -> Result<(), Error> {
+    let Setup { vin, clock, boot_id, sources, detect, fences, journal, http, control } = setup;
+    let (health, metrics) = (Health::default(), Metrics::default());
+    let counters = journal::Counters::register(&metrics);
+    let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
+    let journal::Opened { journal, rows, last, fences: drawn, inbox, writable } = opened;
+
+    let mut engine = Engine::new(detect, vin.clone(), sources.layout(), all_fences(fences, &drawn));
+    let now = clock.stamp(clock.now());
+    let known = !rows.is_empty();
+    if known {
+        engine.restore(&rows, now, &boot_id);
+    }
+    let mut outbox = Outbox::new(vin.clone(), last);
+    outbox.reserve(journal.reserved());
+    let vehicle = Vehicle::new(vin, Core::new(engine, outbox), clock.clone(), health.clone(), journal.clone());
+    if known {
+        vehicle.see(now.boot, &[Observation::Restarted]);
+    }
+    vehicle.begin();
+
+    let feed: Arc<dyn Feed> = journal.clone();
+    let url_name = http.names.first().cloned();
+    let server = http::Server::bind(http, feed.clone(), health.clone(), &metrics, shutdown.clone()).map_err(Error::Doors)?;
+    let addresses = server.addresses().to_vec();
+    let pairing = server.pairing();
+    let mut tasks = JoinSet::new();
+    if let Some(path) = control {
+        let url = page_url(&addresses, url_name.as_deref());
+        match Control::listen(&path, pairing, feed.clone(), url).await {
+            Ok(control) => {
+                health.set("control", Condition::Ok, "");
+                tasks.spawn(named("the control socket", control.run()));
+            }
+            Err(error) => {
+                tracing::warn!(socket = %path.display(), %error, "nobody can be paired");
+                let detail = format!("{}: {error}; nobody can be paired until the daemon is started where it may make this", path.display());
+                health.set("control", Condition::Degraded, detail);
+            }
+        }
+    }
+    sources.spawn(&mut tasks, &vehicle, &clock, &health, &metrics);
+    tasks.spawn(named("the clockwork", { let vehicle = vehicle.clone(); async move { vehicle.keep_time().await } }));
+    tasks.spawn(named("the inbox", answer(vehicle.clone(), inbox)));
+    tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable)));
+    ready(Open { addresses, feed }).await;
+
+    let result = tokio::select! {
+        () = server.run() => Ok(()),
+        ended = first_end(&mut tasks) => Err(Error::Ended(ended)),
+    };
+    shutdown.cancel();
+    tasks.shutdown().await;
+    vehicle.save();
+    if !journal.close(FAREWELL) {
+        tracing::warn!("the journal could not be closed in time; nothing that was told is lost");
+    }
+    result
+}
+
+/// Names a task that never ends, for the day that it does.
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+/// The first task that ends or panics.
+async fn first_end(tasks: &mut JoinSet<&'static str>) -> String {
+    match tasks.join_next().await {
+        Some(Ok(name)) => name.to_owned(),
+        Some(Err(panic)) => panic.to_string(),
+        None => std::future::pending().await,
+    }
+}
+
+async fn answer(vehicle: Vehicle, mut inbox: tokio::sync::mpsc::Receiver<Asked>) {
+    while let Some(asked) = inbox.recv().await {
+        vehicle.answer(asked);
+    }
+}
+
+async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync::watch::Receiver<bool>) {
+    let mut told = true;
+    loop {
+        let now = *writable.borrow_and_update();
+        if now != told {
+            vehicle.see(clock.now(), &[Observation::Journal { writable: now }]);
+            told = now;
+        }
+        if writable.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The fences of the file, then those drawn on phones. An id that the file has taken since is the file's.
+fn all_fences(mut fences: Vec<Fence>, drawn: &[String]) -> Vec<Fence> {
+    for text in drawn {
+        match geo::read_one(text, None, FenceSource::Phone) {
+            Ok(fence) if fences.iter().any(|other| other.id == fence.id) => {
+                tracing::warn!(fence = fence.id, "a fence drawn on a phone has the id of one in the site's file, and is passed over");
+            }
+            Ok(fence) => fences.push(fence),
+            Err(fault) => tracing::warn!(%fault, "a fence drawn on a phone cannot be read any more, and is passed over"),
+        }
+    }
+    fences
+}
+
+/// Where a phone finds the page: by name where the unit has one, else by the first address that can be named.
+fn page_url(addresses: &[SocketAddr], name: Option<&str>) -> String {
+    let port = addresses.first().map_or(0, SocketAddr::port);
+    match (name, addresses.first()) {
+        (Some(name), _) => format!("http://{name}:{port}/"),
+        (None, Some(address)) if !address.ip().is_unspecified() => format!("http://{address}/"),
+        _ => format!("http://localhost:{port}/"),
+    }
+}
+
+/// The id of this boot of the kernel.
+pub fn boot_id() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    read.map(|text| text.trim().to_owned()).unwrap_or_default()
+}
+
