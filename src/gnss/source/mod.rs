@@ -31,6 +31,9 @@ use crate::vehicle::{Fix, Observation};
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
+/// A sentence to the receiver leaves within this, or not.
+const LONGEST_WRITE: Duration = Duration::from_secs(1);
+
 /// A recording with a longer gap goes on after this.
 const LONGEST_GAP: Duration = Duration::from_secs(10);
 
@@ -83,7 +86,9 @@ async fn open(settings: &Settings) -> io::Result<Port> {
     let mut port = tokio_serial::new(path.to_string_lossy(), settings.baud).open_native_async()?;
     for sentence in &settings.init {
         let sum = sentence.bytes().skip(1).fold(0, |sum, byte| sum ^ byte);
-        port.write_all(format!("{sentence}*{sum:02X}\r\n").as_bytes()).await?;
+        let line = format!("{sentence}*{sum:02X}\r\n");
+        // A port that takes nothing may still give something.
+        let _ = timeout(LONGEST_WRITE, port.write_all(line.as_bytes())).await;
     }
     Ok(Port::Serial(port))
 }
@@ -175,8 +180,9 @@ impl<D: FnMut(Boot, &[Observation])> Source<'_, D> {
             let patience = due.map_or(Duration::MAX, |due| self.clock.wait(due));
             let read = timeout(patience, port.read(&mut buffer)).await;
             let now = self.clock.now();
+            reader.expire(now, |fix| self.hear(now, fix));
             match read {
-                Err(_) => reader.expire(now, |fix| self.hear(now, fix)),
+                Err(_) => {}
                 Ok(Ok(0)) => return End::Closed { heard, why: "closed at its other end".to_owned() },
                 Ok(Err(error)) => return End::Closed { heard, why: error.to_string() },
                 Ok(Ok(count)) => {
