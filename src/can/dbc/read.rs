@@ -290,14 +290,25 @@ fn select(draft: &mut Draft, extended: &[Multiplex]) -> Vec<Fault> {
         }
         selectors.push(selector);
     }
+    for (at, signal) in message.signals.iter().enumerate() {
+        if circular(&selectors, at) {
+            if let Some(Some(selector)) = selectors.get_mut(at) {
+                selector.ranges.clear();
+            }
+            let what = format!("no frame carries {}: its multiplexers select one another", signal.name);
+            faults.push(Fault { line: signal.line, loss: Loss::Nothing, what });
+        }
+    }
     for (signal, selector) in message.signals.iter_mut().zip(selectors) {
         signal.selector = selector;
     }
-    for signal in message.signals.iter().filter(|signal| message.selectors(signal).is_none()) {
-        let what = format!("no frame carries {}: its multiplexers select one another", signal.name);
-        faults.push(Fault { line: signal.line, loss: Loss::Nothing, what });
-    }
     faults
+}
+
+/// Whether the selectors of the signal at `start` lead in a circle.
+fn circular(selectors: &[Option<Selector>], start: usize) -> bool {
+    let outer = |at: &usize| selectors.get(*at)?.as_ref().map(|selector| selector.by);
+    std::iter::successors(Some(start), outer).take(selectors.len() + 1).count() > selectors.len()
 }
 
 fn parse(statement: &str) -> Option<Dbc> {
