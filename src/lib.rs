@@ -1,6 +1,7 @@
 //! Telltale: the daemon of a vehicle's telematics unit.
 
 pub mod clock;
+pub mod config;
 pub mod detect;
 pub mod event;
 pub mod feed;

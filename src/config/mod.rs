@@ -1,0 +1,6 @@
+//! Configuration.
+#![allow(missing_docs)]
+pub mod fault;
+pub mod nearest;
+pub mod tree;
+pub mod typed;
