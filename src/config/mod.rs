@@ -5,5 +5,8 @@ pub mod fault;
 pub mod nearest;
 pub mod paths;
 pub mod site;
+pub mod sources;
 pub mod tree;
 pub mod typed;
+pub use board::{BOARDS, Board};
+pub use nearest::nearest;

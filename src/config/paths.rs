@@ -109,14 +109,14 @@ pub fn folder(place: &Place, key: &str, given: &Path, findings: &mut Findings) -
     path
 }
 
-/// A CAN interface.
-pub fn interface(place: &Place, key: &str, name: &str, findings: &mut Findings) {
+/// A CAN interface; `wired` where it has to exist in this machine, and not only in a log.
+pub fn interface(place: &Place, key: &str, name: &str, wired: bool, findings: &mut Findings) {
     let cure = "give the name that `ip link` shows, such as can0";
     if name.len() > MAX_INTERFACE {
         findings.fault(place, key, format!("`{name}` has {} characters, and Linux allows {MAX_INTERFACE}", name.len()), cure);
     } else if name.is_empty() || name == "." || name == ".." || name.contains(|c: char| c == '/' || !c.is_ascii_graphic()) {
         findings.fault(place, key, format!("`{}` cannot be a network interface", name.escape_debug()), cure);
-    } else if !Path::new("/sys/class/net").join(name).exists() {
+    } else if wired && !Path::new("/sys/class/net").join(name).exists() {
         let message = format!("there is no interface {name} now");
         findings.warn(place, key, message, format!("bring it up, or correct the name ({cure}); the daemon waits for it"));
     }
@@ -180,7 +180,7 @@ mod tests {
             ("", "cannot be"),
             ("..", "cannot be"),
         ] {
-            let told = told(|place, findings| interface(place, "k", name, findings));
+            let told = told(|place, findings| interface(place, "k", name, true, findings));
             assert_eq!(told.is_empty(), wanted.is_empty(), "{name}: {told}");
             assert!(told.contains(wanted), "{name}: {told}");
         }

@@ -100,6 +100,16 @@ impl Node {
         }
     }
 
+    /// Takes what stands under `path` away.
+    pub fn prune(&mut self, path: &[String]) {
+        let (Some((key, rest)), Value::Table(table)) = (path.split_first(), &mut self.value) else { return };
+        if rest.is_empty() {
+            table.remove(key);
+        } else if let Some(below) = table.get_mut(key) {
+            below.prune(rest);
+        }
+    }
+
     /// Every value that is no table, with its path from here.
     pub fn leaves(&self) -> Vec<(Vec<String>, &Node)> {
         let Some(table) = self.table() else { return vec![(Vec::new(), self)] };

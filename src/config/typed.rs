@@ -151,12 +151,44 @@ impl<'de> Deserializer<'de> for &'de Node {
 /// Reads settings of type `T` from `node`, which stands under `key`. Whatever does not fit is noted and left at its
 /// default.
 pub fn settings<T: DeserializeOwned + Default>(node: &Node, key: &str, findings: &mut Findings) -> T {
+    checked(node, key, |_| Ok(()), findings)
+}
+
+/// The same for a type that can say, in a sentence that names the key, what is out of range. It is asked again without
+/// each key it complains of, so that it tells them all.
+pub fn checked<T: DeserializeOwned + Default>(
+    node: &Node,
+    key: &str,
+    check: impl Fn(&T) -> Result<(), String>,
+    findings: &mut Findings,
+) -> T {
+    let mut fitting = fitting::<T>(node, key, findings);
+    loop {
+        let settings = match T::deserialize(&fitting) {
+            Ok(settings) => settings,
+            Err(wrong) => {
+                note(wrong, &node.place, key, &[], findings);
+                return T::default();
+            }
+        };
+        let Err(sentence) = check(&settings) else { return settings };
+        let Some((path, place)) = culprit(&fitting, &sentence) else {
+            note(Wrong::Said(sentence), &node.place, key, &[], findings);
+            return T::default();
+        };
+        note(Wrong::Said(sentence), &place, key, &path, findings);
+        fitting.prune(&path);
+    }
+}
+
+/// Of `node` the values that the type takes, each tried alone; the others are noted.
+fn fitting<T: DeserializeOwned>(node: &Node, key: &str, findings: &mut Findings) -> Node {
+    let mut fitting = Node::empty(node.place.clone());
     if node.table().is_none() {
         let message = format!("is {} and has to be a table", node.kind());
         findings.fault(&node.place, key, message, format!("write [{key}] and its keys below"));
-        return T::default();
+        return fitting;
     }
-    let mut fitting = Node::empty(node.place.clone());
     for (path, leaf) in node.leaves() {
         let mut alone = Node::empty(node.place.clone());
         alone.graft(&path, leaf.clone());
@@ -165,10 +197,17 @@ pub fn settings<T: DeserializeOwned + Default>(node: &Node, key: &str, findings:
             Err(wrong) => note(wrong, &leaf.place, key, &path, findings),
         }
     }
-    T::deserialize(&fitting).unwrap_or_else(|wrong| {
-        note(wrong, &node.place, key, &[], findings);
-        T::default()
-    })
+    fitting
+}
+
+/// The value that a sentence complains of: the one whose key stands first in it.
+fn culprit(node: &Node, sentence: &str) -> Option<(Vec<String>, Place)> {
+    let words: Vec<&str> = sentence.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+    let position = |path: &[String]| words.windows(path.len().max(1)).position(|run| run == path);
+    let last = |path: &[String]| words.iter().position(|word| path.last().is_some_and(|key| key == word));
+    let leaves = node.leaves().into_iter();
+    let named = leaves.filter_map(|(path, leaf)| Some((position(&path).or_else(|| last(&path))?, path, leaf.place.clone())));
+    named.min_by_key(|(at, ..)| *at).map(|(_, path, place)| (path, place))
 }
 
 fn note(wrong: Wrong, place: &Place, section: &str, path: &[String], findings: &mut Findings) {
@@ -181,10 +220,14 @@ fn note(wrong: Wrong, place: &Place, section: &str, path: &[String], findings: &
         }
         Wrong::Missing(field) => (join(&dotted(path), field), "is absent".to_owned(), format!("add `{field}`")),
         Wrong::Misfit { found, expected } => (dotted(path), found, cure_for(path, &format!("give {expected}"))),
-        Wrong::Said(sentence) => match sentence.split_once("; ") {
-            Some((message, cure)) => (dotted(path), message.to_owned(), cure.to_owned()),
-            None => (dotted(path), sentence, cure_for(path, "give another value")),
-        },
+        Wrong::Said(sentence) => {
+            let key = dotted(path);
+            let sentence = sentence.strip_prefix(&key).map_or(sentence.as_str(), |rest| rest.trim_start_matches([':', ' ']));
+            match sentence.split_once("; ").or_else(|| sentence.split_once(": ")) {
+                Some((message, cure)) => (key, message.to_owned(), cure.to_owned()),
+                None => (key, sentence.to_owned(), cure_for(path, "give another value")),
+            }
+        }
     };
     findings.fault(place, key, message, cure);
 }
@@ -294,6 +337,21 @@ mod tests {
         assert_eq!(read("inner = 3").1, ["t:1: o.inner: is 3; give a table"]);
         assert_eq!(read("[count]\nx = 1").1, ["t:2: o.count.x: is a table; give a whole number from 0 to 255"]);
         assert_eq!(read("[inner]\nlimit_c = 2020-01-01").1, ["t:2: o.inner.limit_c: is a date; give a number"]);
+    }
+
+    #[test]
+    fn every_value_out_of_range_is_told_where_it_stands() {
+        let mut findings = Findings::default();
+        let text = "count = 7\n[inner]\nlimit_c = 99\ncolour = 'green'";
+        let node = Node::parse(Path::new("t"), text, &mut findings).unwrap();
+        let check = |outer: &Outer| match outer {
+            Outer { count: 7, .. } => Err("o.count is 7; give fewer".to_owned()),
+            Outer { inner: Inner { limit_c: 99.0, .. }, .. } => Err("limit_c above colour: 0 to 50".to_owned()),
+            _ => Ok(()),
+        };
+        let outer = checked(&node, "o", check, &mut findings);
+        assert_eq!(outer, Outer { inner: Inner { colour: Colour::Green, limit_c: 0.0 }, ..Outer::default() });
+        assert_eq!(findings.to_string(), "t:1: o.count: is 7; give fewer\nt:3: o.inner.limit_c: limit_c above colour; 0 to 50\n");
     }
 
     #[test]
