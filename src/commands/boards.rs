@@ -28,7 +28,7 @@ impl Boards {
                 }
             },
         };
-        super::print(&text)
+        super::print(&text, ExitCode::SUCCESS)
     }
 }
 
