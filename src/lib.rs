@@ -1,7 +1,9 @@
 //! Telltale: the daemon of a vehicle's telematics unit.
 
+pub mod can;
 pub mod clock;
 pub mod config;
+pub mod commands;
 pub mod detect;
 pub mod event;
 pub mod feed;

@@ -2,6 +2,7 @@
 
 pub mod boards;
 pub mod check;
+pub mod decode_can;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
