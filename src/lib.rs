@@ -8,6 +8,7 @@ pub mod detect;
 pub mod event;
 pub mod feed;
 pub mod geo;
+pub mod gnss;
 pub mod health;
 pub mod metrics;
 pub mod request;

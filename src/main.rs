@@ -3,19 +3,21 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use telltale::commands::decode_can;
+use telltale::commands::{boards, check, decode_can, decode_nmea};
 
 /// The daemon of a vehicle's telematics unit.
 #[derive(Parser)]
-#[command(version)]
-struct Arguments {
+#[command(name = "telltale", version)]
+struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Decode recorded data.
+    Boards(boards::Boards),
+    Check(check::Check),
+    /// Reads a recording and prints what stands in it.
     #[command(subcommand)]
     Decode(Decode),
 }
@@ -23,11 +25,17 @@ enum Command {
 #[derive(Subcommand)]
 enum Decode {
     Can(decode_can::DecodeCan),
+    Nmea(decode_nmea::Args),
 }
 
 fn main() -> ExitCode {
-    match Arguments::try_parse() {
-        Ok(Arguments { command: Command::Decode(Decode::Can(arguments)) }) => decode_can::run(&arguments),
+    match Cli::try_parse() {
+        Ok(Cli { command }) => match command {
+            Command::Boards(boards) => boards.run(),
+            Command::Check(check) => check.run(),
+            Command::Decode(Decode::Can(arguments)) => decode_can::run(&arguments),
+            Command::Decode(Decode::Nmea(args)) => decode_nmea::run(&args),
+        },
         Err(error) => {
             let _ = error.print();
             ExitCode::from(if error.use_stderr() { 64 } else { 0 })

@@ -3,6 +3,7 @@
 pub mod boards;
 pub mod check;
 pub mod decode_can;
+pub mod decode_nmea;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
