@@ -2,4 +2,8 @@
 
 pub mod candump;
 pub mod dbc;
+mod decoder;
 pub mod log;
+pub mod profile;
+
+pub use decoder::{ArbitrationId, Decoder, Outcome};

@@ -203,11 +203,12 @@ impl Reader {
 
     /// Whose loss it is when a statement of the form `KEYWORD 1345 NAME …` cannot be read.
     fn loss_of(&self, statement: &Statement<'_>) -> Loss {
+        let Some(key) = key(statement.text, 1) else { return Loss::Unknown };
         let signal = statement.text.split_ascii_whitespace().nth(2);
-        let message = key(statement.text, 1).and_then(|key| self.drafts.iter().find(|draft| draft.key == key));
-        match message.zip(signal) {
-            Some((draft, signal)) => Loss::Signal(draft.message.name.clone(), signal.to_owned()),
-            None => Loss::Unknown,
+        match (self.drafts.iter().find(|draft| draft.key == key), signal) {
+            (Some(draft), Some(signal)) => Loss::Signal(draft.message.name.clone(), signal.to_owned()),
+            (Some(_), None) => Loss::Unknown,
+            (None, _) => Loss::Nothing,
         }
     }
 
