@@ -10,6 +10,7 @@ pub mod feed;
 pub mod geo;
 pub mod gnss;
 pub mod health;
+pub mod http;
 pub mod metrics;
 pub mod request;
 pub mod vehicle;

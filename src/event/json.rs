@@ -14,7 +14,7 @@ impl Event {
 }
 
 /// U+0085, U+2028 and U+2029 only occur inside strings of JSON, where an escape means the same.
-fn escape_line_ends(json: String) -> String {
+pub fn escape_line_ends(json: String) -> String {
     if json.contains(['\u{85}', '\u{2028}', '\u{2029}']) {
         json.replace('\u{85}', "\\u0085").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029")
     } else {

@@ -10,7 +10,7 @@ mod json;
 pub use details::{
     Cabin, Child, ChildStage, Confidence, Diagnosis, Evidence, Geofence, GeofenceTransition, Published, Trip, Verdict,
 };
-pub use json::location_json;
+pub use json::{escape_line_ends, location_json};
 
 use std::fmt;
 

@@ -1,0 +1,129 @@
+//! ECARUS: three streams of unnamed events, so that `onmessage` sees them; the state behind them; answers to an alert.
+//!
+//! Diagnosis begins with a snapshot, `VEHICLE_STATUS`, without an id; again when it changes, else at most every 10 s.
+
+use hyper::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+use super::body::Body;
+use super::gate::SignedIn;
+use super::problem::Problem;
+use super::reply::{event, json};
+use super::route::Answer;
+use super::service::Call;
+use super::sse;
+use super::surface::{Moment, Surface};
+use super::telemetry::Conditions;
+use crate::event::{EventId, Kind};
+use crate::feed::{Filter, Picture};
+use crate::request::Request;
+
+/// A stream of one kind.
+#[derive(Debug)]
+pub(super) struct OneKind(pub(super) Kind);
+
+impl Surface for OneKind {
+    fn filter(&self) -> Filter {
+        Filter::of(&[self.0])
+    }
+}
+
+/// The stream of diagnosis.
+#[derive(Debug, Default)]
+pub(super) struct Diagnosis(Conditions);
+
+impl Surface for Diagnosis {
+    fn filter(&self) -> Filter {
+        Filter::of(&[Kind::Diagnosis])
+    }
+
+    fn first(&mut self, moment: &Moment, wire: &mut Vec<u8>) {
+        self.live(moment, wire);
+    }
+
+    fn live(&mut self, moment: &Moment, wire: &mut Vec<u8>) {
+        if let Some(snapshot) = self.0.due(moment) {
+            wire.extend(sse::json_frame(None, &snapshot, None));
+        }
+    }
+}
+
+/// `GET …/child-alert`.
+pub(super) fn child_alert(picture: &Picture) -> Response<Body> {
+    json(StatusCode::OK, &json!({"data": picture.child}))
+}
+
+/// `GET …/geofence`.
+pub(super) fn geofence(picture: &Picture) -> Response<Body> {
+    json(StatusCode::OK, &json!({"data": picture.fences}))
+}
+
+/// `GET …/auto/dtc`: what is not known is absent.
+pub(super) fn trouble_codes(picture: &Picture) -> Response<Body> {
+    let mut data = Map::new();
+    if let Some(mil) = picture.status.mil {
+        data.insert("mil".to_owned(), mil.into());
+    }
+    json(StatusCode::OK, &json!({"data": data}))
+}
+
+/// `DELETE …/auto/dtc`.
+pub(super) fn clear_trouble_codes() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, "clearing trouble codes would change the car, and this unit only listens; use a tester")
+}
+
+const ANSWER_BYTES: usize = 4096;
+
+/// `POST …/child-alert/{snooze,safe}`.
+pub(super) async fn answer(call: &mut Call<'_>, who: &SignedIn, vin: &str, answer: Answer) -> Result<Response<Body>, Problem> {
+    let vin = call.vehicle(vin)?;
+    let body = call.json_object(ANSWER_BYTES).await?;
+    let request = asked(&body, answer, &who.device.member)?;
+    let outcome = call.shared.feed.submit(&vin, request).await?;
+    Ok(event(&outcome))
+}
+
+fn asked(body: &Map<String, Value>, answer: Answer, member: &str) -> Result<Request, Problem> {
+    let wrong = || Problem::field("eventId", "`eventId` must be the id of any event of the alert that is answered, an integer");
+    let id = body.get("eventId").and_then(Value::as_u64).filter(|id| *id <= EventId::MAX.0).ok_or_else(wrong)?;
+    let (event, by) = (EventId(id), member.to_owned());
+    Ok(match answer {
+        Answer::Safe => Request::Safe { event, by },
+        Answer::Snooze => Request::Snooze { event, seconds: seconds(body.get("seconds"))?, by },
+    })
+}
+
+/// 60 to 600; absent 600.
+fn seconds(value: Option<&Value>) -> Result<u32, Problem> {
+    let Some(value) = value else { return Ok(600) };
+    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| (60..=600).contains(seconds));
+    seconds.ok_or_else(|| Problem::field("seconds", "`seconds` must be an integer from 60 to 600; without it 600 are taken"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(body: Value, answer: Answer) -> Option<Request> {
+        asked(body.as_object().unwrap(), answer, "mum").ok()
+    }
+
+    #[test]
+    fn answers_name_an_event_and_snoozes_a_time() {
+        let by = || "mum".to_owned();
+        let event = EventId(7);
+        assert_eq!(of(json!({"eventId": 7}), Answer::Safe), Some(Request::Safe { event, by: by() }));
+        assert_eq!(of(json!({"eventId": 7}), Answer::Snooze), Some(Request::Snooze { event, seconds: 600, by: by() }));
+        assert_eq!(
+            of(json!({"eventId": 7, "seconds": 60}), Answer::Snooze),
+            Some(Request::Snooze { event, seconds: 60, by: by() })
+        );
+        let wrong = [json!({}), json!({"eventId": "7"}), json!({"eventId": -1}), json!({"eventId": 1.5}), json!({"eventId": 1u64 << 53})];
+        for body in wrong {
+            assert_eq!(of(body.clone(), Answer::Safe), None, "{body}");
+        }
+        for seconds in [json!(59), json!(601), json!("60"), json!(60.5), json!(null)] {
+            assert_eq!(of(json!({"eventId": 7, "seconds": seconds}), Answer::Snooze), None, "{seconds}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! The doors: what phones and pages see of the vehicle, over HTTP/1.1.
+//!
+//! # What is promised
+//!
+//! - **Events** come as server-sent events (WHATWG HTML, 9.2), complete, in order, each once: replay and live are one
+//!   sequence, and a client that comes back with the last id it saw goes on after it, over a restart too. What cannot be
+//!   told any more is told as a `gap`. `retry: 2000`, a comment line every 15 s, a `position` within 60 s.
+//! - **A stranger cannot hurt.** 256 connections, 64 of them strangers', the oldest of those closed for the newest; 5 s for
+//!   a head of 16 KiB, 10 s for a body, 30 s without taking what is sent; `Host` must be ours; ten wrong credentials a
+//!   minute from one address. 64 streams, 8 a token: one too many gets 200 and `retry:` of 10 to 20 s.
+//! - **Every error** is RFC 9457 problem JSON with a sentence that says what would be right.
+//! - Plain HTTP is served only on trusted interfaces; connections that reach others are closed unread.
+//! - The log has the route's pattern, never a path, a query or a credential.
+//!
+//! # How it is laid out
+//!
+//! `server` accepts, `connection` and `socket` judge how long it may take, `service` leads a request through `origin`,
+//! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
+//! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`](crate::feed::Feed),
+//! [`Health`] and [`Metrics`].
+
+mod body;
+mod connection;
+mod counters;
+mod credentials;
+mod devices;
+mod ecarus;
+mod fences;
+mod gate;
+mod history;
+mod interfaces;
+mod live;
+mod named;
+mod origin;
+mod overload;
+mod page;
+mod pairing;
+mod probes;
+mod problem;
+mod query;
+mod rate;
+mod reply;
+mod route;
+mod server;
+mod service;
+mod settings;
+mod socket;
+mod sse;
+mod stream;
+mod surface;
+mod telemetry;
+
+pub use credentials::{hash_token, new_token};
+pub use pairing::{Invitation, Pairing};
+pub use server::Server;
+pub use settings::{Limits, Settings};
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::feed::Feed;
+use crate::health::Health;
+use crate::metrics::Metrics;
+
+/// What all connections share.
+struct Shared {
+    settings: Settings,
+    feed: Arc<dyn Feed>,
+    health: Health,
+    metrics: Metrics,
+    counters: counters::Counters,
+    names: origin::Names,
+    gate: gate::Gate,
+    streams: overload::StreamPlaces,
+    pairing: Pairing,
+    shutdown: CancellationToken,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What a mutex guards, also after a panic elsewhere: everything guarded here is right after each single statement.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// For fuzzing: what a stranger writes into a request's target goes through the same parsers as a request's.
+pub fn survives(target: &[u8]) {
+    let target = String::from_utf8_lossy(target);
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    let query = query::Query::new(Some(query));
+    let headers = hyper::HeaderMap::new();
+    if let Some(route) = route::Route::of(path) {
+        let _ = (route.pattern(), route.methods());
+    }
+    let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
+    let _ = credentials::find(&headers, query, route::Standing::HeaderOrQuery).map(|credential| credential.hash());
+}

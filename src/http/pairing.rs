@@ -1,0 +1,209 @@
+//! Pairing: how a phone comes by its token.
+//!
+//! Somebody at the unit opens pairing for a member, for some minutes, and gets a code of 128 random bits to show as a QR
+//! code. The first phone that sends it to `POST /api/v1/pair` gets a token of 256 random bits, once; of both only hashes
+//! are kept here. A wrong code is 403 and counts as a wrong credential of that address; closed is 410.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::{Response, StatusCode};
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::body::Body;
+use super::credentials::{hash_token, new_token, random_hex};
+use super::gate::wall_now;
+use super::locked;
+use super::problem::Problem;
+use super::reply::json;
+use super::service::Call;
+use crate::clock::Wall;
+use crate::feed::{Device, Scope, TokenHash};
+
+/// For whom pairing is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The member whose phone it will be.
+    pub member: String,
+    /// What the phone may do.
+    pub scopes: Vec<Scope>,
+    /// After how many days its token ends; `None` is never.
+    pub days: Option<u32>,
+}
+
+/// The way in for new phones: opened from inside, closed by the first phone, by time, or from inside. Cheap to clone;
+/// clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct Pairing(Arc<Mutex<Option<Window>>>);
+
+#[derive(Clone, Debug)]
+struct Window {
+    code: TokenHash,
+    invitation: Invitation,
+    until: Instant,
+}
+
+/// Why a code pairs nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shut {
+    Wrong,
+    Closed,
+}
+
+impl Pairing {
+    /// Opens pairing for one phone within `minutes` (1 to 60); the code. What was open before is closed.
+    ///
+    /// # Errors
+    /// A sentence that says what would be right.
+    pub fn open(&self, invitation: Invitation, minutes: u32) -> Result<String, String> {
+        if invitation.member.is_empty() || invitation.member.len() > NAME || invitation.member.chars().any(char::is_control) {
+            return Err(format!("a member's name has 1 to {NAME} bytes and no control characters"));
+        }
+        if invitation.scopes.is_empty() {
+            return Err("name at least one of the scopes read, control, publish, admin".to_owned());
+        }
+        if !(1..=60).contains(&minutes) {
+            return Err("pairing can be open for 1 to 60 minutes".to_owned());
+        }
+        let code = random_hex::<16>().map_err(|error| format!("the system gives no random bits: {error}"))?;
+        let until = Instant::now() + Duration::from_secs(u64::from(minutes) * 60);
+        *locked(&self.0) = Some(Window { code: hash_token(&code), invitation, until });
+        Ok(code)
+    }
+
+    /// Closes it.
+    pub fn close(&self) {
+        *locked(&self.0) = None;
+    }
+
+    /// Takes the window that `code` opens: whoever is first has it, and it is closed.
+    fn take(&self, code: &str) -> Result<Window, Shut> {
+        let mut open = locked(&self.0);
+        let known = hash_token(code);
+        match open.take_if(|window| window.until <= Instant::now() || window.code == known) {
+            Some(window) if window.until > Instant::now() => Ok(window),
+            Some(_) => Err(Shut::Closed),
+            None if open.is_some() => Err(Shut::Wrong),
+            None => Err(Shut::Closed),
+        }
+    }
+
+    /// Puts a window back whose phone could not be remembered, unless another was opened since.
+    fn give_back(&self, window: Window) {
+        locked(&self.0).get_or_insert(window);
+    }
+}
+
+/// Longest name of a member or a device, in bytes.
+const NAME: usize = 64;
+const BODY: usize = 4096;
+const DAY_US: i64 = 86_400_000_000;
+
+pub(super) async fn pair(call: &mut Call<'_>) -> Result<Response<Body>, Problem> {
+    if let Some(problem) = call.shared.gate.closed_out(call.address) {
+        return Err(problem);
+    }
+    let body = call.json_object(BODY).await?;
+    let code = text(&body, "code", "`code` must be the pairing code, as text")?;
+    let name = text(&body, "device", "`device` must be a name for this phone, 1 to 64 bytes without control characters")?;
+    let shared = call.shared;
+    let window = shared.pairing.take(code).map_err(|shut| refused(call, shut))?;
+    let answer = add(call, &window, name).await;
+    if answer.is_err() {
+        shared.pairing.give_back(window);
+    }
+    answer
+}
+
+fn refused(call: &Call<'_>, shut: Shut) -> Problem {
+    match shut {
+        Shut::Closed => Problem::new(StatusCode::GONE, "pairing is closed; open it at the unit with `telltale pair`"),
+        Shut::Wrong => {
+            call.shared.gate.wrong(call.address);
+            Problem::new(StatusCode::FORBIDDEN, "that is not the code; scan the one that the unit shows now")
+        }
+    }
+}
+
+async fn add(call: &Call<'_>, window: &Window, name: &str) -> Result<Response<Body>, Problem> {
+    let no_bits = |_| Problem::unavailable("the system gives no random bits; try again");
+    let Invitation { member, scopes, days } = &window.invitation;
+    let vin = call.own_vehicle()?;
+    let now = wall_now(&*call.shared.feed);
+    let expires = match (days, now) {
+        (None, _) => None,
+        (Some(days), Some(now)) => Some(Wall::from_micros(now.micros().saturating_add(i64::from(*days).saturating_mul(DAY_US)))),
+        (Some(_), None) => {
+            return Err(Problem::unavailable("the unit does not know the time yet, from which the days would count; try again outdoors"));
+        }
+    };
+    let token = new_token().map_err(no_bits)?;
+    let device = Device {
+        id: random_hex::<8>().map_err(no_bits)?,
+        name: name.to_owned(),
+        member: member.clone(),
+        scopes: scopes.clone(),
+        paired: now.unwrap_or_else(Wall::build),
+        expires,
+    };
+    call.shared.feed.add_device(hash_token(&token), device).await?;
+    let unit = call.shared.settings.unit;
+    Ok(json(StatusCode::CREATED, &json!({"token": token, "member": member, "scopes": scopes, "vin": vin, "unit": unit})))
+}
+
+fn text<'a>(body: &'a Map<String, Value>, name: &str, sentence: &str) -> Result<&'a str, Problem> {
+    let is_name = |text: &&str| !text.is_empty() && text.len() <= NAME && !text.chars().any(char::is_control);
+    body.get(name).and_then(Value::as_str).filter(is_name).ok_or_else(|| Problem::field(name, sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::advance;
+
+    fn invitation() -> Invitation {
+        Invitation { member: "mum".to_owned(), scopes: vec![Scope::Read], days: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_code_pairs_one_phone_in_its_time() {
+        let pairing = Pairing::default();
+        assert_eq!(pairing.take("x").err(), Some(Shut::Closed));
+        let code = pairing.open(invitation(), 2).unwrap();
+        assert_eq!(code.len(), 32);
+        assert_eq!(pairing.take("x").err(), Some(Shut::Wrong));
+        assert!(pairing.take(&code).is_ok());
+        assert_eq!(pairing.take(&code).err(), Some(Shut::Closed), "once");
+        let code = pairing.open(invitation(), 2).unwrap();
+        advance(Duration::from_secs(120)).await;
+        assert_eq!(pairing.take("x").err(), Some(Shut::Closed));
+        assert_eq!(pairing.take(&code).err(), Some(Shut::Closed));
+    }
+
+    #[tokio::test]
+    async fn a_new_code_closes_the_old_one_and_what_failed_can_be_tried_again() {
+        let pairing = Pairing::default();
+        let old = pairing.open(invitation(), 2).unwrap();
+        let new = pairing.open(invitation(), 2).unwrap();
+        assert_eq!(pairing.take(&old).err(), Some(Shut::Wrong));
+        let window = pairing.take(&new).unwrap();
+        pairing.give_back(window);
+        assert!(pairing.take(&new).is_ok());
+        pairing.open(invitation(), 2).unwrap();
+        pairing.close();
+        assert_eq!(pairing.take(&new).err(), Some(Shut::Closed));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_says_why() {
+        let open = |change: fn(&mut Invitation), minutes| {
+            let mut invitation = invitation();
+            change(&mut invitation);
+            Pairing::default().open(invitation, minutes).unwrap_err()
+        };
+        assert!(open(|i| i.member.clear(), 2).contains("1 to 64"));
+        assert!(open(|i| i.scopes.clear(), 2).contains("at least one"));
+        assert!(open(|_| {}, 0).contains("1 to 60"));
+    }
+}

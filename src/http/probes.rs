@@ -1,0 +1,37 @@
+//! `/healthz`, `/readyz`, `/metrics`.
+//!
+//! Health is 200 as long as the daemon answers, and says how each part is. Ready is 200 while every part does all of its
+//! job, else 503 that names those that do not. Both without sign-in: their sentences hold neither secrets nor positions.
+
+use hyper::{Response, StatusCode};
+use serde_json::json;
+
+use super::body::Body;
+use super::problem::Problem;
+use super::reply::{json, typed};
+use crate::health::{Condition, Health};
+use crate::metrics::Metrics;
+
+pub(super) fn healthz(health: &Health) -> Response<Body> {
+    let status = if is_ready(health) { Condition::Ok } else { Condition::Degraded };
+    json(StatusCode::OK, &json!({"status": status, "parts": health.parts()}))
+}
+
+pub(super) fn readyz(health: &Health) -> Result<Response<Body>, Problem> {
+    let mut parts = health.parts();
+    parts.retain(|_, part| part.condition != Condition::Ok);
+    if parts.is_empty() {
+        return Ok(json(StatusCode::OK, &json!({"status": Condition::Ok})));
+    }
+    let names = parts.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    Err(Problem::unavailable(format!("not all of its job is done by: {names}; see /healthz")).with("parts", json!(parts)))
+}
+
+pub(super) fn metrics(metrics: &Metrics) -> Response<Body> {
+    typed(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", Body::whole(metrics.encode()))
+}
+
+/// Whether every part does all of its job.
+pub(super) fn is_ready(health: &Health) -> bool {
+    health.watch().borrow().values().all(|part| part.condition == Condition::Ok)
+}

@@ -1,0 +1,245 @@
+//! From a request to its answer, in one order for all: size, `Host`, path, method, sign-in, rate, and then the handler.
+//!
+//! The error policy: the client gets a problem with a sentence that says what would be right; the log gets the route's
+//! pattern, the status and the time it took, never a path, a query, a header or a body. What nobody expected is 503, since
+//! trying again is right. An answer that takes longer than 20 s is 503.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, Response, StatusCode};
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::body::{Body, discard, read};
+use super::connection::Watch;
+use super::counters::Asked;
+use super::gate::{SignedIn, Verdict, scope_missing};
+use super::problem::{Problem, allow_header};
+use super::query::Query;
+use super::reply::no_content;
+use super::route::{Access, Route};
+use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
+use super::stream::{Resume, Stream};
+use super::surface::Surface;
+use super::{Shared, credentials, devices, ecarus, fences, history, live, named, origin, overload, page, pairing, probes};
+use crate::event::Kind;
+use crate::feed::Picture;
+use crate::vehicle::Vin;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+
+/// A request on its way to its handler.
+pub(super) struct Call<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) parts: &'a Parts,
+    pub(super) query: Query<'a>,
+    pub(super) address: IpAddr,
+    body: &'a mut Incoming,
+}
+
+/// Answers one request of a connection.
+pub(super) async fn answer(shared: Arc<Shared>, watch: Arc<Watch>, address: IpAddr, request: Request<Incoming>) -> Response<Body> {
+    watch.asked();
+    let asked = Instant::now();
+    let (parts, mut body) = request.into_parts();
+    let route = Route::of(parts.uri.path());
+    let query = Query::new(parts.uri.query());
+    let mut call = Call { shared: &shared, parts: &parts, query, address, body: &mut body };
+
+    let responding = respond(&mut call, route.as_ref(), &watch);
+    let answered = tokio::time::timeout(ANSWER_WITHIN, responding).await;
+    let late = |_| Err(Problem::unavailable("the unit did not get to it in time; try again"));
+    let mut response = answered.unwrap_or_else(late).unwrap_or_else(Problem::into_response);
+    if !body.is_end_stream() && !parts.headers.contains_key(header::EXPECT) {
+        discard(&mut body).await;
+    }
+    finish(&mut response, &shared, &parts, route.as_ref());
+
+    let (pattern, status) = (route.map_or("unknown", |route| route.pattern()), response.status().as_u16());
+    shared.counters.requests.get_or_create(&Asked { route: pattern, status }).inc();
+    tracing::debug!(route = pattern, status, ms = asked.elapsed().as_millis() as u64, "answered");
+    let is_told = response.body().is_told();
+    response.body_mut().hold(watch.answering(is_told));
+    response
+}
+
+async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> Result<Response<Body>, Problem> {
+    check_size(call.parts)?;
+    call.shared.names.check(call.parts)?;
+    if call.parts.method == Method::OPTIONS {
+        return preflight(call, route);
+    }
+    let route = route.ok_or_else(|| Problem::not_found("nothing is here; GET / is the page that shows what there is"))?;
+    let method = if call.parts.method == Method::HEAD { Method::GET } else { call.parts.method.clone() };
+    if !route.methods().contains(&method) {
+        return Err(Problem::method(route.methods()));
+    }
+    match route.access(&method) {
+        Access::Open => {
+            admit(call, None)?;
+            open(call, route).await
+        }
+        Access::Needs(scope, standing) => {
+            let credential = credentials::find(&call.parts.headers, call.query, standing);
+            let who = match call.shared.gate.judge(&*call.shared.feed, credential, standing, call.address) {
+                Verdict::Valid(who) => who,
+                Verdict::Revoked if route.is_stream() => return Ok(no_content()),
+                Verdict::Revoked => return Err(Problem::sign_in("this device was revoked; pair it again")),
+                Verdict::Refused(problem) => return Err(problem),
+            };
+            watch.signed_in();
+            if !who.has(scope) {
+                return Err(scope_missing(scope));
+            }
+            if route.is_stream() {
+                return stream(call, route, who);
+            }
+            admit(call, Some(&who))?;
+            signed_in(call, route, &method, &who).await
+        }
+    }
+}
+
+fn check_size(parts: &Parts) -> Result<(), Problem> {
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if target > MAX_TARGET {
+        return Err(uri_too_long());
+    }
+    let fields: usize = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if target + fields > MAX_HEAD || parts.headers.len() > 64 {
+        return Err(head_too_large());
+    }
+    Ok(())
+}
+
+/// `OPTIONS` is answered before anybody signs in, also about paths that are not there: a preflight that fails would hide
+/// the sentence that the request itself gets.
+fn preflight(call: &Call<'_>, route: Option<&Route>) -> Result<Response<Body>, Problem> {
+    admit(call, None)?;
+    let mut response = no_content();
+    if let Some(route) = route {
+        response.headers_mut().insert(header::ALLOW, allow_header(route.methods()));
+    }
+    origin::preflight(response.headers_mut(), &call.parts.headers, &call.shared.settings.origins);
+    Ok(response)
+}
+
+fn admit(call: &Call<'_>, who: Option<&SignedIn>) -> Result<(), Problem> {
+    if call.shared.gate.admits(who, call.address) {
+        return Ok(());
+    }
+    call.shared.counters.dropped("rate");
+    Err(Problem::too_many("at most 100 requests a second, 400 at once, please", 1))
+}
+
+/// What is behind no sign-in.
+async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Problem> {
+    match route {
+        Route::Asset(asset) => Ok(page::answer(*asset)),
+        Route::Healthz => Ok(probes::healthz(&call.shared.health)),
+        Route::Readyz => probes::readyz(&call.shared.health),
+        _ => pairing::pair(call).await,
+    }
+}
+
+/// A stream, or 200 and `retry:` where there is no place for one.
+fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
+    let (vin, surface): (Vin, Box<dyn Surface>) = match route {
+        Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
+        Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
+        Route::DiagnosisEvents => (call.own_vehicle()?, Box::<ecarus::Diagnosis>::default()),
+        Route::Heartbeat => (call.own_vehicle()?, Box::new(named::Heartbeat)),
+        _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
+    };
+    let shared = call.shared;
+    let place = if shared.gate.admits(Some(&who), call.address) { shared.streams.take(who.hash) } else { None };
+    let Some(place) = place else {
+        shared.counters.dropped("streams");
+        return Ok(overload::come_back_later());
+    };
+    let resume = Resume::of(&call.parts.headers, call.query);
+    Ok(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response())
+}
+
+/// What is behind a sign-in and ends by itself.
+async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &SignedIn) -> Result<Response<Body>, Problem> {
+    let is_delete = *method == Method::DELETE;
+    match route {
+        Route::ChildAlert(vin) => Ok(ecarus::child_alert(&*call.picture(vin)?)),
+        Route::GeofenceState(vin) => Ok(ecarus::geofence(&*call.picture(vin)?)),
+        Route::TroubleCodes(vin) if is_delete => call.vehicle(vin).and_then(|_| Err(ecarus::clear_trouble_codes())),
+        Route::TroubleCodes(vin) => Ok(ecarus::trouble_codes(&*call.picture(vin)?)),
+        Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
+        Route::History => history::history(call, who).await,
+        Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
+        Route::Fences => fences::list(call),
+        Route::Fence(id) if is_delete => fences::delete(call, id).await,
+        Route::Fence(id) if *method == Method::PUT => fences::put(call, id).await,
+        Route::Fence(id) => fences::get(call, id),
+        Route::Devices => Ok(devices::list(call, who)),
+        Route::Device(id) => devices::revoke(call, who, id).await,
+        _ => Ok(probes::metrics(&call.shared.metrics)),
+    }
+}
+
+impl Call<'_> {
+    /// The vehicle that the path names: `self` is the unit's own.
+    pub(super) fn vehicle(&self, name: &str) -> Result<Vin, Problem> {
+        let known = self.shared.feed.vehicles().into_iter();
+        let found = known.enumerate().find(|(at, vin)| vin.as_str() == name || (name == "self" && *at == 0));
+        found.map(|(_, vin)| vin).ok_or_else(Problem::no_vehicle)
+    }
+
+    /// The unit's own vehicle.
+    pub(super) fn own_vehicle(&self) -> Result<Vin, Problem> {
+        self.vehicle("self")
+    }
+
+    fn picture(&self, name: &str) -> Result<Arc<Picture>, Problem> {
+        let picture = self.shared.feed.picture(&self.vehicle(name)?)?.borrow().clone();
+        Ok(picture)
+    }
+
+    /// The request's body, `most` bytes.
+    pub(super) async fn body(&mut self, most: usize) -> Result<Bytes, Problem> {
+        read(self.body, most, self.shared.settings.limits.body()).await
+    }
+
+    /// The request's body as a JSON object.
+    pub(super) async fn json_object(&mut self, most: usize) -> Result<Map<String, Value>, Problem> {
+        let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object (RFC 8259) in UTF-8");
+        serde_json::from_slice(&self.body(most).await?).map_err(wrong)
+    }
+}
+
+/// What every answer carries.
+fn finish(response: &mut Response<Body>, shared: &Shared, parts: &Parts, route: Option<&Route>) {
+    let status = response.status();
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let is_page = matches!(route, Some(Route::Asset(_))) && status == StatusCode::OK;
+    headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { page::POLICY } else { NOTHING });
+    if parts.method != Method::OPTIONS {
+        let explicit = credentials::is_explicit(&parts.headers, Query::new(parts.uri.query()));
+        origin::allow(headers, &parts.headers, explicit, &shared.settings.origins);
+    }
+    if is_last(status) {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// An answer of ours is no page, and nothing may frame it.
+const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+
+/// After a body that was not taken whole the connection cannot be used again.
+fn is_last(status: StatusCode) -> bool {
+    matches!(status, StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+}

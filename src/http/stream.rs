@@ -1,0 +1,390 @@
+//! The one stream behind every surface.
+//!
+//! A stream holds a position, not a queue: it reads pages of events after its position from the feed, writes them, and at
+//! the head waits for the head to move. Replay and live are therefore one sequence: no gap, no twin, and a client that
+//! stops reading stops only its own stream.
+//!
+//! It begins with `retry: 2000`, a comment line, and what the surface sends first. Then
+//! - a `gap`, only when something this stream shows was pruned after the client's id, or the id lies above the head or
+//!   cannot be read: then the last 24 h and 1,000 events at most, never such as the client has acknowledged;
+//! - after a gap, and without an id, the alerts active now, each by its latest event under its own id, unless the replay
+//!   brings it;
+//! - the `position` from which the replay goes on. It comes after those alerts, so that a client cut off between them gets
+//!   the rest when it returns.
+//!
+//! Later a comment line every 15 s, and `position` again 45 s after the head moved with nothing to show (60 s are promised).
+//! Revoked: `revoked` and the end. Shutdown: the end. A journal that cannot be read is asked again every second.
+
+use std::future::pending;
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{self, HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+
+use super::Shared;
+use super::body::{Body, Teller};
+use super::gate::SignedIn;
+use super::overload::StreamPlace;
+use super::probes::is_ready;
+use super::query::Query;
+use super::sse;
+use super::surface::{Moment, Surface};
+use crate::event::{EventId, Kind};
+use crate::feed::{Feed, Filter, Page, Pending, Picture, Unavailable};
+use crate::vehicle::Vin;
+
+/// Rows of a page. Small, since every stream may hold one.
+const PAGE: usize = 64;
+const COMMENT_EVERY: Duration = Duration::from_secs(15);
+const POSITION_WITHIN: Duration = Duration::from_secs(45);
+const LIVE_EVERY: Duration = Duration::from_millis(100);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How much is replayed after a gap.
+const GAP_HOURS: u32 = 24;
+const GAP_EVENTS: usize = 1000;
+
+/// From where a client wants to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resume {
+    /// It has no id.
+    Fresh,
+    /// After this.
+    After(EventId),
+    /// It has an id that is none of ours.
+    Unreadable,
+}
+
+impl Resume {
+    /// The header wins; an empty one is none (WHATWG HTML, 9.2.3).
+    pub(super) fn of(headers: &HeaderMap, query: Query<'_>) -> Resume {
+        let header = headers.get("last-event-id").map(HeaderValue::as_bytes).filter(|id| !id.is_empty());
+        let id = match header {
+            Some(id) => String::from_utf8_lossy(id),
+            None => match query.any(&["lastEventId", "last_event_id", "rve"]) {
+                Some(id) => id,
+                None => return Resume::Fresh,
+            },
+        };
+        let digits = id.bytes().all(|byte| byte.is_ascii_digit());
+        id.parse().ok().filter(|_| digits).map_or(Resume::Unreadable, |id| Resume::After(EventId(id)))
+    }
+}
+
+/// A stream that is about to begin.
+pub(super) struct Stream {
+    pub(super) shared: Arc<Shared>,
+    pub(super) vin: Vin,
+    pub(super) who: SignedIn,
+    pub(super) surface: Box<dyn Surface>,
+    pub(super) resume: Resume,
+    pub(super) place: StreamPlace,
+}
+
+/// The head of every stream's answer.
+pub(super) fn response(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+}
+
+impl Stream {
+    /// The answer whose body this stream tells.
+    pub(super) fn into_response(self) -> Response<Body> {
+        response(Body::told(|teller| self.tell(teller)))
+    }
+
+    async fn tell(mut self, out: Teller) -> io::Result<()> {
+        // Whatever cannot be had ends the stream cleanly: the client comes back in two seconds, from where it was.
+        let _ = self.run(&out).await;
+        drop(self.place);
+        Ok(())
+    }
+
+    async fn run(&mut self, out: &Teller) -> Result<(), Unavailable> {
+        let feed = Arc::clone(&self.shared.feed);
+        let vin = self.vin.clone();
+        let filter = self.surface.filter();
+        let mut eyes = Eyes::open(&*feed, &vin)?;
+        if !self.who.stands(&*feed) {
+            return self.end_revoked(out).await;
+        }
+
+        let mut wire = sse::OPENING.to_vec();
+        self.surface.first(&moment(&self.shared, &mut eyes.picture), &mut wire);
+        out.tell(wire).await;
+
+        let head = eyes.newest();
+        let (start, wire) = self.start(&*feed, &filter, head).await?;
+        out.tell(wire).await;
+
+        let mut place = Progress::at(start);
+        let mut pulse = Pulse::new(self.surface.period());
+        let mut reading: Option<Pending<'_, Result<Page, Unavailable>>> = None;
+        loop {
+            if reading.is_none() && place.is_behind(eyes.newest()) {
+                reading = Some(feed.events_after(&vin, place.looked_at, &filter, PAGE));
+            }
+            let mut wire = Vec::new();
+            match eyes.wake(&self.shared, &mut reading, &place, &mut pulse).await {
+                Wake::Shutdown => return Ok(()),
+                Wake::Devices if self.who.stands(&*feed) => {}
+                Wake::Devices => return self.end_revoked(out).await,
+                Wake::Page(page) => {
+                    reading = None;
+                    self.show(page, &mut place, out).await?;
+                }
+                Wake::Head => {}
+                Wake::Position => {
+                    wire = self.surface.position(place.looked_at);
+                    place.told(place.looked_at);
+                }
+                Wake::Comment if self.who.stands(&*feed) => wire.extend_from_slice(sse::COMMENT),
+                Wake::Comment => return self.end_revoked(out).await,
+                Wake::Tick => {
+                    if let ControlFlow::Break(()) = self.surface.tick(&moment(&self.shared, &mut eyes.picture), &mut wire) {
+                        out.tell(wire).await;
+                        return Ok(());
+                    }
+                }
+                Wake::Picture => {
+                    pulse.live_after = Instant::now() + LIVE_EVERY;
+                    self.surface.live(&moment(&self.shared, &mut eyes.picture), &mut wire);
+                }
+            }
+            out.tell(wire).await;
+        }
+    }
+
+    /// Where the replay begins, and what is said before it.
+    async fn start(&self, feed: &dyn Feed, filter: &Filter, head: EventId) -> Result<(EventId, Vec<u8>), Unavailable> {
+        let recent = || feed.recent(&self.vin, filter, GAP_HOURS, GAP_EVENTS);
+        let (at, gap) = match self.resume {
+            Resume::Fresh => (head, None),
+            Resume::Unreadable => (recent().await?, Some((EventId(0), "unknown"))),
+            Resume::After(id) if id > head => (recent().await?, Some((id, "unknown"))),
+            Resume::After(id) if id > EventId(0) && feed.pruned(&self.vin, filter)? > id => {
+                (recent().await?.max(id), Some((id, "pruned")))
+            }
+            Resume::After(id) => (id, None),
+        };
+        let mut wire = Vec::new();
+        if let Some((from, reason)) = gap {
+            wire.extend(self.surface.gap(from, at, reason));
+        }
+        if (gap.is_some() || self.resume == Resume::Fresh) && filter.shows(Kind::Child) {
+            let mut active = feed.active(&self.vin)?;
+            active.sort_by_key(|event| event.id);
+            for event in active.iter().filter(|event| event.id <= at) {
+                wire.extend_from_slice(&self.surface.event(event));
+                self.shared.counters.events.inc();
+            }
+        }
+        wire.extend(self.surface.position(at));
+        Ok((at, wire))
+    }
+
+    /// Tells a page of events.
+    async fn show(&mut self, page: Result<Page, Unavailable>, place: &mut Progress, out: &Teller) -> Result<(), Unavailable> {
+        let page = match page {
+            Ok(page) => page,
+            Err(Unavailable::Vehicle(vin)) => return Err(Unavailable::Vehicle(vin)),
+            Err(_) => {
+                place.rest();
+                return Ok(());
+            }
+        };
+        let before = place.looked_at;
+        for event in page.events.iter().filter(|event| event.id > before) {
+            out.tell(self.surface.event(event)).await;
+            place.told(event.id);
+            self.shared.counters.events.inc();
+        }
+        place.look_on(before, page.next);
+        Ok(())
+    }
+
+    async fn end_revoked(&self, out: &Teller) -> Result<(), Unavailable> {
+        self.shared.gate.remember_revoked(self.who.hash);
+        out.tell(sse::revoked()).await;
+        Ok(())
+    }
+}
+
+fn moment(shared: &Shared, picture: &mut watch::Receiver<Arc<Picture>>) -> Moment {
+    Moment { picture: picture.borrow_and_update().clone(), ready: is_ready(&shared.health), now: Instant::now() }
+}
+
+/// How far a stream has come.
+#[derive(Debug)]
+struct Progress {
+    /// Everything up to here was looked at, and told where it is shown.
+    looked_at: EventId,
+    /// The last id on the wire.
+    told: EventId,
+    /// When `looked_at` must be told; `None` while it has been.
+    position_due: Option<Instant>,
+    /// Not to be read before; after a failure.
+    read_after: Option<Instant>,
+}
+
+impl Progress {
+    fn at(start: EventId) -> Progress {
+        Progress { looked_at: start, told: start, position_due: None, read_after: None }
+    }
+
+    fn is_behind(&self, head: EventId) -> bool {
+        head > self.looked_at && self.read_after.is_none_or(|at| at <= Instant::now())
+    }
+
+    fn told(&mut self, id: EventId) {
+        self.told = id;
+        self.looked_at = self.looked_at.max(id);
+        self.position_due = None;
+    }
+
+    /// A page that was read from `before` on has been told, and leads to `next`.
+    fn look_on(&mut self, before: EventId, next: EventId) {
+        self.read_after = None;
+        self.looked_at = self.looked_at.max(next);
+        if self.looked_at == before {
+            // It led nowhere: the feed is not there yet.
+            self.rest();
+        }
+        if self.looked_at > self.told {
+            self.position_due.get_or_insert_with(|| Instant::now() + POSITION_WITHIN);
+        }
+    }
+
+    fn rest(&mut self) {
+        self.read_after = Some(Instant::now() + RETRY_AFTER);
+    }
+}
+
+/// The timers of a stream.
+#[derive(Debug)]
+struct Pulse {
+    comment: Interval,
+    tick: Option<Interval>,
+    live_after: Instant,
+}
+
+impl Pulse {
+    fn new(period: Option<Duration>) -> Pulse {
+        Pulse { comment: every(COMMENT_EVERY), tick: period.map(every), live_after: Instant::now() }
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Why a stream woke up.
+enum Wake {
+    Shutdown,
+    Devices,
+    Page(Result<Page, Unavailable>),
+    Head,
+    Position,
+    Comment,
+    Tick,
+    Picture,
+}
+
+/// What a stream watches.
+struct Eyes {
+    head: watch::Receiver<EventId>,
+    picture: watch::Receiver<Arc<Picture>>,
+    devices: watch::Receiver<u64>,
+}
+
+impl Eyes {
+    fn open(feed: &dyn Feed, vin: &Vin) -> Result<Eyes, Unavailable> {
+        Ok(Eyes { head: feed.head(vin)?, picture: feed.picture(vin)?, devices: feed.device_changes() })
+    }
+
+    fn newest(&mut self) -> EventId {
+        *self.head.borrow_and_update()
+    }
+
+    /// Waits for the next thing to do, alerts before telemetry.
+    async fn wake(
+        &mut self,
+        shared: &Shared,
+        reading: &mut Option<Pending<'_, Result<Page, Unavailable>>>,
+        place: &Progress,
+        pulse: &mut Pulse,
+    ) -> Wake {
+        let live_after = pulse.live_after;
+        let is_reading = reading.is_some();
+        tokio::select! {
+            biased;
+            () = shared.shutdown.cancelled() => Wake::Shutdown,
+            Ok(()) = self.devices.changed() => Wake::Devices,
+            page = finish(reading) => Wake::Page(page),
+            Ok(()) = self.head.changed(), if !is_reading && place.read_after.is_none() => Wake::Head,
+            () = at(place.read_after), if !is_reading => Wake::Head,
+            () = at(place.position_due), if !is_reading => Wake::Position,
+            _ = pulse.comment.tick() => Wake::Comment,
+            () = tick(&mut pulse.tick) => Wake::Tick,
+            Ok(()) = async { sleep_until(live_after).await; self.picture.changed().await } => Wake::Picture,
+        }
+    }
+}
+
+async fn finish<T>(reading: &mut Option<Pending<'_, T>>) -> T {
+    match reading {
+        Some(reading) => reading.as_mut().await,
+        None => pending().await,
+    }
+}
+
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => pending().await,
+    }
+}
+
+async fn tick(interval: &mut Option<Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resume(header: Option<&str>, query: &str) -> Resume {
+        let mut headers = HeaderMap::new();
+        if let Some(id) = header {
+            headers.insert("last-event-id", HeaderValue::from_bytes(id.as_bytes()).unwrap());
+        }
+        Resume::of(&headers, Query::new(Some(query)))
+    }
+
+    #[test]
+    fn the_header_wins_and_an_empty_one_is_none() {
+        let after = |id| Resume::After(EventId(id));
+        assert_eq!(resume(None, ""), Resume::Fresh);
+        assert_eq!(resume(Some("7"), "lastEventId=8"), after(7));
+        assert_eq!(resume(Some(""), "last_event_id=8"), after(8));
+        assert_eq!(resume(None, "rve=9&token=x"), after(9));
+        assert_eq!(resume(Some("0"), ""), after(0));
+        for strange in ["x", "-1", "+1", "1.5", " 1", "99999999999999999999999", "\u{fc}"] {
+            assert_eq!(resume(Some(strange), "rve=9"), Resume::Unreadable, "{strange}");
+        }
+    }
+}

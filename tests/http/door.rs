@@ -1,0 +1,75 @@
+//! An open door for one test.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use telltale::health::Health;
+use telltale::http::{Pairing, Server, Settings};
+use telltale::metrics::Metrics;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Answer, Client, EventStream};
+use crate::feed::MemoryFeed;
+
+pub struct Door {
+    pub address: SocketAddr,
+    pub feed: Arc<MemoryFeed>,
+    pub health: Health,
+    pub metrics: Metrics,
+    pub pairing: Pairing,
+    pub shutdown: CancellationToken,
+    pub serving: JoinHandle<()>,
+}
+
+impl Door {
+    pub async fn open() -> Door {
+        Door::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Door {
+        let mut settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Settings::default() };
+        change(&mut settings);
+        let (feed, health, metrics, shutdown) =
+            (MemoryFeed::new(), Health::default(), Metrics::default(), CancellationToken::new());
+        let server = Server::bind(settings, feed.clone(), health.clone(), &metrics, shutdown.clone()).unwrap();
+        let (address, pairing) = (server.addresses()[0], server.pairing());
+        let serving = tokio::spawn(server.run());
+        Door { address, feed, health, metrics, pairing, shutdown, serving }
+    }
+
+    pub async fn client(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// One request on a connection of its own.
+    pub async fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        let mut client = self.client().await;
+        client.ask(method, path, headers, body).await
+    }
+
+    /// `GET` with a device's token.
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &["Authorization: Bearer read"], "").await
+    }
+
+    /// A stream, with the token of the device `read`.
+    pub async fn stream(&self, path: &str, headers: &[&str]) -> EventStream {
+        let headers = [&["Authorization: Bearer read"], headers].concat();
+        EventStream::open(self.address, path, &headers).await
+    }
+
+    /// The value of a metric, by the line's beginning.
+    pub fn metric(&self, name: &str) -> f64 {
+        let page = self.metrics.encode();
+        let line = page.lines().find(|line| line.starts_with(name) && !line.starts_with('#'));
+        line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0.0)
+    }
+
+    /// Waits until a metric has a value, which some task is about to give it.
+    pub async fn until(&self, name: &str, value: f64) {
+        while self.metric(name) != value {
+            tokio::task::yield_now().await;
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! A feed in memory: what a journal would do, in the least code, and with levers for what a journal does when it is ill.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use telltale::clock::{Boot, Stamp, TimeSource, Wall};
+use telltale::event::{EventId, EventType, Kind, Location, Severity};
+use telltale::feed::{
+    ChildNow, Device, Failure, Feed, FenceNow, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status, Stored,
+    TokenHash, TrackPoint, Unavailable,
+};
+use telltale::geo::{Fence, FenceSource, Point};
+use telltale::health::Condition;
+use telltale::http::hash_token;
+use telltale::request::{Answer, Refusal, Request};
+use telltale::vehicle::{Fix, Mode, Signal, Value, Vin};
+use tokio::sync::watch;
+
+pub const VIN: &str = "KMHSH81C7LU123456";
+
+pub struct MemoryFeed {
+    pub vin: Vin,
+    inner: Mutex<Inner>,
+    broken: AtomicBool,
+    head: watch::Sender<EventId>,
+    picture: watch::Sender<Arc<Picture>>,
+    fences: watch::Sender<Arc<Vec<Fence>>>,
+    devices: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Inner {
+    events: Vec<Arc<Stored>>,
+    pruned: HashMap<Kind, EventId>,
+    active: Vec<EventId>,
+    devices: HashMap<TokenHash, Arc<Device>>,
+    recent: Option<EventId>,
+    asked: Vec<Request>,
+}
+
+impl MemoryFeed {
+    pub fn new() -> Arc<MemoryFeed> {
+        let vin = Vin::try_from(VIN.to_owned()).unwrap();
+        let feed = MemoryFeed {
+            inner: Mutex::default(),
+            broken: AtomicBool::new(false),
+            head: watch::Sender::new(EventId(0)),
+            picture: watch::Sender::new(Arc::new(picture(&vin))),
+            fences: watch::Sender::new(Arc::new(vec![fence("school", FenceSource::File), fence("home", FenceSource::Phone)])),
+            devices: watch::Sender::new(0),
+            vin,
+        };
+        for (name, scopes) in [
+            ("read", vec![Scope::Read]),
+            ("control", vec![Scope::Read, Scope::Control]),
+            ("admin", vec![Scope::Read, Scope::Control, Scope::Admin]),
+            ("blind", vec![Scope::Control]),
+        ] {
+            feed.pair(name, scopes);
+        }
+        Arc::new(feed)
+    }
+
+    /// A device called `name`, whose token is its name.
+    pub fn pair(&self, name: &str, scopes: Vec<Scope>) {
+        let device = Device {
+            id: format!("id-{name}"),
+            name: name.to_owned(),
+            member: "mum".to_owned(),
+            scopes,
+            paired: Wall::from_micros(1_771_546_007_213_000),
+            expires: None,
+        };
+        self.inner.lock().unwrap().devices.insert(hash_token(name), Arc::new(device));
+    }
+
+    pub fn set_expiry(&self, name: &str, expires: Option<Wall>) {
+        let mut inner = self.inner.lock().unwrap();
+        let device = inner.devices.get_mut(&hash_token(name)).unwrap();
+        *device = Arc::new(Device { expires, ..(**device).clone() });
+    }
+
+    pub fn revoke(&self, name: &str) {
+        self.inner.lock().unwrap().devices.remove(&hash_token(name));
+        self.devices.send_modify(|n| *n += 1);
+    }
+
+    /// Commits an event of this type.
+    pub fn tell(&self, id: u64, event_type: EventType) {
+        self.commit(stored(id, event_type.kind(), event_type.name(), None, None));
+    }
+
+    /// Commits a `CHILD_LEFT_BEHIND` whose alert runs on.
+    pub fn alert(&self, id: u64) {
+        self.inner.lock().unwrap().active = vec![EventId(id)];
+        self.tell(id, EventType::ChildLeftBehind);
+    }
+
+    /// Ends the alert that runs.
+    pub fn end_alert(&self, id: u64) {
+        let mut inner = self.inner.lock().unwrap();
+        let active = std::mem::take(&mut inner.active);
+        for event in &mut inner.events {
+            if active.contains(&event.id) {
+                *event = stored(event.id.0, Kind::Child, "CHILD_LEFT_BEHIND", None, Some(EventId(id)));
+            }
+        }
+        drop(inner);
+        self.tell(id, EventType::ChildAlertCleared);
+    }
+
+    pub fn publish(&self, id: u64, member: &str) {
+        self.commit(stored(id, Kind::Published, "ICE_CREAM", Some(member), None));
+    }
+
+    fn commit(&self, event: Arc<Stored>) {
+        let id = event.id;
+        self.inner.lock().unwrap().events.push(event);
+        self.head.send_replace(id);
+    }
+
+    /// Forgets events of `kind` up to `id`.
+    pub fn prune(&self, kind: Kind, id: u64) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.events.retain(|event| event.kind != kind || event.id > EventId(id));
+        inner.pruned.insert(kind, EventId(id));
+    }
+
+    /// Where the last 24 h begin.
+    pub fn set_recent(&self, id: u64) {
+        self.inner.lock().unwrap().recent = Some(EventId(id));
+    }
+
+    /// The journal can be read, or no longer.
+    pub fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::Relaxed);
+    }
+
+    pub fn change_picture(&self, change: impl FnOnce(&mut Picture)) {
+        self.picture.send_modify(|picture| {
+            let mut new = (**picture).clone();
+            change(&mut new);
+            *picture = Arc::new(new);
+        });
+    }
+
+    /// What was asked of the vehicle.
+    pub fn asked(&self) -> Vec<Request> {
+        self.inner.lock().unwrap().asked.clone()
+    }
+
+    fn known(&self, vin: &Vin) -> Result<(), Unavailable> {
+        if *vin == self.vin { Ok(()) } else { Err(Unavailable::Vehicle(vin.clone())) }
+    }
+
+    fn readable(&self, vin: &Vin) -> Result<(), Unavailable> {
+        self.known(vin)?;
+        let broken = self.broken.load(Ordering::Relaxed);
+        if broken { Err(Unavailable::Journal("disk I/O error".to_owned())) } else { Ok(()) }
+    }
+
+    fn decide(&self, request: &Request) -> Result<Outcome, Failure> {
+        let inner = self.inner.lock().unwrap();
+        let running = inner.active.last().copied();
+        let (answer, id) = match request {
+            Request::Snooze { event, .. } | Request::Safe { event, .. } if running != Some(*event) => {
+                let reason = "that alert has ended".to_owned();
+                return Err(Refusal::Conflict { reason, running }.into());
+            }
+            Request::Snooze { event, .. } | Request::Safe { event, .. } => (Answer::Event(*event), Some(*event)),
+            Request::PutFence(fence) | Request::PutFence(fence) if fence.id == "school" => {
+                return Err(Refusal::Conflict { reason: "that fence is the file's".to_owned(), running: None }.into());
+            }
+            Request::PutFence(fence) if fence.id == "home" => (Answer::Changed, None),
+            Request::PutFence(_) => (Answer::Created, None),
+            Request::DeleteFence(_) => (Answer::Changed, None),
+        };
+        let event = inner.events.iter().find(|event| Some(event.id) == id).cloned();
+        Ok(Outcome { answer, event })
+    }
+}
+
+impl Feed for MemoryFeed {
+    fn vehicles(&self) -> Vec<Vin> {
+        vec![self.vin.clone()]
+    }
+
+    fn events_after<'a>(
+        &'a self,
+        vin: &'a Vin,
+        after: EventId,
+        filter: &'a Filter,
+        limit: usize,
+    ) -> Pending<'a, Result<Page, Unavailable>> {
+        Box::pin(async move {
+            self.readable(vin)?;
+            let inner = self.inner.lock().unwrap();
+            let matching = inner.events.iter().filter(|event| event.id > after && filter.matches(event));
+            let events: Vec<_> = matching.take(limit).cloned().collect();
+            let head = *self.head.borrow();
+            let next = if events.len() == limit { events.last().map_or(head, |event| event.id) } else { head };
+            Ok(Page { events, next })
+        })
+    }
+
+    fn recent<'a>(
+        &'a self,
+        vin: &'a Vin,
+        _filter: &'a Filter,
+        hours: u32,
+        limit: usize,
+    ) -> Pending<'a, Result<EventId, Unavailable>> {
+        assert_eq!((hours, limit), (24, 1000));
+        Box::pin(async move {
+            self.readable(vin)?;
+            Ok(self.inner.lock().unwrap().recent.unwrap_or_default())
+        })
+    }
+
+    fn head(&self, vin: &Vin) -> Result<watch::Receiver<EventId>, Unavailable> {
+        self.known(vin)?;
+        Ok(self.head.subscribe())
+    }
+
+    fn pruned(&self, vin: &Vin, filter: &Filter) -> Result<EventId, Unavailable> {
+        self.known(vin)?;
+        let inner = self.inner.lock().unwrap();
+        Ok(filter.kinds().filter_map(|kind| inner.pruned.get(&kind).copied()).max().unwrap_or_default())
+    }
+
+    fn active(&self, vin: &Vin) -> Result<Vec<Arc<Stored>>, Unavailable> {
+        self.known(vin)?;
+        let inner = self.inner.lock().unwrap();
+        Ok(inner.events.iter().filter(|event| inner.active.contains(&event.id)).cloned().collect())
+    }
+
+    fn picture(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Picture>>, Unavailable> {
+        self.known(vin)?;
+        Ok(self.picture.subscribe())
+    }
+
+    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Vec<Fence>>>, Unavailable> {
+        self.known(vin)?;
+        Ok(self.fences.subscribe())
+    }
+
+    fn track<'a>(
+        &'a self,
+        vin: &'a Vin,
+        _from: Wall,
+        _to: Wall,
+        _limit: usize,
+    ) -> Pending<'a, Result<Vec<TrackPoint>, Unavailable>> {
+        Box::pin(async move { self.readable(vin).map(|()| Vec::new()) })
+    }
+
+    fn submit<'a>(&'a self, vin: &'a Vin, request: Request) -> Pending<'a, Result<Outcome, Failure>> {
+        Box::pin(async move {
+            self.known(vin)?;
+            if self.broken.load(Ordering::Relaxed) {
+                return Err(Unavailable::Engine.into());
+            }
+            self.inner.lock().unwrap().asked.push(request.clone());
+            self.decide(&request)
+        })
+    }
+
+    fn device(&self, token: &TokenHash) -> Option<Arc<Device>> {
+        self.inner.lock().unwrap().devices.get(token).cloned()
+    }
+
+    fn devices(&self) -> Vec<Arc<Device>> {
+        let mut devices: Vec<_> = self.inner.lock().unwrap().devices.values().cloned().collect();
+        devices.sort_by(|a, b| a.id.cmp(&b.id));
+        devices
+    }
+
+    fn add_device(&self, token: TokenHash, device: Device) -> Pending<'_, Result<(), Unavailable>> {
+        Box::pin(async move {
+            self.readable(&self.vin)?;
+            self.inner.lock().unwrap().devices.insert(token, Arc::new(device));
+            self.devices.send_modify(|n| *n += 1);
+            Ok(())
+        })
+    }
+
+    fn revoke_device<'a>(&'a self, id: &'a str) -> Pending<'a, Result<bool, Unavailable>> {
+        Box::pin(async move {
+            let mut inner = self.inner.lock().unwrap();
+            let before = inner.devices.len();
+            inner.devices.retain(|_, device| device.id != id);
+            let found = inner.devices.len() < before;
+            drop(inner);
+            self.devices.send_modify(|n| *n += 1);
+            Ok(found)
+        })
+    }
+
+    fn device_changes(&self) -> watch::Receiver<u64> {
+        self.devices.subscribe()
+    }
+}
+
+fn stored(id: u64, kind: Kind, event_type: &str, member: Option<&str>, ended: Option<EventId>) -> Arc<Stored> {
+    let json = format!(
+        "{{\"eventId\":{id},\"eventType\":\"{event_type}\",\"vin\":\"{VIN}\",\"lastLocation\":{{\"address\":\"Büro {id}\"}}}}"
+    );
+    Arc::new(Stored {
+        id: EventId(id),
+        kind,
+        event_type: event_type.into(),
+        severity: Severity::Info,
+        member: member.map(Into::into),
+        alert: None,
+        ended,
+        json: json.into(),
+        encoded: Default::default(),
+    })
+}
+
+fn fence(id: &str, source: FenceSource) -> Fence {
+    Fence { id: id.to_owned(), name: Some(id.to_uppercase()), source }
+}
+
+/// The moment of the picture.
+pub fn stamp(seconds: i64) -> Stamp {
+    let boot = Boot::from_micros(seconds * 1_000_000);
+    Stamp { boot, wall: Wall::from_micros(1_771_546_007_213_000 + seconds * 1_000_000), source: TimeSource::Gnss }
+}
+
+/// A fix of that moment.
+pub fn fix(seconds: i64) -> Fix {
+    Fix {
+        at: stamp(seconds).boot,
+        time: Some(stamp(seconds).wall),
+        mode: Mode::ThreeD,
+        point: Point { latitude: 37.5, longitude: 127.1 },
+        accuracy: 4.123,
+        altitude: Some(30.0),
+        speed: Some(12.345),
+        heading: Some(182.0),
+        satellites: Some(9),
+        hdop: None,
+    }
+}
+
+fn picture(vin: &Vin) -> Picture {
+    let signal = |signal, value, age| SignalNow { signal, value, age, source: "CGW1.X".to_owned() };
+    Picture {
+        stamp: stamp(0),
+        vin: vin.clone(),
+        signals: vec![
+            signal(Signal::Speed, Some(Value::Number(12.5)), Some(0.1234)),
+            signal(Signal::CabinIsLocked, Some(Value::Bool(true)), Some(2.0)),
+            signal(Signal::TraveledDistance, None, None),
+        ],
+        location: Location { address: "Office\u{2028}<b>".to_owned(), ..Location::of(Some(fix(0))) },
+        fences: vec![FenceNow { id: "home".to_owned(), name: None, inside: Some(true), since: None }],
+        child: ChildNow { state: "parked".to_owned(), ..ChildNow::default() },
+        status: Status { mil: Some(false), sources: [("can0".to_owned(), Condition::Ok)].into() },
+    }
+}

@@ -1,0 +1,13 @@
+//! The doors, from outside: real sockets on port 0, a feed in memory behind them, clients that speak raw bytes.
+
+mod client;
+mod door;
+mod feed;
+mod judge;
+
+mod answers;
+mod limits;
+mod resume;
+mod rules;
+mod sign_in;
+mod streams;
