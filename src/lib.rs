@@ -2,8 +2,8 @@
 
 pub mod can;
 pub mod clock;
-pub mod config;
 pub mod commands;
+pub mod config;
 pub mod detect;
 pub mod event;
 pub mod feed;

@@ -3,11 +3,14 @@
 use std::process::ExitCode;
 
 use super::Exit;
-use crate::config::{BOARDS, Board, nearest};
+use crate::can::profile::nearest;
+use crate::config::{BOARDS, Board};
 
 /// List the known boards, or print one as TOML to start from
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  telltale boards\n  telltale boards sim > telltale.toml && telltale check --config telltale.toml")]
+#[command(
+    after_help = "Example:\n  telltale boards\n  telltale boards sim > telltale.toml && telltale check --config telltale.toml"
+)]
 pub struct Boards {
     /// Print this board's file
     name: Option<String>,
@@ -23,7 +26,9 @@ impl Boards {
                 Some(board) => board.text.to_owned(),
                 None => {
                     let near = nearest(name, known).unwrap_or_default();
-                    eprintln!("telltale: no board is called {name}; the nearest known one is {near} (telltale boards lists them)");
+                    eprintln!(
+                        "telltale: no board is called {name}; the nearest known one is {near} (telltale boards lists them)"
+                    );
                     return Exit::NoInput.into();
                 }
             },

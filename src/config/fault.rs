@@ -29,7 +29,7 @@ pub struct Fault {
     pub key: String,
     /// What is wrong.
     pub message: String,
-    /// What would be right.
+    /// What would be right; empty where the message says it already.
     pub cure: String,
 }
 
@@ -43,7 +43,12 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Fault { place, key, message, cure } = self;
-        write!(f, "{}:{}: {key}: {message}; {cure}", place.file.display(), place.line)
+        write!(f, "{}:{}: ", place.file.display(), place.line)?;
+        if !key.is_empty() {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(message)?;
+        if cure.is_empty() { Ok(()) } else { write!(f, "; {cure}") }
     }
 }
 
@@ -65,6 +70,14 @@ impl Findings {
     /// Notes what is probably not meant.
     pub fn warn(&mut self, place: &Place, key: impl Into<String>, message: impl Into<String>, cure: impl Into<String>) {
         self.warnings.push(Fault::new(place, key, message, cure));
+    }
+
+    /// Notes a sentence that says both what is wrong and, after a semicolon or colon, what would be right; `otherwise` is
+    /// the cure where it does not.
+    pub fn said(&mut self, place: &Place, key: impl Into<String>, sentence: &str, otherwise: &str) {
+        let halves = sentence.split_once("; ").or_else(|| sentence.split_once(": "));
+        let (message, cure) = halves.unwrap_or((sentence, otherwise));
+        self.fault(place, key, message, cure);
     }
 
     /// By file and line, each said once.

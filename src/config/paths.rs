@@ -10,28 +10,45 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use super::fault::{Findings, Place};
-use super::tree::MAX_FILE;
 
 /// Where `path`, which stands at `place`, leads.
 pub fn resolve(place: &Place, path: &Path) -> PathBuf {
     place.file.parent().unwrap_or(Path::new("")).join(path)
 }
 
-/// The text of a file, where it is one and not absurdly long.
+/// Longest TOML file read, in bytes.
+pub const MAX_TOML: u64 = 1 << 20;
+
+/// Longest file of fences read, in bytes: 200,000 positions, each on a line of its own.
+pub const MAX_GEOJSON: u64 = 32 << 20;
+
+/// The text of a file of at most `most` bytes.
 ///
 /// # Errors
-/// When it cannot be opened or read, is longer than 1 MiB, or is no UTF-8.
-pub fn read_text(path: &Path) -> io::Result<String> {
+/// When it cannot be opened or read, is longer, or is no UTF-8.
+pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(MAX_FILE + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(io::Error::new(ErrorKind::FileTooLarge, "longer than 1 MiB, which no configuration is"));
+    File::open(path)?.take(most + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > most {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, format!("over {} MiB, longer than any that is meant", most >> 20)));
     }
     Ok(text)
 }
 
+/// The text of the file that `given` at `key` leads to, and its path; what is wrong with it is noted.
+pub fn text(place: &Place, key: &str, given: &Path, most: u64, findings: &mut Findings) -> Option<(PathBuf, String)> {
+    let path = resolve(place, given);
+    match read_text(&path, most) {
+        Ok(text) => Some((path, text)),
+        Err(error) => {
+            absent(place, key, given, &path, &error, findings);
+            None
+        }
+    }
+}
+
 /// Notes why the file that `given` led to cannot be had, with the cure that fits the reason.
-pub fn absent(place: &Place, key: &str, given: &Path, path: &Path, error: &io::Error, findings: &mut Findings) {
+fn absent(place: &Place, key: &str, given: &Path, path: &Path, error: &io::Error, findings: &mut Findings) {
     let shown = path.display();
     let (message, cure) = match error.kind() {
         ErrorKind::NotFound if given.starts_with("~") => {

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::fault::{Findings, Place};
 use super::tree::{Node, Value};
-use super::typed::{join, settings, suggest};
+use super::typed::{checked, join, settings, suggest};
 use crate::vehicle::Vin;
 
 /// `[vehicle]`.
@@ -62,8 +62,8 @@ pub struct Diagnostics {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct UnitEntry {
-    /// A positive integer.
-    pub id: Option<i64>,
+    /// Positive.
+    pub id: Option<u32>,
     /// For people.
     pub name: Option<String>,
     /// The `name` of its `[[gnss]]`; the first receiver where it says nothing.
@@ -99,15 +99,35 @@ pub fn section<T: DeserializeOwned + Default>(tree: &Node, key: &str, findings: 
     tree.find(key).map(|node| settings(node, key, findings)).unwrap_or_default()
 }
 
+/// The same for a type that can say what is out of range.
+pub fn section_checked<T: DeserializeOwned + Default>(
+    tree: &Node,
+    key: &str,
+    check: impl Fn(&T) -> Result<(), String>,
+    findings: &mut Findings,
+) -> T {
+    tree.find(key).map(|node| checked(node, key, check, findings)).unwrap_or_default()
+}
+
 /// The tables of `[[key]]`.
 pub fn list<T: DeserializeOwned + Default>(tree: &Node, key: &str, findings: &mut Findings) -> Vec<Entry<T>> {
+    list_checked(tree, key, |_| Ok(()), findings)
+}
+
+/// The same for a type that can say what is out of range.
+pub fn list_checked<T: DeserializeOwned + Default>(
+    tree: &Node,
+    key: &str,
+    check: impl Fn(&T) -> Result<(), String>,
+    findings: &mut Findings,
+) -> Vec<Entry<T>> {
     let Some(node) = tree.find(key) else { return Vec::new() };
     let Value::List(items) = &node.value else {
         let message = format!("is {} and has to be a list of tables", node.kind());
         findings.fault(&node.place, key, message, format!("write [[{key}]] with two brackets on each side"));
         return Vec::new();
     };
-    items.iter().map(|node| Entry { says: settings(node, key, findings), node: node.clone() }).collect()
+    items.iter().map(|node| Entry { says: checked(node, key, &check, findings), node: node.clone() }).collect()
 }
 
 /// The tables of `[key.NAME]`.
@@ -175,7 +195,7 @@ mod tests {
         assert_eq!(
             findings.to_string(),
             "t:4: bus.cabin.interfaec: is no known key; the nearest known one is `interface`\n\
-             t:8: units.id: is the text \"x\"; give a whole number\n"
+             t:8: units.id: is the text \"x\"; give a whole number from 0 to 4294967295\n"
         );
     }
 

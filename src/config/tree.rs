@@ -34,9 +34,6 @@ pub enum Value {
     Table(BTreeMap<String, Node>),
 }
 
-/// Longest configuration file read, in bytes.
-pub const MAX_FILE: u64 = 1 << 20;
-
 impl Node {
     /// A table without anything in it.
     pub fn empty(place: Place) -> Node {
@@ -65,6 +62,11 @@ impl Node {
     /// What stands under the dotted `path`.
     pub fn find(&self, path: &str) -> Option<&Node> {
         path.split('.').try_fold(self, |node, key| node.table()?.get(key))
+    }
+
+    /// What stands under `path`, whose keys may hold dots themselves.
+    pub fn get(&self, path: &[String]) -> Option<&Node> {
+        path.iter().try_fold(self, |node, key| node.table()?.get(key))
     }
 
     /// Its keys, if it is a table.
@@ -155,34 +157,41 @@ impl<'t> Source<'t> {
     }
 
     fn table(&self, place: Place, table: &DeTable<'_>, path: &str, findings: &mut Findings) -> Node {
-        let entries = table.iter().map(|(key, value)| {
+        let entries = table.iter().filter_map(|(key, value)| {
             let name = key.get_ref().to_string();
             let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-            (name, self.node(self.place(key.span().start), value, &path, findings))
+            Some((name, self.node(self.place(key.span().start), value, &path, findings)?))
         });
         Node { place, value: Value::Table(entries.collect()) }
     }
 
-    fn node(&self, place: Place, value: &Spanned<DeValue<'_>>, path: &str, findings: &mut Findings) -> Node {
+    /// The value; `None` for a number that is none, which is noted.
+    fn node(&self, place: Place, value: &Spanned<DeValue<'_>>, path: &str, findings: &mut Findings) -> Option<Node> {
         let value = match value.get_ref() {
-            DeValue::Table(table) => return self.table(place, table, path, findings),
+            DeValue::Table(table) => return Some(self.table(place, table, path, findings)),
             DeValue::Boolean(value) => Value::Bool(*value),
             DeValue::String(text) => Value::Text(text.to_string()),
             DeValue::Datetime(_) => Value::Date,
-            DeValue::Integer(number) => Value::Integer(integer(number).unwrap_or_else(|| {
-                findings.fault(&place, path, format!("{number} is out of range"), "give a number below 2^63");
-                0
-            })),
-            DeValue::Float(number) => Value::Float(finite(number.as_str()).unwrap_or_else(|| {
-                findings.fault(&place, path, format!("{number} is no finite number"), "give a finite number");
-                0.0
-            })),
+            DeValue::Integer(number) => match integer(number) {
+                Some(number) => Value::Integer(number),
+                None => {
+                    findings.fault(&place, path, format!("{number} is out of range"), "give a number below 2^63");
+                    return None;
+                }
+            },
+            DeValue::Float(number) => match finite(number.as_str()) {
+                Some(number) => Value::Float(number),
+                None => {
+                    findings.fault(&place, path, format!("{number} is no finite number"), "give a finite number");
+                    return None;
+                }
+            },
             DeValue::Array(items) => {
                 let item = |item: &Spanned<DeValue<'_>>| self.node(self.place(item.span().start), item, path, findings);
-                Value::List(items.iter().map(item).collect())
+                Value::List(items.iter().filter_map(item).collect())
             }
         };
-        Node { place, value }
+        Some(Node { place, value })
     }
 
     /// The key that a line of broken TOML is about, as far as it can be read.

@@ -9,8 +9,8 @@ use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{DeserializeOwned, Deserializer, Error, Expected, IntoDeserializer, Unexpected, Visitor};
 
 use super::fault::{Findings, Place};
-use super::nearest::nearest;
 use super::tree::{Node, Value};
+use crate::can::profile::nearest;
 
 /// Why a value does not fit.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -172,11 +172,12 @@ pub fn checked<T: DeserializeOwned + Default>(
             }
         };
         let Err(sentence) = check(&settings) else { return settings };
-        let Some((path, place)) = culprit(&fitting, &sentence) else {
-            note(Wrong::Said(sentence), &node.place, key, &[], findings);
+        let path = culprit::<T>(&fitting, &sentence);
+        let blamed = fitting.get(&path);
+        note(Wrong::Said(sentence), &blamed.unwrap_or(node).place, key, &path, findings);
+        if blamed.is_none() || path.is_empty() {
             return T::default();
-        };
-        note(Wrong::Said(sentence), &place, key, &path, findings);
+        }
         fitting.prune(&path);
     }
 }
@@ -200,14 +201,20 @@ fn fitting<T: DeserializeOwned>(node: &Node, key: &str, findings: &mut Findings)
     fitting
 }
 
-/// The value that a sentence complains of: the one whose key stands first in it.
-fn culprit(node: &Node, sentence: &str) -> Option<(Vec<String>, Place)> {
-    let words: Vec<&str> = sentence.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
-    let position = |path: &[String]| words.windows(path.len().max(1)).position(|run| run == path);
-    let last = |path: &[String]| words.iter().position(|word| path.last().is_some_and(|key| key == word));
-    let leaves = node.leaves().into_iter();
-    let named = leaves.filter_map(|(path, leaf)| Some((position(&path).or_else(|| last(&path))?, path, leaf.place.clone())));
-    named.min_by_key(|(at, ..)| *at).map(|(_, path, place)| (path, place))
+/// The key that a sentence complains of: the one that stands first in it, be it in the document or only in the type.
+fn culprit<T: DeserializeOwned>(node: &Node, sentence: &str) -> Vec<String> {
+    let words: Vec<&str> = sentence.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
+    let first = |path: &[String]| words.windows(path.len()).position(|run| run == path);
+    let present = node.leaves().into_iter().map(|(path, _)| path);
+    let alone = present.clone().filter_map(|path| Some((vec![path.last()?.clone()], path)));
+    let absent = fields::<T>().iter().map(|key| (vec![(*key).to_owned()], vec![(*key).to_owned()]));
+    let spelt = present.map(|path| (path.clone(), path)).chain(alone).chain(absent);
+    let found = spelt.filter(|(spelling, _)| !spelling.is_empty());
+    found
+        .filter_map(|(spelling, path)| Some((first(&spelling)?, path)))
+        .min_by_key(|(at, _)| *at)
+        .map(|(_, path)| path)
+        .unwrap_or_default()
 }
 
 fn note(wrong: Wrong, place: &Place, section: &str, path: &[String], findings: &mut Findings) {
@@ -222,11 +229,8 @@ fn note(wrong: Wrong, place: &Place, section: &str, path: &[String], findings: &
         Wrong::Misfit { found, expected } => (dotted(path), found, cure_for(path, &format!("give {expected}"))),
         Wrong::Said(sentence) => {
             let key = dotted(path);
-            let sentence = sentence.strip_prefix(&key).map_or(sentence.as_str(), |rest| rest.trim_start_matches([':', ' ']));
-            match sentence.split_once("; ").or_else(|| sentence.split_once(": ")) {
-                Some((message, cure)) => (key, message.to_owned(), cure.to_owned()),
-                None => (key, sentence.to_owned(), cure_for(path, "give another value")),
-            }
+            let sentence = without_key(&sentence, &key);
+            return findings.said(place, key, sentence, &cure_for(path, "give another value"));
         }
     };
     findings.fault(place, key, message, cure);
@@ -237,15 +241,29 @@ pub fn join(section: &str, key: &str) -> String {
     if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
 }
 
+/// A sentence that begins with the key, which stands before it already, goes on without it.
+fn without_key<'s>(sentence: &'s str, key: &str) -> &'s str {
+    let between = [' ', ':', '.'];
+    key.split('.').fold(sentence, |rest, part| {
+        let after = rest.trim_start_matches(between).trim_start_matches('`').strip_prefix(part);
+        let after = after.map(|after| after.strip_prefix('`').unwrap_or(after)).filter(|after| after.starts_with(between));
+        after.map_or(rest, |after| after.trim_start_matches(between))
+    })
+}
+
 /// The cure of an unknown key.
-pub fn suggest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(given, known).map_or_else(|| "take it out".to_owned(), |name| format!("the nearest known one is `{name}`"))
+pub fn suggest<'a>(given: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    match nearest(given, known.clone()) {
+        Some(name) => format!("the nearest known one is `{name}`"),
+        None => format!("known here: {}", known.into_iter().collect::<Vec<_>>().join(", ")),
+    }
 }
 
 /// An example says more than the name of a type.
 fn cure_for(path: &[String], otherwise: &str) -> String {
     let example = match path.last().map(String::as_str) {
-        Some("listen" | "tls") => "an address and a port in quotes, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
+        Some("vin") => "the 17 characters of the registration papers, or a name of up to 17 capitals and digits",
+        Some("listen") => "an address and a port in quotes, such as \"127.0.0.1:8080\" or \"[::]:8080\"",
         Some("trusted") => "a list of network interfaces, such as [\"lo\", \"wlan0\"]",
         Some("names") => "a list of host names, such as [\"car.local\"]",
         Some("origins") => "a list of web origins, such as [\"https://fleet.example\"]",
@@ -351,7 +369,7 @@ mod tests {
         };
         let outer = checked(&node, "o", check, &mut findings);
         assert_eq!(outer, Outer { inner: Inner { colour: Colour::Green, limit_c: 0.0 }, ..Outer::default() });
-        assert_eq!(findings.to_string(), "t:1: o.count: is 7; give fewer\nt:3: o.inner.limit_c: limit_c above colour; 0 to 50\n");
+        assert_eq!(findings.to_string(), "t:1: o.count: is 7; give fewer\nt:3: o.inner.limit_c: above colour; 0 to 50\n");
     }
 
     #[test]
