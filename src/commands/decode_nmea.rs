@@ -142,9 +142,9 @@ mod tests {
     #[test]
     fn one_object_a_fix_and_only_what_the_receiver_said() {
         let (output, faults) = decoded(
-            b"# a drive\n$GNRMC,000000.00,A,3732.67606,N,12703.34216,E,10.00,182.0,200226,,,A,V*26\n\
+            b"# a drive\n$GNRMC,000000.00,A,3732.67606,N,12703.34216,E,10.00,182.0,200226,,,A,V*35\n\
               $GNGGA,000000.00,3732.67606,N,12703.34216,E,1,11,0.80,38.4,M,18.5,M,,*78\n\
-              $GPRMC,000001.099,A,4829.0005,N,00022.0015,E,,,2208-1,,,A*7F\n\n",
+              $GPRMC,000001.099,A,4829.0005,N,00022.0015,E,,,2208-1,,,A*7D\n\n",
         );
         let expected = concat!(
             r#"{"time":"2026-02-20T00:00:00.000Z","mode":3,"latitude":37.544601,"longitude":127.055702667,"#,

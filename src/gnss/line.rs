@@ -5,16 +5,8 @@
 //! the sentence it stands in. What is before a `$` is garbage, a line that begins with `#` is a comment, and of a
 //! sentence longer than [`MAX_SENTENCE`] nothing is kept.
 
+use super::fault::Fault;
 use crate::vehicle::{MAX_SENTENCE, Sentence};
-
-/// What was let go instead of a sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoilt {
-    /// Bytes that belong to no sentence: another protocol, a wrong baud rate, a line without its beginning.
-    Garbage,
-    /// A sentence longer than [`MAX_SENTENCE`] bytes.
-    Overlong,
-}
 
 /// Where in the stream the next byte falls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +35,7 @@ pub struct Lines {
 impl Lines {
     /// Takes the next bytes, however the stream was cut. `take` is called with the number of the line (from 1) on which
     /// each sentence began, and the sentence or what was let go.
-    pub fn push(&mut self, bytes: &[u8], mut take: impl FnMut(u64, Result<&Sentence, Spoilt>)) {
+    pub fn push(&mut self, bytes: &[u8], mut take: impl FnMut(u64, Result<&Sentence, Fault>)) {
         let mut rest = bytes;
         while let Some((&first, tail)) = rest.split_first() {
             if self.at == At::Sentence {
@@ -61,7 +53,7 @@ impl Lines {
     }
 
     /// The stream has ended: what stands is a sentence, if it was one.
-    pub fn finish(&mut self, mut take: impl FnMut(u64, Result<&Sentence, Spoilt>)) {
+    pub fn finish(&mut self, mut take: impl FnMut(u64, Result<&Sentence, Fault>)) {
         self.end(&mut take);
         *self = Lines::default();
     }
@@ -71,16 +63,16 @@ impl Lines {
         self.line.saturating_add(1)
     }
 
-    fn extend(&mut self, text: &[u8], take: &mut impl FnMut(u64, Result<&Sentence, Spoilt>)) {
+    fn extend(&mut self, text: &[u8], take: &mut impl FnMut(u64, Result<&Sentence, Fault>)) {
         if self.sentence.extend_from_slice(text).is_err() {
             self.at = At::Spoilt;
             self.sentence.clear();
-            take(self.started, Err(Spoilt::Overlong));
+            take(self.started, Err(Fault::Overlong));
         }
     }
 
     /// A byte that is not simply more of a sentence.
-    fn special(&mut self, byte: u8, take: &mut impl FnMut(u64, Result<&Sentence, Spoilt>)) {
+    fn special(&mut self, byte: u8, take: &mut impl FnMut(u64, Result<&Sentence, Fault>)) {
         match byte {
             b'\n' => {
                 self.end(take);
@@ -103,7 +95,7 @@ impl Lines {
         }
     }
 
-    fn content(&mut self, byte: u8, take: &mut impl FnMut(u64, Result<&Sentence, Spoilt>)) {
+    fn content(&mut self, byte: u8, take: &mut impl FnMut(u64, Result<&Sentence, Fault>)) {
         match (self.at, byte) {
             (At::Comment, _) => {}
             (_, b'$') | (At::LineStart | At::Spoilt, b'!') => {
@@ -116,17 +108,17 @@ impl Lines {
             (At::LineStart, b'#') => self.at = At::Comment,
             (At::LineStart, _) => {
                 self.at = At::Spoilt;
-                take(self.number(), Err(Spoilt::Garbage));
+                take(self.number(), Err(Fault::Garbage));
             }
             (At::Sentence, _) => {
                 self.at = At::Spoilt;
                 self.sentence.clear();
-                take(self.started, Err(Spoilt::Garbage));
+                take(self.started, Err(Fault::Garbage));
             }
         }
     }
 
-    fn end(&mut self, take: &mut impl FnMut(u64, Result<&Sentence, Spoilt>)) {
+    fn end(&mut self, take: &mut impl FnMut(u64, Result<&Sentence, Fault>)) {
         if self.at == At::Sentence {
             take(self.started, Ok(&self.sentence));
             self.sentence.clear();
@@ -142,10 +134,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn cut(pieces: &[&[u8]]) -> Vec<(u64, Result<String, Spoilt>)> {
+    fn cut(pieces: &[&[u8]]) -> Vec<(u64, Result<String, Fault>)> {
         let mut lines = Lines::default();
         let mut found = Vec::new();
-        let mut take = |line: u64, got: Result<&Sentence, Spoilt>| {
+        let mut take = |line: u64, got: Result<&Sentence, Fault>| {
             found.push((line, got.map(|text| String::from_utf8_lossy(text).into_owned())));
         };
         for piece in pieces {
@@ -170,14 +162,14 @@ mod tests {
     fn sentences_that_run_together_and_junk_before_them_are_told_apart() {
         assert_eq!(sentences(b"junk$A,1*00$B,2*00\n"), [(1, "$A,1*00".to_owned()), (1, "$B,2*00".to_owned())]);
         assert_eq!(sentences(b"\xb5\x62\x01!C\0\0D\r\n"), [(1, "!CD".to_owned())], "a break leaves NULs");
-        assert_eq!(cut(&[b"$GP\x80RMC\n$A"]), [(1, Err(Spoilt::Garbage)), (2, Ok("$A".to_owned()))]);
-        assert_eq!(cut(&[b"# $A,in a comment\n  \n\xff\xff\n"]), [(3, Err(Spoilt::Garbage))]);
+        assert_eq!(cut(&[b"$GP\x80RMC\n$A"]), [(1, Err(Fault::Garbage)), (2, Ok("$A".to_owned()))]);
+        assert_eq!(cut(&[b"# $A,in a comment\n  \n\xff\xff\n"]), [(3, Err(Fault::Garbage))]);
     }
 
     #[test]
     fn what_is_too_long_is_let_go_whole() {
         let long = [b"$".as_slice(), &[b'x'; MAX_SENTENCE], b"\n$A\n"].concat();
-        assert_eq!(cut(&[&long]), [(1, Err(Spoilt::Overlong)), (2, Ok("$A".to_owned()))]);
+        assert_eq!(cut(&[&long]), [(1, Err(Fault::Overlong)), (2, Ok("$A".to_owned()))]);
         let full = [b"$".as_slice(), &[b'x'; MAX_SENTENCE - 1], b"\n"].concat();
         assert_eq!(sentences(&full).len(), 1);
     }

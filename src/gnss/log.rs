@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read};
 
-use super::epoch::Epochs;
-use super::line::{Lines, Spoilt};
-use super::sentence::{Refused, decode};
+use super::fault::Fault;
+use super::reader::{Heard, Reader};
 use crate::clock::Boot;
 use crate::vehicle::Fix;
 
@@ -19,52 +18,12 @@ pub enum Entry {
     Malformed(u64, Fault),
 }
 
-/// What is wrong with a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// It holds no sentence.
-    #[error("no NMEA sentence: one begins with `$` and is printable ASCII")]
-    Garbage,
-    /// It is too long for one.
-    #[error("longer than any NMEA sentence: at most 256 characters are taken")]
-    Overlong,
-    /// It cannot be trusted.
-    #[error("no checksum: a sentence ends with `*` and two hexadecimal digits")]
-    NoChecksum,
-    /// It is damaged.
-    #[error("the checksum is not that of the sentence")]
-    Checksum,
-    /// It cannot be read.
-    #[error("the checksum is right, but the fields are not those of this sentence")]
-    Malformed,
-}
-
-impl From<Spoilt> for Fault {
-    fn from(spoilt: Spoilt) -> Fault {
-        match spoilt {
-            Spoilt::Garbage => Fault::Garbage,
-            Spoilt::Overlong => Fault::Overlong,
-        }
-    }
-}
-
-impl From<Refused> for Fault {
-    fn from(refused: Refused) -> Fault {
-        match refused {
-            Refused::NoChecksum => Fault::NoChecksum,
-            Refused::Checksum => Fault::Checksum,
-            Refused::Malformed => Fault::Malformed,
-        }
-    }
-}
-
 /// The fixes of a recording, in its order. Memory: 16 KiB, and what a piece of that size holds.
 #[derive(Debug)]
 pub struct Log<R> {
-    reader: Option<R>,
+    input: Option<R>,
     piece: Vec<u8>,
-    lines: Lines,
-    epochs: Epochs,
+    reader: Reader,
     last: Boot,
     ready: VecDeque<Entry>,
 }
@@ -72,47 +31,37 @@ pub struct Log<R> {
 const PIECE: usize = 16 * 1024;
 
 impl<R: Read> Log<R> {
-    /// Reads `reader`; one unit of HDOP is `uere` metres of error.
-    pub fn new(reader: R, uere: f64) -> Log<R> {
-        let (lines, epochs) = (Lines::default(), Epochs::new(uere));
-        Log { reader: Some(reader), piece: vec![0; PIECE], lines, epochs, last: Boot::from_micros(0), ready: VecDeque::new() }
+    /// Reads `input`; one unit of HDOP is `uere` metres of error.
+    pub fn new(input: R, uere: f64) -> Log<R> {
+        let (piece, reader) = (vec![0; PIECE], Reader::new(uere));
+        Log { input: Some(input), piece, reader, last: Boot::default(), ready: VecDeque::new() }
     }
 
     fn read(&mut self) -> io::Result<()> {
-        let Some(reader) = &mut self.reader else { return Ok(()) };
-        let count = match reader.read(&mut self.piece) {
+        let Some(input) = &mut self.input else { return Ok(()) };
+        let count = match input.read(&mut self.piece) {
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => {
-                self.reader = None;
+                self.input = None;
                 return Err(error);
             }
         };
-        let (epochs, last, ready) = (&mut self.epochs, &mut self.last, &mut self.ready);
-        let mut tell = |mut fix: Fix| {
-            *last = fix.time.map_or(*last, |time| Boot::from_micros(time.micros()));
-            fix.at = *last;
-            ready.push_back(Entry::Fix(fix));
-        };
-        // A recording does not say when its lines came, so no pause ends an epoch in it.
-        let now = Boot::from_micros(0);
-        let mut faults = Vec::new();
-        let take = |number: u64, line: Result<&crate::vehicle::Sentence, Spoilt>| match line {
-            Ok(sentence) => match decode(sentence) {
-                Ok(Some(said)) => epochs.push(now, &said, &mut tell),
-                Ok(None) => {}
-                Err(refused) => faults.push((number, refused.into())),
-            },
-            Err(spoilt) => faults.push((number, spoilt.into())),
+        let (last, ready) = (&mut self.last, &mut self.ready);
+        let tell = |heard| match heard {
+            Heard::Sentence => {}
+            Heard::Fault(number, fault) => ready.push_back(Entry::Malformed(number, fault)),
+            Heard::Fix(fix) => {
+                *last = fix.time.map_or(*last, |time| Boot::from_micros(time.micros()));
+                ready.push_back(Entry::Fix(Fix { at: *last, ..fix }));
+            }
         };
         if count > 0 {
-            self.lines.push(self.piece.get(..count).unwrap_or_default(), take);
+            self.reader.take(Boot::default(), self.piece.get(..count).unwrap_or_default(), tell);
         } else {
-            self.lines.finish(take);
-            epochs.finish(&mut tell);
-            self.reader = None;
+            self.reader.finish(Boot::default(), tell);
+            self.input = None;
         }
-        ready.extend(faults.into_iter().map(|(number, fault)| Entry::Malformed(number, fault)));
         Ok(())
     }
 }
@@ -121,11 +70,33 @@ impl<R: Read> Iterator for Log<R> {
     type Item = io::Result<Entry>;
 
     fn next(&mut self) -> Option<io::Result<Entry>> {
-        while self.ready.is_empty() && self.reader.is_some() {
+        while self.ready.is_empty() && self.input.is_some() {
             if let Err(error) = self.read() {
                 return Some(Err(error));
             }
         }
         self.ready.pop_front().map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_runs_on_its_own_clock() {
+        let text = b"$GPGGA,235958.00,4807.038,N,01131.324,E,1,08,0.9,545.4,M,46.9,M,,*61\n\
+            $GPRMC,235959.00,A,4807.038,N,01131.324,E,022.4,084.4,230394,003.1,W*4D\n\
+            $GPGGA,000000.00,4807.038,N,01131.324,E,1,08,0.9,545.4,M,46.9,M,,*61\n";
+        let fixes: Vec<Fix> = Log::new(text.as_slice(), 5.0)
+            .map(|entry| match entry.unwrap() {
+                Entry::Fix(fix) => fix,
+                Entry::Malformed(number, fault) => panic!("line {number}: {fault}"),
+            })
+            .collect();
+        let midnight = 764_467_200_000_000;
+        let at: Vec<i64> = fixes.iter().map(|fix| fix.at.micros()).collect();
+        assert_eq!(at, [0, midnight - 1_000_000, midnight], "the first has no date yet; the last carries it over midnight");
+        assert_eq!((fixes[0].time, fixes[2].time.map(|time| time.micros())), (None, Some(midnight)));
     }
 }

@@ -12,17 +12,47 @@
 //!   known.
 //! - No heap allocation for a sentence.
 //!
-//! [`Lines`] cuts bytes into sentences, [`decode`] reads one, [`Epochs`] makes fixes of what it says; [`Log`] runs the
-//! three over a recording, [`run`] over a receiver.
+//! [`Lines`] cuts bytes into sentences, [`decode`] reads one, [`Epochs`] makes fixes of what it says, and [`Reader`] is the
+//! three together. [`Log`] reads a recording, [`run`] a receiver.
 
+mod counters;
 mod epoch;
+mod fault;
 mod field;
 mod line;
 mod log;
+mod reader;
 mod sentence;
+mod settings;
+mod source;
 
+pub use counters::Counters;
 pub use epoch::{Epochs, PAUSE};
+pub use fault::Fault;
 pub use field::{Day, TimeOfDay};
-pub use line::{Lines, Spoilt};
-pub use log::{Entry, Fault, Log};
-pub use sentence::{Claim, Kind, Message, Refused, decode};
+pub use line::Lines;
+pub use log::{Entry, Log};
+pub use reader::{Heard, Reader};
+pub use sentence::{Claim, Kind, Message, decode};
+pub use settings::Settings;
+pub use source::run;
+
+use crate::clock::Boot;
+
+/// Reads any bytes as a receiver's, and checks what every fix promises. For fuzzing: it may never panic.
+pub fn fuzz_line(bytes: &[u8]) {
+    let mut reader = Reader::new(5.0);
+    let check = |heard| {
+        if let Heard::Fix(fix) = heard {
+            let numbers = [fix.altitude, fix.speed, fix.heading, fix.hdop];
+            assert!(numbers.into_iter().flatten().all(f64::is_finite), "{fix:?}");
+            assert!(fix.point.latitude.abs() <= 90.0 && fix.point.longitude.abs() <= 180.0, "{fix:?}");
+            assert!(fix.accuracy.is_finite() && fix.accuracy >= 3.0, "{fix:?}");
+        }
+    };
+    reader.take(Boot::default(), bytes, check);
+    reader.finish(Boot::default(), check);
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@
 use nmea::sentences::{parse_gst, parse_vtg, parse_zda};
 use nmea::{NmeaSentence, SentenceType};
 
+use super::fault::Fault;
 use super::field::{Day, Fields, TimeOfDay, angle, date, day, decimal, small, time_of_day};
 use crate::geo::Point;
 use crate::vehicle::Mode;
@@ -22,17 +23,6 @@ const KNOT: f64 = 1.852;
 
 /// Receivers write 0 or 99.99 for a dilution of precision that they do not know.
 const DILUTIONS: std::ops::RangeInclusive<f64> = 0.01..=89.99;
-
-/// Why a line is no sentence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// It has no `*` with two hexadecimal digits.
-    NoChecksum,
-    /// Its checksum is another.
-    Checksum,
-    /// Its checksum is right and what it says cannot be read.
-    Malformed,
-}
 
 /// The formatters that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,14 +108,14 @@ impl Message {
 }
 
 /// What a line says: `None` when it is a good sentence that is not read here.
-pub fn decode(line: &[u8]) -> Result<Option<Message>, Refused> {
+pub fn decode(line: &[u8]) -> Result<Option<Message>, Fault> {
     let text = line.get(1..).unwrap_or_default();
-    let star = text.iter().position(|b| *b == b'*').ok_or(Refused::NoChecksum)?;
+    let star = text.iter().position(|b| *b == b'*').ok_or(Fault::NoChecksum)?;
     let (body, sum) = text.split_at(star);
-    let [_, high, low, ..] = sum else { return Err(Refused::NoChecksum) };
+    let [_, high, low, ..] = sum else { return Err(Fault::NoChecksum) };
     let given = hex(*high)? << 4 | hex(*low)?;
     if body.iter().fold(0, |sum, byte| sum ^ byte) != given {
-        return Err(Refused::Checksum);
+        return Err(Fault::Checksum);
     }
     let (b'$', Some((address, data))) = (line.first().copied().unwrap_or_default(), body.split_at_checked(6)) else {
         return Ok(None);
@@ -149,12 +139,12 @@ pub fn decode(line: &[u8]) -> Result<Option<Message>, Refused> {
     }
 }
 
-fn hex(digit: u8) -> Result<u8, Refused> {
+fn hex(digit: u8) -> Result<u8, Fault> {
     match digit {
         b'0'..=b'9' => Ok(digit - b'0'),
         b'A'..=b'F' => Ok(digit - b'A' + 10),
         b'a'..=b'f' => Ok(digit - b'a' + 10),
-        _ => Err(Refused::NoChecksum),
+        _ => Err(Fault::NoChecksum),
     }
 }
 
@@ -237,40 +227,40 @@ fn gsa(mut fields: Fields) -> Message {
     Message { mode, hdop, ..Message::new(Kind::Gsa) }
 }
 
-fn gst(data: &[u8], checksum: u8) -> Result<Message, Refused> {
-    let read = parse_gst(sentence(SentenceType::GST, data, checksum)?).map_err(|_| Refused::Malformed)?;
+fn gst(data: &[u8], checksum: u8) -> Result<Message, Fault> {
+    let read = parse_gst(sentence(SentenceType::GST, data, checksum)?).map_err(|_| Fault::Malformed)?;
     let sigma = read.lat_sd.zip(read.long_sd).map(|(lat, lon)| f64::from(lat).hypot(f64::from(lon)));
     let sigma = sigma.filter(|metres| metres.is_finite() && *metres > 0.0);
     Ok(Message { time: time_of_day(Fields::new(data).take()), sigma, ..Message::new(Kind::Gst) })
 }
 
-fn vtg(data: &[u8], checksum: u8) -> Result<Message, Refused> {
-    let read = parse_vtg(sentence(SentenceType::VTG, data, checksum)?).map_err(|_| Refused::Malformed)?;
+fn vtg(data: &[u8], checksum: u8) -> Result<Message, Fault> {
+    let read = parse_vtg(sentence(SentenceType::VTG, data, checksum)?).map_err(|_| Fault::Malformed)?;
     // `nmea` reads "nan" and "inf" as numbers.
     let finite = |number: Option<f32>| number.map(f64::from).filter(|number| number.is_finite());
     let speed = finite(read.speed_over_ground).map(|knots| knots * KNOT);
     Ok(Message { speed, track: finite(read.true_course), ..Message::new(Kind::Vtg) })
 }
 
-fn zda(data: &[u8], checksum: u8) -> Result<Message, Refused> {
+fn zda(data: &[u8], checksum: u8) -> Result<Message, Fault> {
     let mut fields = Fields::new(data);
     let time = time_of_day(fields.take());
     // `nmea` refuses a leap second and a local zone of `+00`; neither says anything of the date.
     let mut date = heapless::Vec::<u8, 32>::new();
     for field in [fields.take(), fields.take(), fields.take()] {
-        date.push(b',').map_err(|_| Refused::Malformed)?;
-        date.extend_from_slice(field).map_err(|()| Refused::Malformed)?;
+        date.push(b',').map_err(|_| Fault::Malformed)?;
+        date.extend_from_slice(field).map_err(|()| Fault::Malformed)?;
     }
-    date.extend_from_slice(b",,").map_err(|()| Refused::Malformed)?;
-    let read = parse_zda(sentence(SentenceType::ZDA, &date, checksum)?).map_err(|_| Refused::Malformed)?;
+    date.extend_from_slice(b",,").map_err(|()| Fault::Malformed)?;
+    let read = parse_zda(sentence(SentenceType::ZDA, &date, checksum)?).map_err(|_| Fault::Malformed)?;
     let date = read.day.zip(read.month).zip(read.year);
     let date = date.and_then(|((d, m), y)| day(d.into(), m.into(), y.into()));
     Ok(Message { time, day: date, ..Message::new(Kind::Zda) })
 }
 
 /// The sentence as `nmea` wants it; its checksum has been held against the bytes already.
-fn sentence(message_id: SentenceType, data: &[u8], checksum: u8) -> Result<NmeaSentence<'_>, Refused> {
-    let data = std::str::from_utf8(data).ok().filter(|text| text.is_ascii()).ok_or(Refused::Malformed)?;
+fn sentence(message_id: SentenceType, data: &[u8], checksum: u8) -> Result<NmeaSentence<'_>, Fault> {
+    let data = std::str::from_utf8(data).ok().filter(|text| text.is_ascii()).ok_or(Fault::Malformed)?;
     Ok(NmeaSentence { talker_id: "GN", message_id, data, checksum })
 }
 
