@@ -8,11 +8,13 @@ mod layout;
 mod position;
 mod raw;
 mod signal;
+mod state;
 
 pub use layout::{BusId, Layout, Reading, SourceId, SourceSpec};
 pub use position::{Fix, Mode};
 pub use raw::{BusCondition, Frame, FrameKind, MAX_SENTENCE, Sentence};
 pub use signal::{Datatype, Signal};
+pub use state::State;
 
 use std::fmt;
 

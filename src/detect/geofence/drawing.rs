@@ -1,0 +1,79 @@
+//! Fences that come and go while the vehicle is on its way.
+
+use super::Geofences;
+use super::register::{Id, Slot};
+use crate::clock::TimeSource;
+use crate::geo::{Fence, FenceSource, MAX_FENCES, MAX_VERTICES_IN_ALL};
+use crate::request::{Answer, Refusal};
+
+impl Geofences {
+    /// Makes a fence, or puts it in the place of the one with its id and source. It is judged from the next believed fix
+    /// on, whose side becomes its first state; where only name or rules changed, it goes on as it stood.
+    ///
+    /// # Errors
+    /// When there are too many, or the one that is there was made by somebody else.
+    pub fn put(&mut self, fence: Fence) -> Result<Answer, Refusal> {
+        let (mut fences, mut vertices) = (self.register.len(), self.register.vertices());
+        let there = self.register.find(&fence.id);
+        match there.and_then(|id| self.register.get(id)) {
+            Some(Slot { fence: old, .. }) if old.source != fence.source => return Err(not_yours(old)),
+            Some(Slot { fence: old, .. }) => vertices -= old.shape.vertices(),
+            None => fences += 1,
+        }
+        if fences > MAX_FENCES {
+            return Err(Refusal::Invalid(format!("there are {MAX_FENCES} fences already; delete one first")));
+        }
+        if vertices + fence.shape.vertices() > MAX_VERTICES_IN_ALL {
+            let most = "all fences together may have 200000 positions";
+            return Err(Refusal::Invalid(format!("{most}, and with this one they have more; simplify or delete some")));
+        }
+        let old = there.and_then(|id| self.take_away(id));
+        let same = old.as_ref().is_some_and(|old| old.fence.shape == fence.shape);
+        let id = self.register.add(fence);
+        if let (Some(old), Some(slot), true) = (&old, self.register.get_mut(id), same) {
+            slot.standing = old.standing.clone();
+        }
+        self.enlist(id);
+        if self.last.source != TimeSource::Unset {
+            self.plan_start(id, self.last.wall);
+        }
+        self.news.drawn(id);
+        self.renew(id);
+        Ok(if old.is_some() { Answer::Changed } else { Answer::Created })
+    }
+
+    /// Takes away the fence with this id, which `by` made.
+    ///
+    /// # Errors
+    /// When there is none, or somebody else made it.
+    pub fn delete(&mut self, name: &str, by: FenceSource) -> Result<Answer, Refusal> {
+        let Some((id, slot)) = self.register.find(name).and_then(|id| Some((id, self.register.get(id)?))) else {
+            return Err(Refusal::Missing(format!("there is no fence `{}`", name.escape_debug())));
+        };
+        if slot.fence.source != by {
+            return Err(not_yours(&slot.fence));
+        }
+        self.take_away(id);
+        self.news.gone(name);
+        self.revision += 1;
+        Ok(Answer::Changed)
+    }
+
+    fn take_away(&mut self, id: Id) -> Option<Slot> {
+        self.watched.retain(|watched| *watched != id);
+        self.limited.retain(|limited| *limited != id);
+        self.dwelling.retain(|(_, dwelling)| *dwelling != id);
+        self.starts.retain(|(_, start)| *start != id);
+        self.news.forget(id);
+        self.register.remove(id)
+    }
+}
+
+fn not_yours(fence: &Fence) -> Refusal {
+    let made = match fence.source {
+        FenceSource::File => "in the unit's own file; change it there",
+        FenceSource::Phone => "by a phone; change it from one",
+        FenceSource::Fleet => "by the fleet; change it there",
+    };
+    Refusal::Conflict { reason: format!("fence `{}` was made {made}", fence.id.escape_debug()), running: None }
+}
