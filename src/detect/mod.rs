@@ -1,9 +1,21 @@
 //! What the vehicle's state means: one pure state machine a file, and the engine that runs them.
 //!
 //! A detector is a function: no clock, no I/O, no logging, no await, no global. The same observations give the same
-//! events at any speed.
+//! events at any speed, and however often it is asked: what takes time is told at the moment it is due, not when somebody
+//! happens to look.
 
 pub mod geofence;
+mod child;
+mod diagnosis;
+mod engine;
+mod heat;
+mod kept;
 mod outbox;
+mod settings;
+#[cfg(test)]
+mod testcar;
+mod trip;
 
+pub use engine::{Engine, Saved};
 pub use outbox::Outbox;
+pub use settings::{ChildSettings, DiagnosisSettings, Settings, TripSettings};

@@ -41,6 +41,13 @@ impl Outbox {
         self.tell_at(self.stamp, self.fix, event_type, severity, details)
     }
 
+    /// Tells an event whose details name its own id; its id.
+    pub fn tell_own(&mut self, event_type: EventType, severity: Severity, details: impl FnOnce(EventId) -> Details) -> EventId {
+        let id = self.issue();
+        self.put(id, (self.stamp, self.fix), event_type, severity, details(id));
+        id
+    }
+
     /// Tells an event of another moment and place than this step's (an interpolated crossing); its id.
     pub fn tell_at(
         &mut self,
@@ -51,6 +58,18 @@ impl Outbox {
         details: Details,
     ) -> EventId {
         let id = self.issue();
+        self.put(id, (stamp, fix), event_type, severity, details);
+        id
+    }
+
+    fn put(
+        &mut self,
+        id: EventId,
+        (stamp, fix): (Stamp, Option<Fix>),
+        event_type: EventType,
+        severity: Severity,
+        details: Details,
+    ) {
         self.events.push(Event {
             id,
             severity,
@@ -61,7 +80,6 @@ impl Outbox {
             details,
             durable: self.durable,
         });
-        id
     }
 
     /// What was told since the last call, in order.

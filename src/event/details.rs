@@ -45,6 +45,18 @@ pub enum Verdict {
     Expired,
 }
 
+/// What happened during an alert without changing anything about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meanwhile {
+    /// The car was unlocked, and no door was opened.
+    Unlocked,
+    /// The ignition came on, and the driver's door was not opened: a remote start.
+    IgnitionOn,
+    /// The car moved with its ignition off.
+    Towed,
+}
+
 /// One signal that the alert rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
@@ -107,6 +119,9 @@ pub struct Child {
     /// Why it was cleared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Verdict>,
+    /// What happened since the alert's last event.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub meanwhile: Vec<Meanwhile>,
     /// Which member answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,

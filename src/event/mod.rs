@@ -8,7 +8,7 @@ mod details;
 mod json;
 
 pub use details::{
-    Cabin, Child, ChildStage, Confidence, Diagnosis, Evidence, Geofence, GeofenceTransition, Published, Trip, Verdict,
+    Cabin, Child, ChildStage, Confidence, Diagnosis, Evidence, Geofence, GeofenceTransition, Meanwhile, Published, Trip, Verdict,
 };
 pub use json::{escape_line_ends, location_json};
 

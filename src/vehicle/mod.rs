@@ -4,17 +4,26 @@
 //! *Missing is not false.* A value that was never seen, is invalid or too old is unknown: `None` wherever it is asked
 //! for. What to do about it is the asker's business.
 
+pub mod cabin;
+mod ignition;
+mod keep;
 mod layout;
+mod period;
 mod position;
 mod raw;
+mod settings;
 mod signal;
+mod sources;
 mod state;
 
+pub use ignition::Ignition;
+pub use keep::{IgnitionKept, LastWord};
 pub use layout::{BusId, Layout, Reading, SourceId, SourceSpec};
 pub use position::{Fix, Mode};
 pub use raw::{BusCondition, Frame, FrameKind, MAX_SENTENCE, Sentence};
+pub use settings::{StateSettings, seconds, within};
 pub use signal::{Datatype, Signal};
-pub use state::State;
+pub use state::{Memory, State};
 
 use std::fmt;
 

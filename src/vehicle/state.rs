@@ -1,28 +1,391 @@
-//! What is known of the vehicle now.
+//! The latest observation of everything, each with its age: what is known of the vehicle now.
+//!
+//! # What it promises
+//!
+//! - *Unknown* is what was never seen, what a frame called invalid, and what is stale: older than three periods of its
+//!   message and at least 2 s (5 s until four gaps are known). A latched value (the car sends only commands) does not
+//!   age; a latched lock becomes unknown when any door opens and when the ignition comes on.
+//! - *Sleep is no fault.* With the ignition off a silent bus is asleep: doors, lock, rear seats, belts and ignition keep
+//!   their last value until a frame says otherwise. What counts against such a value is only time during which its bus
+//!   was awake without it.
+//! - A signal may have several sources; of those that know something the newest counts. A raw value that the profile
+//!   does not list changes nothing, and the value ages.
+//! - The last value ever known survives everything, sleep and restart too: *changed* compares with it.
+//!
+//! Everything is evaluated at a `now` that the caller gives; [`State::settle`] must be called at every input and at every
+//! [`State::deadline`], for rules that take time. Given that, what comes out does not depend on how often it was asked.
 
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::cabin::{self, DOOR_LOCKS, DOORS};
+use super::ignition::{Ignition, Watch};
+use super::sources::{Bus, Fixes, Plan, Source, Spec, place_of};
+use super::{BusCondition, BusId, Fix, Layout, Observation, Reading, Signal, SourceId, StateSettings, Value};
 use crate::clock::Boot;
 
-use super::Fix;
+/// Nearer to zero than this is standing: the finest step of wheel speeds is about 0.03 km/h.
+const STILL_KMH: f64 = 0.5;
 
 /// What is known of one vehicle.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct State {
-    fix: Option<Fix>,
+    pub(super) layout: Layout,
+    pub(super) settings: StateSettings,
+    pub(super) plan: Plan,
+    pub(super) memory: Memory,
+    /// Sources of which a power cut would lose something, by [`SourceId`].
+    pub(super) dirty: Vec<bool>,
+}
+
+/// Everything observed. Saved whole between the pieces of a replay.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Memory {
+    /// By [`SourceId`].
+    pub(super) sources: Vec<Source>,
+    /// The board itself, then the buses of the layout.
+    pub(super) buses: Vec<Bus>,
+    pub(super) fixes: Fixes,
+    pub(super) ignition: Ignition,
+    pub(super) watch: Watch,
+    /// Since when somebody listens: silence before that was not heard.
+    pub(super) listening: Option<Boot>,
+    /// Since when the car stands, where that is known.
+    pub(super) still: Option<Boot>,
 }
 
 impl State {
-    /// The last fix ever, however old.
-    pub fn fix(&self) -> Option<&Fix> {
-        self.fix.as_ref()
+    /// A vehicle of which nothing is known yet.
+    pub fn new(layout: Layout, settings: StateSettings) -> State {
+        let plan = Plan::new(&layout, &settings);
+        let memory = Memory {
+            sources: plan.specs.iter().map(|spec| Source::new(spec, &settings)).collect(),
+            buses: vec![Bus::default(); layout.buses.len() + 1],
+            fixes: Fixes::new(&settings),
+            ignition: Ignition::default(),
+            watch: Watch::default(),
+            listening: None,
+            still: None,
+        };
+        let dirty = vec![false; layout.sources.len()];
+        State { layout, settings, plan, memory, dirty }
     }
 
-    /// Whether the car is parked.
-    pub fn parked(&self, _now: Boot) -> bool {
-        false
+    /// Takes in what a source saw.
+    pub fn observe(&mut self, now: Boot, observation: &Observation) {
+        self.memory.listening.get_or_insert(now);
+        match observation {
+            Observation::Reading(id, reading) => self.read(now, *id, reading),
+            Observation::Fix(fix) => self.memory.fixes.take(now, *fix, &self.settings),
+            Observation::Bus(bus, condition) => {
+                if let Some(bus) = self.memory.buses.get_mut(place_of(*bus)) {
+                    if bus.condition.0 != *condition {
+                        bus.condition = (*condition, now);
+                    }
+                }
+            }
+            Observation::Journal { .. } => {}
+            Observation::Restarted => self.memory.listening = Some(now),
+        }
+    }
+
+    fn read(&mut self, now: Boot, id: SourceId, reading: &Reading) {
+        let at = usize::from(id.0);
+        let (Some(spec), Some(source)) = (self.plan.specs.get(at).copied(), self.memory.sources.get_mut(at)) else {
+            return;
+        };
+        if let Some(bus) = self.memory.buses.get_mut(spec.bus) {
+            bus.hear(now, self.settings.floor());
+        }
+        source.hear(now, spec.limit, &self.settings);
+        match reading {
+            Reading::Unlisted => {}
+            Reading::Invalid => {
+                source.valid = false;
+                source.restored = false;
+                source.invalid.get_or_insert(now);
+            }
+            Reading::Value(value) => {
+                let news = !source.valid || source.last.as_ref().is_none_or(|(last, _)| last != value);
+                let opens = news
+                    && *value == Value::Bool(true)
+                    && cabin::is_door(spec.signal)
+                    && source.last.as_ref().is_none_or(|(last, _)| last != value);
+                if news {
+                    self.mark(at);
+                }
+                if let Some(source) = self.memory.sources.get_mut(at) {
+                    source.say(now, value, news);
+                }
+                self.overrule_latched(spec.signal, at);
+                if opens {
+                    self.forget_latched_locks();
+                }
+            }
+        }
+    }
+
+    /// The newest word on a signal takes the hold from commands that another source latched.
+    fn overrule_latched(&mut self, signal: Signal, but: usize) {
+        let sources = self.plan.sources_of(signal);
+        if sources.len() < 2 {
+            return;
+        }
+        for at in sources.iter().map(|id| usize::from(*id)).filter(|at| *at != but) {
+            if self.plan.specs.get(at).is_some_and(|spec| spec.latched) {
+                drop_word(&mut self.memory.sources, &mut self.dirty, at);
+            }
+        }
+    }
+
+    /// A command to lock says nothing any more: a door opened, or somebody drives.
+    pub(super) fn forget_latched_locks(&mut self) {
+        self.forget(|spec| spec.latched && cabin::is_lock(spec.signal));
+    }
+
+    /// The bus that told of the ignition died in the middle: what it kept of doors, lock and ignition is no word to keep.
+    pub(super) fn forget_ignition_buses(&mut self) {
+        let buses = std::mem::take(&mut self.plan.ignition_buses);
+        self.forget(|spec| {
+            let lost = cabin::is_door(spec.signal) || cabin::is_lock(spec.signal) || spec.signal == Signal::LowVoltageSystemState;
+            lost && buses.contains(&spec.bus)
+        });
+        self.plan.ignition_buses = buses;
+    }
+
+    fn forget(&mut self, which: impl Fn(&Spec) -> bool) {
+        for (at, spec) in self.plan.specs.iter().enumerate() {
+            if which(spec) {
+                drop_word(&mut self.memory.sources, &mut self.dirty, at);
+            }
+        }
+    }
+
+    pub(super) fn mark(&mut self, at: usize) {
+        if let Some(dirty) = self.dirty.get_mut(at) {
+            *dirty = true;
+        }
+    }
+
+    /// Brings what takes time up to `now`: the ignition, and how long the car has been standing.
+    pub fn settle(&mut self, now: Boot) {
+        self.memory.listening.get_or_insert(now);
+        self.settle_ignition(now);
+        let still = match self.can_speed(now) {
+            Some(speed) => speed < STILL_KMH,
+            None => self.gnss_speed(now).is_some_and(|speed| speed < self.settings.standing_kmh),
+        };
+        self.memory.still = if still { self.memory.still.or(Some(now)) } else { None };
+    }
+
+    /// When next something changes by itself, were nothing more to come: a value grows stale, a rule has waited enough.
+    pub fn deadline(&self, now: Boot) -> Option<Boot> {
+        let Memory { fixes, still, .. } = &self.memory;
+        let stale = self.plan.specs.iter().zip(&self.memory.sources).filter_map(|(spec, source)| self.expiry(spec, source));
+        let fix = fixes.heard.map(|heard| heard + fixes.limit);
+        let parked = still.map(|since| since + super::seconds(self.settings.parked_s));
+        stale.chain(fix).chain(parked).chain(self.ignition_deadline()).filter(|at| *at > now).min()
+    }
+
+    /// When the value of `source` grows stale, had its bus nothing to do with it.
+    fn expiry(&self, spec: &Spec, source: &Source) -> Option<Boot> {
+        let (_, at) = source.last.as_ref()?;
+        (source.valid && !spec.latched).then_some(match self.memory.listening {
+            Some(listening) if source.restored && self.eases_in(spec) => listening.max(*at) + source.limit,
+            _ => *at + source.limit,
+        })
+    }
+
+    /// Whether a value out of a journal may be believed until its source had the time to speak. What moves may not.
+    fn eases_in(&self, spec: &Spec) -> bool {
+        spec.keeps || cabin::is_rear_occupant(spec.signal)
+    }
+
+    fn known(&self, now: Boot, at: usize) -> bool {
+        let (Some(spec), Some(source)) = (self.plan.specs.get(at), self.memory.sources.get(at)) else { return false };
+        if !source.valid {
+            return false;
+        }
+        spec.latched || self.expiry(spec, source).is_some_and(|expiry| now < expiry) || self.sleeps(spec, source)
+    }
+
+    /// Whether the bus of an aged value is asleep, or has not been awake for long enough without it.
+    fn sleeps(&self, spec: &Spec, source: &Source) -> bool {
+        if !spec.keeps || self.memory.ignition.on != Some(false) {
+            return false;
+        }
+        let (Some(bus), Some((_, at))) = (self.memory.buses.get(spec.bus), &source.last) else { return false };
+        bus.heard.is_none_or(|heard| heard < bus.woke.max(*at) + source.limit)
+    }
+
+    fn newest(&self, now: Boot, signal: Signal) -> Option<&(Value, Boot)> {
+        self.newest_of(now, signal, |_| true)
+    }
+
+    /// Of the sources on `these` buses that know `signal`, what that one says which spoke last, and when it did.
+    pub(super) fn newest_of(&self, now: Boot, signal: Signal, these: impl Fn(usize) -> bool) -> Option<&(Value, Boot)> {
+        let mut newest: Option<&(Value, Boot)> = None;
+        for id in self.plan.sources_of(signal) {
+            let at = usize::from(*id);
+            if !self.known(now, at) || !self.plan.specs.get(at).is_some_and(|spec| these(spec.bus)) {
+                continue;
+            }
+            let last = self.memory.sources.get(at).and_then(|source| source.last.as_ref());
+            if last.map(|(_, said)| *said) >= newest.map(|(_, said)| *said) {
+                newest = last;
+            }
+        }
+        newest
+    }
+
+    /// The value of `signal`; `None` while it is unknown.
+    pub fn value(&self, now: Boot, signal: Signal) -> Option<&Value> {
+        self.newest(now, signal).map(|(value, _)| value)
+    }
+
+    /// The yes or no of `signal`.
+    pub fn flag(&self, now: Boot, signal: Signal) -> Option<bool> {
+        self.value(now, signal).and_then(Value::as_bool)
+    }
+
+    /// The number of `signal`.
+    pub fn number(&self, now: Boot, signal: Signal) -> Option<f64> {
+        self.value(now, signal).and_then(Value::as_number)
+    }
+
+    /// The last value ever known of `signal`, when it was last said, and its source; across sleep, faults and restarts.
+    pub fn ever(&self, signal: Signal) -> Option<(&Value, Boot, SourceId)> {
+        let sources = self.plan.sources_of(signal).iter();
+        let said = sources.filter_map(|id| {
+            let (value, at) = self.memory.sources.get(usize::from(*id))?.last.as_ref()?;
+            Some((value, *at, SourceId(*id)))
+        });
+        said.max_by_key(|(_, at, _)| *at)
+    }
+
+    /// Whether anything feeds `signal`.
+    pub fn maps(&self, signal: Signal) -> bool {
+        !self.plan.sources_of(signal).is_empty()
+    }
+
+    /// Whether the whole car is locked: by its own word, else by every mapped door's.
+    pub fn locked(&self, now: Boot) -> Option<bool> {
+        if let Some(locked) = self.flag(now, Signal::CabinIsLocked) {
+            return Some(locked);
+        }
+        let mut doors = DOOR_LOCKS.iter().filter(|lock| self.maps(**lock)).peekable();
+        doors.peek()?;
+        let mut all = Some(true);
+        for door in doors {
+            match self.flag(now, *door) {
+                Some(false) => return Some(false),
+                Some(true) => {}
+                None => all = None,
+            }
+        }
+        all
+    }
+
+    /// Whether some door is known to be open. An unknown door counts as closed.
+    pub fn any_door_open(&self, now: Boot) -> bool {
+        DOORS.iter().any(|door| self.flag(now, *door) == Some(true))
+    }
+
+    /// Whether a rear-occupant sensor that sees every rear seat is healthy: known now.
+    pub fn rear_covered(&self, now: Boot) -> bool {
+        let all = self.layout.sources.iter().enumerate();
+        let mut covering = all.filter(|(_, spec)| spec.covers_rear && cabin::is_rear_occupant(spec.signal));
+        covering.any(|(at, _)| self.known(now, at))
+    }
+
+    /// Speed by CAN, km/h.
+    pub fn can_speed(&self, now: Boot) -> Option<f64> {
+        self.number(now, Signal::Speed).map(f64::abs)
+    }
+
+    /// Speed by GNSS, km/h, while the last fix is not stale.
+    pub fn gnss_speed(&self, now: Boot) -> Option<f64> {
+        let Fixes { last, heard, limit, .. } = &self.memory.fixes;
+        let fresh = heard.is_some_and(|heard| now < heard + *limit);
+        last.as_ref().filter(|_| fresh).and_then(|fix| fix.speed)
     }
 
     /// Speed by CAN, else by GNSS, km/h.
-    pub fn speed(&self, _now: Boot) -> Option<f64> {
-        self.fix.and_then(|fix| fix.speed)
+    pub fn speed(&self, now: Boot) -> Option<f64> {
+        self.can_speed(now).or_else(|| self.gnss_speed(now))
+    }
+
+    /// The last fix ever, however old.
+    pub fn fix(&self) -> Option<&Fix> {
+        self.memory.fixes.last.as_ref()
+    }
+
+    /// When the last fix came.
+    pub fn fix_heard(&self) -> Option<Boot> {
+        self.memory.fixes.heard
+    }
+
+    /// The ignition, as of the last [`State::settle`].
+    pub fn ignition(&self) -> &Ignition {
+        &self.memory.ignition
+    }
+
+    /// Since when the car stands: speed 0 by CAN, or without CAN under 3 km/h by GNSS.
+    pub fn still_since(&self) -> Option<Boot> {
+        self.memory.still
+    }
+
+    /// Whether the car is parked: ignition off, or standing for 60 s.
+    pub fn parked(&self, now: Boot) -> bool {
+        let long = super::seconds(self.settings.parked_s);
+        self.memory.ignition.on == Some(false) || self.memory.still.is_some_and(|since| now >= since + long)
+    }
+
+    /// Since when somebody listens.
+    pub fn listening(&self) -> Option<Boot> {
+        self.memory.listening
+    }
+
+    /// Which sources there are.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The numbers by which values age.
+    pub fn settings(&self) -> &StateSettings {
+        &self.settings
+    }
+
+    /// When a frame last carried the source, since when frames call it invalid, and after which silence it is stale.
+    pub fn source_health(&self, id: SourceId) -> Option<(Option<Boot>, Option<Boot>, Duration)> {
+        self.memory.sources.get(usize::from(id.0)).map(|source| (source.heard, source.invalid, source.limit))
+    }
+
+    /// When a mapped frame was last on the bus, and its controller's condition and since when.
+    pub fn bus_health(&self, id: BusId) -> Option<(Option<Boot>, (BusCondition, Boot))> {
+        self.memory.buses.get(place_of(id)).map(|bus| (bus.heard, bus.condition))
+    }
+
+    /// Everything observed, to be saved.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Goes on from what was saved of the same layout; whether it fits.
+    pub fn recall(&mut self, memory: Memory) -> bool {
+        let fits = memory.sources.len() == self.memory.sources.len() && memory.buses.len() == self.memory.buses.len();
+        if fits {
+            self.memory = memory;
+        }
+        fits
+    }
+}
+
+/// What the source said is no longer what is.
+fn drop_word(sources: &mut [Source], dirty: &mut [bool], at: usize) {
+    if let (Some(source), Some(dirty)) = (sources.get_mut(at), dirty.get_mut(at)) {
+        *dirty |= source.valid;
+        source.valid = false;
     }
 }

@@ -1,0 +1,540 @@
+//! The child watch: a child left behind in a parked car is told of until somebody sees to it.
+//!
+//! Unknown lock counts as not locked, an unknown door as closed, an unknown driver's door as used. There is no state in
+//! which a car with its ignition off is not watched.
+//!
+//! | state | when | to | event |
+//! |---|---|---|---|
+//! | parked (first) | ignition on | driving, evidence kept | |
+//! | driving | ignition off | parked | |
+//! | parked | driver's door open, evidence, no rear door used since the stop; once a stop | parked | `CHILD_SEAT_REMINDER` |
+//! | parked | all doors closed, driver's door used since the stop, locked: all three for 10 s; evidence | alert(initial) | `CHILD_LEFT_BEHIND` `initial` |
+//! | parked | the same, not locked: for 5 min | alert(initial) | the same |
+//! | alert(initial) | 60 s, direct or occupancy | alert(escalated) | `escalated` |
+//! | alert(initial) | 25 min, inferred only | answered | `CHILD_ALERT_CLEARED` `expired` |
+//! | alert(escalated) | every 45 s for 25 min, then every 10 min while there is evidence, at most 24 h | itself | `repeated` |
+//! | alert | "snooze", 60 to 600 s, once a stop | snoozed | `CHILD_ALERT_SNOOZED` |
+//! | snoozed | its end, or 10 min or less to 35 °C | alert | `escalated` where never told, direct or occupancy, 60 s since `initial`; else `repeated` |
+//! | alert, snoozed | "safe" | answered | `CHILD_ALERT_ACKNOWLEDGED` |
+//! | alert, snoozed | a rear door used | parked, inferred evidence gone | `CHILD_ALERT_CLEARED` `rear_door_opened` |
+//! | alert, snoozed | ignition on with the driver's door opened since; or over 20 km/h for 10 s, ignition not known to be off | driving, evidence kept | `CHILD_ALERT_CLEARED` `driver_returned` |
+//! | alert, snoozed | told as direct, clear for 120 s, no other class says yes | parked | `CHILD_ALERT_CLEARED` `sensor_clear` |
+//! | alert, snoozed | unlocked without a door, remote start, towed | itself | the next event says so |
+//! | answered | ignition on | driving | |
+//! | answered | the driver's door opens | parked | |
+//! | answered | a rear door used | parked, inferred evidence gone | |
+//! | answered | 30 min later still direct evidence | alert(initial), once | `initial` |
+//! | any | restart or power cut | the same, timers unmoved | in alert: at once `repeated`, `resumed` |
+//!
+//! A stop that took a while to tell (60 s of low voltage, 30 s of a silent bus) began when that while began: doors used
+//! within it were used after the stop. Timers run from when it was told.
+
+mod alert;
+mod answer;
+mod doors;
+mod evidence;
+mod sensor;
+mod sight;
+mod tell;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use self::alert::Alert;
+use self::answer::Accepted;
+use self::doors::{Doors, Happened};
+use self::evidence::Marks;
+use self::sensor::{Sensor, Window};
+pub(super) use self::sight::Sight;
+use super::Outbox;
+use super::heat::Outside;
+use super::settings::ChildSettings;
+use crate::clock::{Boot, Stamp, Wall};
+use crate::event::{ChildStage, Confidence, Meanwhile, Verdict};
+use crate::feed::ChildNow;
+use crate::vehicle::{Signal, seconds};
+
+/// A car that moves faster than this with the ignition off is towed, km/h.
+const TOWED_KMH: f64 = 5.0;
+/// One input leads through fewer rows of the table than this.
+const ROWS_AT_MOST: usize = 8;
+
+/// The watch.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    settings: ChildSettings,
+    memory: Memory,
+    window: Window,
+    restarted: bool,
+}
+
+/// What outlives a power cut.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Memory {
+    /// Where in the table; `None` before the first step.
+    since: Option<Boot>,
+    phase: Phase,
+    stop: Stop,
+    doors: Doors,
+    marks: Marks,
+    sensor: Sensor,
+    /// During an alert: since when the car drives.
+    fast: Option<Boot>,
+    answers: Vec<Accepted>,
+}
+
+/// The states of the table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+enum Phase {
+    Driving,
+    #[default]
+    Parked,
+    Alert(Alert),
+    Snoozed {
+        until: Boot,
+        alert: Alert,
+    },
+    Answered,
+}
+
+/// What is remembered of one stop: from ignition off to ignition on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Stop {
+    /// When it began.
+    at: Boot,
+    /// When that was told.
+    known: Boot,
+    /// When the driver's door was used.
+    driver_used: Option<Boot>,
+    /// A rear door was used.
+    rear_used: bool,
+    /// The reminder was told.
+    reminded: bool,
+    /// An alert was snoozed.
+    snoozed: bool,
+    /// An answered alert was told again.
+    again: bool,
+    /// When a sensor's clearing ended an alert: what it said before that is no word against its no.
+    cleared: Option<Boot>,
+    /// The temperature outside when it began, °C.
+    outside: Option<f64>,
+}
+
+impl Default for Stop {
+    fn default() -> Stop {
+        Stop::begin(Boot::from_micros(i64::MIN), Boot::from_micros(i64::MIN))
+    }
+}
+
+impl Stop {
+    fn begin(at: Boot, known: Boot) -> Stop {
+        Stop {
+            at,
+            known,
+            driver_used: None,
+            rear_used: false,
+            reminded: false,
+            snoozed: false,
+            again: false,
+            cleared: None,
+            outside: None,
+        }
+    }
+}
+
+/// Everything, for a replay that goes on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Saved {
+    memory: Memory,
+    window: Window,
+    restarted: bool,
+}
+
+impl Child {
+    pub(super) fn new(settings: ChildSettings) -> Child {
+        Child { settings, memory: Memory::default(), window: Window::default(), restarted: false }
+    }
+
+    pub(super) fn save(&self) -> Saved {
+        Saved { memory: self.memory.clone(), window: self.window.clone(), restarted: self.restarted }
+    }
+
+    pub(super) fn load(&mut self, Saved { memory, window, restarted }: Saved) {
+        (self.memory, self.window, self.restarted) = (memory, window, restarted);
+    }
+
+    /// What a power cut must not lose.
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Goes on from what a power cut left; all times are on this boot's scale.
+    pub(super) fn restore(&mut self, memory: Memory) {
+        self.window = memory.sensor.window();
+        self.memory = memory;
+    }
+
+    /// State was there and could not be read: as if a rear door had been used, until one is.
+    pub(super) fn restore_blind(&mut self) {
+        *self = Child::new(self.settings.clone());
+        self.memory.marks.blind = true;
+    }
+
+    /// The daemon starts anew: a running alert says so at once.
+    pub(super) fn restarted(&mut self) {
+        self.restarted = true;
+    }
+
+    /// Sees, and does what the table says.
+    pub(super) fn step(&mut self, sight: &Sight, out: &mut Outbox) {
+        let now = sight.now;
+        if self.memory.since.is_none() {
+            self.memory.since = Some(now);
+            self.memory.stop = Stop { driver_used: Some(now), ..Stop::begin(now, now) };
+        }
+        let mut happened = self.see(sight);
+        if std::mem::take(&mut self.restarted) {
+            self.resume(sight, out);
+        }
+        for _ in 0..ROWS_AT_MOST {
+            let Some(next) = self.row(sight, &mut happened, out) else { break };
+            self.enter(now, next);
+        }
+    }
+
+    fn enter(&mut self, now: Boot, phase: Phase) {
+        self.memory.phase = phase;
+        self.memory.since = Some(now);
+    }
+
+    /// Brings doors, sensor, seats and belts up to date, whatever the state.
+    fn see(&mut self, sight: &Sight) -> Happened {
+        let now = sight.now;
+        let driving = self.memory.phase == Phase::Driving;
+        let Memory { phase, stop, doors, marks, sensor, fast, .. } = &mut self.memory;
+        sensor.hear(now, sight.sensor, &mut self.window, &self.settings);
+        let happened = doors.see(sight, (!driving).then_some(stop.at), seconds(self.settings.rear_used_s));
+        if let Some((door, moment)) = happened.rear_used {
+            if driving {
+                marks.loaded(door);
+            } else {
+                stop.rear_used = true;
+                marks.emptied(moment);
+            }
+            if sight.ignition != Some(true) {
+                sensor.release(now, &mut self.window);
+            }
+        }
+        marks.see(sight, driving, stop.rear_used);
+        if !driving && sight.driver != Some(false) {
+            stop.driver_used.get_or_insert(now);
+        }
+        let (Phase::Alert(alert) | Phase::Snoozed { alert, .. }) = phase else {
+            *fast = None;
+            return happened;
+        };
+        alert.driver_opened |= happened.driver_opened;
+        if happened.unlocked {
+            alert.note(Meanwhile::Unlocked);
+        }
+        if sight.ignition == Some(true) {
+            alert.note(Meanwhile::IgnitionOn);
+        }
+        let speed = sight.speed();
+        if sight.ignition != Some(true) && speed.is_some_and(|speed| speed >= TOWED_KMH) {
+            alert.note(Meanwhile::Towed);
+        }
+        let drives = speed.is_some_and(|speed| speed > self.settings.returned_kmh) && sight.ignition != Some(false);
+        *fast = if drives { fast.or(Some(now)) } else { None };
+        happened
+    }
+
+    /// In an alert the first event after a restart comes at once; no timer moves for it.
+    fn resume(&mut self, sight: &Sight, out: &mut Outbox) {
+        if !matches!(self.memory.phase, Phase::Alert(_)) {
+            return;
+        }
+        let Some(mut alert) = self.take_alert() else { return };
+        let due = alert.repeat_due(&self.settings).filter(|(due, _)| *due <= sight.now);
+        self.tell_again(sight, &mut alert, ChildStage::Repeated, true, out);
+        if due.is_some() {
+            alert.told = sight.now;
+        }
+        self.memory.phase = Phase::Alert(alert);
+    }
+
+    /// The first row of the table that applies: what it tells, and to which state it leads.
+    fn row(&mut self, sight: &Sight, happened: &mut Happened, out: &mut Outbox) -> Option<Phase> {
+        let ignition = sight.ignition;
+        match &self.memory.phase {
+            Phase::Driving if ignition == Some(false) => Some(self.park(sight)),
+            Phase::Driving => None,
+            Phase::Parked | Phase::Answered if ignition == Some(true) => Some(self.drive(sight)),
+            Phase::Parked => self.parked(sight, out),
+            Phase::Alert(_) | Phase::Snoozed { .. } => self.over(sight, happened, out).or_else(|| self.due(sight, out)),
+            Phase::Answered if happened.rear_used.take().is_some() => Some(Phase::Parked),
+            Phase::Answered if std::mem::take(&mut happened.driver_opened) => Some(Phase::Parked),
+            Phase::Answered => self.again(sight, out),
+        }
+    }
+
+    /// Ignition off.
+    fn park(&mut self, sight: &Sight) -> Phase {
+        let now = sight.now;
+        let at = sight.state.ignition().since.max(self.memory.since.unwrap_or(now)).min(now);
+        let mut stop = Stop::begin(at, now);
+        stop.driver_used = self.memory.doors.driver_used(at).then_some(now);
+        stop.outside = self.outside_at(sight);
+        if let Some(moment) = self.memory.doors.stop(at, now, seconds(self.settings.rear_used_s)) {
+            stop.rear_used = true;
+            self.memory.marks.emptied(moment);
+        }
+        self.memory.stop = stop;
+        Phase::Parked
+    }
+
+    /// Ignition on, or somebody drives: a new drive, with the evidence that stands.
+    fn drive(&mut self, sight: &Sight) -> Phase {
+        let begin = sight.now.before(seconds(self.settings.before_drive_s));
+        self.memory.marks.drive(sight, &self.memory.doors, begin);
+        Phase::Driving
+    }
+
+    /// The rows of *parked* other than ignition on.
+    fn parked(&mut self, sight: &Sight, out: &mut Outbox) -> Option<Phase> {
+        let class = self.class(sight)?;
+        let Stop { reminded, rear_used, .. } = self.memory.stop;
+        if sight.driver == Some(true) && !rear_used && !reminded {
+            self.memory.stop.reminded = true;
+            self.tell_reminder(sight, class, out);
+        }
+        let due = self.alert_due(sight, class)?;
+        (due <= sight.now).then(|| Phase::Alert(self.tell_initial(sight, class, out)))
+    }
+
+    /// When evidence of this class becomes an alert, should doors and lock stay as they are.
+    fn alert_due(&self, sight: &Sight, class: Confidence) -> Option<Boot> {
+        let Memory { doors, stop, sensor, .. } = &self.memory;
+        let closed = doors.closed?;
+        let wait = if doors.locked { self.settings.locked_s } else { self.settings.unlocked_s };
+        let due = closed.max(stop.driver_used?).max(stop.known).max(doors.lock_since) + seconds(wait);
+        if class > Confidence::Inferred || !sight.covered {
+            return Some(due);
+        }
+        let said_no_all_the_while = sensor.clear_since().is_some_and(|clear| clear <= closed.max(stop.cleared.unwrap_or(closed)));
+        (!said_no_all_the_while).then(|| due.max(closed + seconds(self.settings.covered_s)))
+    }
+
+    /// The rows that end a running alert by what is seen.
+    fn over(&mut self, sight: &Sight, happened: &mut Happened, out: &mut Outbox) -> Option<Phase> {
+        let (reason, next) = self.verdict(sight, happened)?;
+        let mut alert = self.take_alert()?;
+        self.tell_cleared(sight, &mut alert, reason, out);
+        if reason == Verdict::SensorClear {
+            self.memory.stop.cleared = Some(sight.now);
+        }
+        match next {
+            Phase::Driving => Some(self.drive(sight)),
+            next => Some(next),
+        }
+    }
+
+    fn verdict(&self, sight: &Sight, happened: &mut Happened) -> Option<(Verdict, Phase)> {
+        let alert = self.running()?;
+        if happened.rear_used.take().is_some() {
+            return Some((Verdict::RearDoorOpened, Phase::Parked));
+        }
+        let drives = self.memory.fast.is_some_and(|since| sight.now >= since + seconds(self.settings.returned_s));
+        if drives || (sight.ignition == Some(true) && alert.driver_opened) {
+            return Some((Verdict::DriverReturned, Phase::Driving));
+        }
+        let clear = self.clear_due(alert, sight).is_some_and(|due| sight.now >= due);
+        clear.then_some((Verdict::SensorClear, Phase::Parked))
+    }
+
+    /// When a sensor that says no has said so for long enough; `None` where that ends nothing.
+    fn clear_due(&self, alert: &Alert, sight: &Sight) -> Option<Boot> {
+        let clear = self.memory.sensor.clear_since().filter(|_| alert.confidence == Confidence::Direct)?;
+        let others = self.memory.marks.occupancy(sight) || (self.memory.marks.inferred() && !sight.covered);
+        (!others).then(|| clear + seconds(self.settings.sensor_clear_s))
+    }
+
+    /// The rows of a running alert whose time has come.
+    fn due(&mut self, sight: &Sight, out: &mut Outbox) -> Option<Phase> {
+        let now = sight.now;
+        match std::mem::take(&mut self.memory.phase) {
+            Phase::Alert(mut alert) => {
+                let ended = self.ring(sight, &mut alert, out);
+                self.memory.phase = Phase::Alert(alert);
+                ended.then(|| {
+                    if let Some(mut alert) = self.take_alert() {
+                        self.tell_cleared(sight, &mut alert, Verdict::Expired, out);
+                    }
+                    Phase::Answered
+                })
+            }
+            Phase::Snoozed { until, mut alert } => {
+                let warmth = sight.warmth(self.outside(), &self.settings);
+                if now < until && !warmth.is_some_and(|warmth| warmth.near(&self.settings)) {
+                    self.memory.phase = Phase::Snoozed { until, alert };
+                    return None;
+                }
+                let strong = self.class_in_alert(sight).is_some_and(|class| class > Confidence::Inferred);
+                let late = now >= alert.began + seconds(self.settings.escalate_s);
+                let escalate = !alert.escalated && strong && late;
+                let stage = if escalate { ChildStage::Escalated } else { ChildStage::Repeated };
+                self.tell_again(sight, &mut alert, stage, false, out);
+                alert.restart_timers(now);
+                Some(Phase::Alert(alert))
+            }
+            other => {
+                self.memory.phase = other;
+                None
+            }
+        }
+    }
+
+    /// Escalates and repeats an alert that is due; whether it has expired instead.
+    fn ring(&mut self, sight: &Sight, alert: &mut Alert, out: &mut Outbox) -> bool {
+        let now = sight.now;
+        let class = self.class_in_alert(sight);
+        let strong = class.is_some_and(|class| class > Confidence::Inferred);
+        if strong && alert.escalation_due(&self.settings).is_some_and(|due| due <= now) {
+            self.tell_again(sight, alert, ChildStage::Escalated, false, out);
+            alert.told = now;
+            alert.often_from = now;
+        } else if let Some((due, late)) = alert.repeat_due(&self.settings).filter(|(due, _)| *due <= now) {
+            if !late || class.is_some() {
+                alert.keep_rhythm(due, now, &self.settings);
+                self.tell_again(sight, alert, ChildStage::Repeated, false, out);
+            }
+        }
+        !strong && alert.expiry_due(&self.settings).is_some_and(|due| due <= now)
+    }
+
+    /// The one row of *answered* that takes time.
+    fn again(&mut self, sight: &Sight, out: &mut Outbox) -> Option<Phase> {
+        let due = self.memory.since? + seconds(self.settings.again_s);
+        let direct = self.window.says_yes(sight.now, &self.settings);
+        if self.memory.stop.again || !direct || sight.now < due {
+            return None;
+        }
+        self.memory.stop.again = true;
+        Some(Phase::Alert(self.tell_initial(sight, Confidence::Direct, out)))
+    }
+
+    fn take_alert(&mut self) -> Option<Alert> {
+        match std::mem::take(&mut self.memory.phase) {
+            Phase::Alert(alert) | Phase::Snoozed { alert, .. } => Some(alert),
+            other => {
+                self.memory.phase = other;
+                None
+            }
+        }
+    }
+
+    /// The strongest class of evidence that says yes.
+    fn class(&self, sight: &Sight) -> Option<Confidence> {
+        self.strong_class(sight).or_else(|| self.memory.marks.inferred().then_some(Confidence::Inferred))
+    }
+
+    /// The same within an alert, where a healthy sensor that sees every rear seat overrules a door.
+    fn class_in_alert(&self, sight: &Sight) -> Option<Confidence> {
+        let inferred = self.memory.marks.inferred() && !sight.covered;
+        self.strong_class(sight).or_else(|| inferred.then_some(Confidence::Inferred))
+    }
+
+    fn strong_class(&self, sight: &Sight) -> Option<Confidence> {
+        if self.window.says_yes(sight.now, &self.settings) {
+            return Some(Confidence::Direct);
+        }
+        self.memory.marks.occupancy(sight).then_some(Confidence::Occupancy)
+    }
+
+    /// What an estimate of the heat starts from.
+    fn outside(&self) -> Option<Outside> {
+        let Stop { at, outside, .. } = self.memory.stop;
+        outside.map(|celsius| Outside { stop: at, celsius })
+    }
+
+    /// The outside temperature now, or as last known in the last 10 min: its bus may have died before the stop was told.
+    fn outside_at(&self, sight: &Sight) -> Option<f64> {
+        let oldest = sight.now.before(seconds(self.settings.before_drive_s));
+        let (value, at, _) = sight.state.ever(Signal::ExteriorAirTemperature)?;
+        value.as_number().filter(|_| at >= oldest)
+    }
+
+    /// When next something is due without any input.
+    pub(super) fn deadline(&self, sight: &Sight) -> Option<Boot> {
+        let Memory { phase, since, stop, doors, fast, .. } = &self.memory;
+        let settings = &self.settings;
+        let parked_at = (*phase != Phase::Driving).then_some(stop.at);
+        let by_state: [Option<Boot>; 3] = match phase {
+            Phase::Driving => [None; 3],
+            Phase::Parked => [self.class(sight).and_then(|class| self.alert_due(sight, class)), None, None],
+            Phase::Alert(alert) => {
+                let repeat = alert.repeat_due(settings).map(|(due, _)| due);
+                [alert.escalation_due(settings), alert.expiry_due(settings), repeat]
+            }
+            Phase::Snoozed { until, .. } => [Some(*until), self.outside().and_then(|outside| outside.hot_at(settings)), None],
+            Phase::Answered => [since.map(|since| since + seconds(settings.again_s)), None, None],
+        };
+        let over = [
+            self.running().and_then(|alert| self.clear_due(alert, sight)),
+            fast.map(|since| since + seconds(settings.returned_s)),
+            self.window.next_change(sight.now, settings),
+        ];
+        let doors = doors.deadline(parked_at, seconds(settings.rear_used_s));
+        let all = by_state.into_iter().chain(over).flatten().chain(doors);
+        all.filter(|due| *due > sight.now).min()
+    }
+
+    /// The watch as it is now, for people.
+    pub(super) fn now(&self, stamp: Stamp, sight: &Sight) -> ChildNow {
+        let state = match self.memory.phase {
+            Phase::Driving => "driving",
+            Phase::Parked => "parked",
+            Phase::Alert(_) => "alert",
+            Phase::Snoozed { .. } => "snoozed",
+            Phase::Answered => "answered",
+        };
+        let wall =
+            |at: Boot| Wall::from_micros(stamp.wall.micros().saturating_sub(stamp.boot.micros().saturating_sub(at.micros())));
+        let driving = self.memory.phase == Phase::Driving;
+        let outside = self.outside().filter(|_| !driving);
+        ChildNow {
+            state: state.to_owned(),
+            stage: self.running().map(|alert| alert.stage),
+            confidence: self.class(sight),
+            since: self.memory.since.map(|since| wall(since).to_string()),
+            event_id: self.running().map(|alert| alert.last),
+            cabin: sight.warmth(outside, &self.settings).map(|warmth| warmth.cabin()),
+        }
+    }
+}
+
+impl Memory {
+    /// The same on a time scale that is `micros` further on.
+    pub(super) fn shift(&mut self, micros: i64) {
+        let Memory { since, phase, stop, doors, marks, sensor, fast, answers: _ } = self;
+        match phase {
+            Phase::Driving | Phase::Parked | Phase::Answered => {}
+            Phase::Alert(alert) => alert.shift(micros),
+            Phase::Snoozed { until, alert } => {
+                *until = until.shifted(micros);
+                alert.shift(micros);
+            }
+        }
+        let Stop { at, known, driver_used, cleared, .. } = stop;
+        for time in [at, known] {
+            *time = time.shifted(micros);
+        }
+        for time in [since, driver_used, cleared, fast].into_iter().flatten() {
+            *time = time.shifted(micros);
+        }
+        doors.shift(micros);
+        marks.shift(micros);
+        sensor.shift(micros);
+    }
+}

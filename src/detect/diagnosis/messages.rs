@@ -1,0 +1,108 @@
+//! `SENSOR_STALE`: a mapped message silent, or a source of it invalid, for 10 s with the ignition on (`always = true`:
+//! ever); one event a message and cause.
+//!
+//! A message whose whole bus is silent is not told of beside its bus, unless it is the only one there: a bus that falls
+//! asleep a moment before its ignition is known to be off would have every message told.
+
+use serde::{Deserialize, Serialize};
+
+use super::Told;
+use crate::clock::Boot;
+use crate::detect::Outbox;
+use crate::detect::settings::DiagnosisSettings;
+use crate::event::EventType;
+use crate::vehicle::{BusId, Layout, SourceId, State, seconds};
+
+/// A message that the profile maps.
+#[derive(Clone, Debug)]
+pub(super) struct Message {
+    /// `bus/message`.
+    pub(super) name: String,
+    bus: Option<BusId>,
+    sources: Vec<SourceId>,
+    always: bool,
+    /// Whether no other message of its bus is mapped.
+    alone: bool,
+}
+
+/// What was told of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Faults {
+    pub(super) silent: bool,
+    pub(super) invalid: bool,
+}
+
+/// The messages of a layout: sources whose names share what stands before the dot.
+pub(super) fn messages(layout: &Layout) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::new();
+    for (at, spec) in (0..).zip(&layout.sources) {
+        let bus = spec.bus.and_then(|bus| layout.buses.get(usize::from(bus.0))).map_or("board", String::as_str);
+        let message = spec.name.split('.').next().unwrap_or_default();
+        let name = format!("{bus}/{message}");
+        match messages.iter_mut().find(|message| message.name == name) {
+            Some(message) => {
+                message.sources.push(SourceId(at));
+                message.always |= spec.always;
+            }
+            None => {
+                let sources = vec![SourceId(at)];
+                messages.push(Message { name, bus: spec.bus, sources, always: spec.always, alone: true });
+            }
+        }
+    }
+    let buses: Vec<Option<BusId>> = messages.iter().map(|message| message.bus).collect();
+    for message in &mut messages {
+        message.alone = buses.iter().filter(|bus| **bus == message.bus).count() == 1;
+    }
+    messages
+}
+
+impl Message {
+    pub(super) fn step(&self, now: Boot, faults: &mut Faults, state: &State, settings: &DiagnosisSettings, out: &mut Outbox) {
+        let [silent, invalid] = self.due(state, settings);
+        let silent = silent.is_some_and(|due| due <= now) && !self.bus_is_silent(now, state, settings);
+        let speaks = self.heard(state).is_some_and(|(heard, _)| now < heard + seconds(settings.sensor_stale_s));
+        self.turn(&mut faults.silent, silent, speaks, "silent", out);
+        let valid = !self.sources.iter().any(|id| state.source_health(*id).is_some_and(|(_, invalid, _)| invalid.is_some()));
+        self.turn(&mut faults.invalid, invalid.is_some_and(|due| due <= now), valid, "invalid", out);
+    }
+
+    fn turn(&self, told: &mut bool, bad: bool, good: bool, cause: &'static str, out: &mut Outbox) {
+        let event = match *told {
+            false if bad => EventType::SensorStale,
+            true if good => EventType::SensorRecovered,
+            _ => return,
+        };
+        *told = !*told;
+        Told { source: &self.name, cause, ..Told::default() }.tell(event, out);
+    }
+
+    /// When it last came, and the age at which what it carries is stale.
+    fn heard(&self, state: &State) -> Option<(Boot, std::time::Duration)> {
+        let health = self.sources.iter().filter_map(|id| state.source_health(*id));
+        health.filter_map(|(heard, _, limit)| Some((heard?, limit))).max_by_key(|(heard, _)| *heard)
+    }
+
+    /// From when its silence, and from when its invalid word, is a fault, should nothing change.
+    fn due(&self, state: &State, settings: &DiagnosisSettings) -> [Option<Boot>; 2] {
+        let ignition = state.ignition();
+        let watched = if self.always { state.listening() } else { (ignition.on == Some(true)).then_some(ignition.since) };
+        let (Some(watched), Some(listening)) = (watched, state.listening()) else { return [None, None] };
+        let long = seconds(settings.sensor_stale_s);
+        let (heard, limit) = self.heard(state).unwrap_or((listening, long));
+        let silent = heard.max(watched).max(listening) + limit.max(long);
+        let invalid = self.sources.iter().filter_map(|id| state.source_health(*id)?.1).min();
+        [Some(silent), invalid.map(|since| since.max(watched) + long)]
+    }
+
+    fn bus_is_silent(&self, now: Boot, state: &State, settings: &DiagnosisSettings) -> bool {
+        let heard = self.bus.and_then(|bus| state.bus_health(bus)).and_then(|(heard, _)| heard);
+        let speaks = heard.is_some_and(|heard| now < heard + seconds(settings.sensor_stale_s));
+        !(speaks || self.alone || self.always || self.bus.is_none())
+    }
+
+    pub(super) fn deadline(&self, faults: Faults, state: &State, settings: &DiagnosisSettings) -> impl Iterator<Item = Boot> {
+        let [silent, invalid] = self.due(state, settings);
+        silent.filter(|_| !faults.silent).into_iter().chain(invalid.filter(|_| !faults.invalid))
+    }
+}

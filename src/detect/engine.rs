@@ -1,0 +1,220 @@
+//! The engine: the vehicle's state and the detectors over it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::child::{self, Child, Sight};
+use super::diagnosis::{self, Diagnosis};
+use super::heat::Heat;
+use super::kept::Kept;
+use super::trip::{self, Trip};
+use super::{Outbox, Settings};
+use crate::clock::{Boot, Stamp};
+use crate::event::{EventId, Location, Row};
+use crate::feed::{ChildNow, SignalNow};
+use crate::health::Condition;
+use crate::request::{Answer, Refusal, Request};
+use crate::vehicle::{self, Layout, Observation, Reading, Signal, State, Vin};
+
+/// What one vehicle means, moment by moment.
+///
+/// The caller gives it every observation ([`observe`](Self::observe)), steps it after those of each frame or fix and at
+/// each [`deadline`](Self::deadline) that comes before the next ([`step`](Self::step)). Times never go back. Steps in
+/// between do no harm, and events do not depend on them.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    vin: Vin,
+    pub(super) state: State,
+    heat: Heat,
+    pub(super) child: Child,
+    pub(super) trip: Trip,
+    pub(super) diagnosis: Diagnosis,
+    pub(super) kept: Kept,
+    /// The last step.
+    at: Option<Boot>,
+    deadline: Option<Boot>,
+}
+
+/// The whole engine, running windows included, for a replay that goes on in another process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Saved {
+    layout: Vec<String>,
+    at: Option<Boot>,
+    state: vehicle::Memory,
+    heat: Heat,
+    child: child::Saved,
+    trip: trip::Memory,
+    diagnosis: diagnosis::Memory,
+}
+
+impl Engine {
+    /// For a vehicle of which nothing is known: parked since now, the driver's door used, no evidence but what sensors
+    /// say.
+    pub fn new(settings: Settings, vin: Vin, layout: Layout) -> Engine {
+        let Settings { state, child, trip, diagnosis } = settings;
+        Engine {
+            vin,
+            diagnosis: Diagnosis::new(diagnosis, &layout),
+            kept: Kept::new(&layout),
+            state: State::new(layout, state),
+            heat: Heat::default(),
+            child: Child::new(child),
+            trip: Trip::new(trip),
+            at: None,
+            deadline: None,
+        }
+    }
+
+    /// An outbox for this vehicle's events, after `last`: the highest id that may have been told.
+    pub fn outbox(&self, last: EventId) -> Outbox {
+        Outbox::new(self.vin.clone(), last)
+    }
+
+    /// What is known of the vehicle.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes in what a source saw; it means something at the next [`step`](Self::step).
+    pub fn observe(&mut self, now: Stamp, observation: &Observation) {
+        let now = now.boot;
+        self.state.observe(now, observation);
+        match observation {
+            Observation::Reading(id, Reading::Value(_)) => {
+                let cabin = Signal::CabinHVACAmbientAirTemperature;
+                if self.state.layout().source(*id).is_some_and(|spec| spec.signal == cabin) {
+                    if let Some(celsius) = self.state.number(now, cabin) {
+                        self.heat.sample(now, celsius);
+                    }
+                }
+            }
+            Observation::Journal { writable } => self.diagnosis.journal(*writable),
+            Observation::Restarted => self.child.restarted(),
+            Observation::Reading(..) | Observation::Fix(_) | Observation::Bus(..) => {}
+        }
+    }
+
+    /// Decides what everything observed, and the time, mean.
+    pub fn step(&mut self, now: Stamp, out: &mut Outbox) {
+        out.begin(now, self.state.fix().copied());
+        self.state.settle(now.boot);
+        self.heat.settle(now.boot, &self.state);
+        let sight = Sight::of(now.boot, &self.state, &self.heat);
+        self.child.step(&sight, out);
+        let child = self.child.deadline(&sight);
+        self.trip.step(now.boot, &self.state, out);
+        let before = out.last();
+        self.diagnosis.step(now.boot, &self.state, out);
+        self.kept.conditions_changed |= out.last() != before;
+        self.at = Some(now.boot);
+        self.deadline = self.next(now.boot, child);
+    }
+
+    /// The earliest of what is due without input. This is where a detector's own deadline comes to the others'.
+    fn next(&self, now: Boot, child: Option<Boot>) -> Option<Boot> {
+        let trip = self.trip.deadline(now, &self.state);
+        let diagnosis = self.diagnosis.deadline(now, &self.state);
+        [self.state.deadline(now), child, trip, diagnosis].into_iter().flatten().min()
+    }
+
+    /// When to step next, should nothing be observed before; always after the last step.
+    pub fn deadline(&self) -> Option<Boot> {
+        self.deadline
+    }
+
+    /// Decides what becomes of a request. An [`Answer::Event`] is among what the outbox then holds.
+    ///
+    /// # Errors
+    /// When the request is refused, with the reason.
+    pub fn answer(&mut self, now: Stamp, request: &Request, out: &mut Outbox) -> Result<Answer, Refusal> {
+        self.step(now, out);
+        let sight = Sight::of(now.boot, &self.state, &self.heat);
+        let answer = match request {
+            Request::Snooze { event, seconds, by } => self.child.snooze(&sight, *event, *seconds, by, out),
+            Request::Safe { event, by } => self.child.safe(&sight, *event, by, out),
+            Request::PutFence(_) | Request::DeleteFence(_) => Err(Refusal::Missing("this engine watches no fences".to_owned())),
+        };
+        self.step(now, out);
+        answer
+    }
+
+    /// What changed of what must outlive a power cut since this was last asked; continuous signals at most once a minute.
+    pub fn rows(&mut self, now: Stamp) -> Vec<Row> {
+        super::kept::rows(self, now)
+    }
+
+    /// Goes on from what a journal kept, in the boot `boot_id`. With no rows of its own it begins anew and only learns
+    /// which boot this is. To be followed by [`Observation::Restarted`].
+    pub fn restore(&mut self, rows: &[Row], now: Stamp, boot_id: &str) {
+        super::kept::restore(self, rows, now, boot_id);
+    }
+
+    /// Everything, to be saved between the pieces of a replay.
+    pub fn save(&self) -> Saved {
+        Saved {
+            layout: fingerprint(self.state.layout()),
+            at: self.at,
+            state: self.state.memory().clone(),
+            heat: self.heat.clone(),
+            child: self.child.save(),
+            trip: self.trip.memory().clone(),
+            diagnosis: self.diagnosis.memory().clone(),
+        }
+    }
+
+    /// Goes on exactly where `saved` was.
+    ///
+    /// # Errors
+    /// When it was saved with another profile.
+    pub fn load(&mut self, saved: Saved) -> Result<(), String> {
+        if saved.layout != fingerprint(self.state.layout()) || !self.state.recall(saved.state) {
+            return Err("the state was saved with another vehicle profile; use the same, or begin without it".to_owned());
+        }
+        self.heat = saved.heat;
+        self.child.load(saved.child);
+        self.trip.restore(saved.trip);
+        self.diagnosis.recall(saved.diagnosis);
+        self.at = saved.at;
+        let child = saved.at.and_then(|at| self.child.deadline(&Sight::of(at, &self.state, &self.heat)));
+        self.deadline = saved.at.and_then(|at| self.next(at, child));
+        Ok(())
+    }
+
+    /// The child watch as it is now.
+    pub fn child_now(&self, now: Stamp) -> ChildNow {
+        self.child.now(now, &Sight::of(now.boot, &self.state, &self.heat))
+    }
+
+    /// Every mapped signal as it is now.
+    pub fn signals_now(&self, now: Stamp) -> Vec<SignalNow> {
+        let mapped = Signal::ALL.iter().copied().filter(|signal| self.state.maps(*signal));
+        let picture = mapped.map(|signal| {
+            let ever = self.state.ever(signal);
+            let source = ever.and_then(|(_, _, id)| self.state.layout().source(id));
+            SignalNow {
+                signal,
+                value: self.state.value(now.boot, signal).cloned(),
+                age: ever.map(|(_, at, _)| super::heat::rounded(now.boot.since(at).as_secs_f64(), 10.0)),
+                source: source.map(|spec| spec.name.clone()).unwrap_or_default(),
+            }
+        });
+        picture.collect()
+    }
+
+    /// How each bus, the receiver and the journal are.
+    pub fn sources(&self) -> BTreeMap<String, Condition> {
+        self.diagnosis.sources(&self.state)
+    }
+
+    /// Where the vehicle was last seen.
+    pub fn location(&self) -> Location {
+        Location::of(self.state.fix().copied())
+    }
+}
+
+/// What a saved engine must have in common with the one that goes on.
+fn fingerprint(layout: &Layout) -> Vec<String> {
+    let sources = layout.sources.iter();
+    sources.map(|spec| format!("{} {} {:?}", spec.signal, spec.name, spec.bus.map(|bus| bus.0))).collect()
+}

@@ -1,0 +1,257 @@
+//! What outlives a power cut: the engine's state as keyed rows, each with the time of its writing.
+//!
+//! Keys: `child`, `ignition`, `trip`, `diagnosis`, `fix`, and `signal/<path>` for each signal that a detector reads. A row
+//! is written when what it holds has changed; numbers, positions and what moves all the time at most once a minute.
+//!
+//! A row's value is JSON: `{"version", "boot_id", "boot", "wall", "source", "state"}`. In the same boot, boot time
+//! counts. In another boot the wall time between the last row and now counts, if both come from GNSS or an RTC and it
+//! lies between 0 and 7 days; else nobody knows how long it was, and every running timer has elapsed. Rows of this
+//! version are read; state that is there and cannot be read is taken for a used rear door.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::engine::Engine;
+use super::{child, diagnosis, trip};
+use crate::clock::{Boot, Stamp, TimeSource, Wall};
+use crate::event::Row;
+use crate::vehicle::cabin::{is_rear_occupant, keeps_asleep};
+use crate::vehicle::{Datatype, Fix, IgnitionKept, LastWord, Layout, Signal, SourceId};
+
+/// The form of the rows below.
+const VERSION: u32 = 1;
+/// Between two rows of what changes all the time.
+const PACE: Duration = Duration::from_secs(60);
+/// A longer time between two boots is a wrong clock.
+const LONGEST_CUT_US: i64 = 7 * 86_400_000_000;
+/// When nobody knows how long a cut was: longer than any timer but the 24 h of an alert's repeats.
+const UNKNOWN_CUT_US: i64 = 3 * 3_600_000_000;
+
+const CHILD: &str = "child";
+const IGNITION: &str = "ignition";
+const TRIP: &str = "trip";
+const DIAGNOSIS: &str = "diagnosis";
+const FIX: &str = "fix";
+const SIGNAL: &str = "signal/";
+
+/// What was written last, so that only changes are.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    boot_id: String,
+    child: Option<child::Memory>,
+    ignition: Option<IgnitionKept>,
+    trip: Option<(trip::Memory, Boot)>,
+    pub(super) conditions_changed: bool,
+    fix: Option<(Fix, Boot)>,
+    signals: Vec<SignalRow>,
+}
+
+/// One signal that outlives a power cut.
+#[derive(Clone, Debug)]
+struct SignalRow {
+    signal: Signal,
+    sources: Vec<SourceId>,
+    /// Changes all the time.
+    paced: bool,
+    /// Changed and not yet written.
+    changed: bool,
+    written: Option<Boot>,
+}
+
+/// A row's value.
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    version: u32,
+    boot_id: String,
+    boot: Boot,
+    wall: Wall,
+    source: TimeSource,
+    state: T,
+}
+
+/// What one source of a signal said.
+#[derive(Serialize, Deserialize)]
+struct SourceWord {
+    /// The source's name, with its bus.
+    source: String,
+    #[serde(flatten)]
+    word: LastWord,
+}
+
+impl Kept {
+    pub(super) fn new(layout: &Layout) -> Kept {
+        let signals = Signal::ALL.iter().copied().filter(|signal| outlives(*signal)).map(|signal| SignalRow {
+            signal,
+            sources: layout.sources_of(signal).map(|(id, _)| id).collect(),
+            paced: signal.datatype() == Datatype::Number || signal == Signal::CabinRearOccupantIsMoving,
+            changed: false,
+            written: None,
+        });
+        Kept { signals: signals.filter(|row| !row.sources.is_empty()).collect(), ..Kept::default() }
+    }
+}
+
+/// Whether a detector reads it.
+fn outlives(signal: Signal) -> bool {
+    use Signal::*;
+    let numbers = [
+        Speed,
+        LowVoltageBatteryCurrentVoltage,
+        CabinHVACAmbientAirTemperature,
+        ExteriorAirTemperature,
+        PowertrainCombustionEngineEngineCoolantTemperature,
+    ];
+    keeps_asleep(signal) || is_rear_occupant(signal) || numbers.contains(&signal)
+}
+
+/// The rows of what changed.
+pub(super) fn rows(engine: &mut Engine, now: Stamp) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let Engine { state, child, trip, diagnosis, kept, .. } = engine;
+    let Kept { boot_id, signals, .. } = kept;
+    let due = |written: Option<Boot>| written.is_none_or(|written| now.boot >= written + PACE);
+    if kept.child.as_ref() != Some(child.memory()) {
+        kept.child = Some(child.memory().clone());
+        rows.extend(row(CHILD, now, boot_id, child.memory()));
+    }
+    if kept.ignition.as_ref().is_none_or(|kept| !state.ignition_is(kept)) {
+        let ignition = state.ignition_kept();
+        rows.extend(row(IGNITION, now, boot_id, &ignition));
+        kept.ignition = Some(ignition);
+    }
+    let written = kept.trip.as_ref();
+    let same =
+        written.is_some_and(|(memory, at)| memory == trip.memory() || (memory.same_trip(trip.memory()) && !due(Some(*at))));
+    if !same {
+        kept.trip = Some((trip.memory().clone(), now.boot));
+        rows.extend(row(TRIP, now, boot_id, trip.memory()));
+    }
+    if std::mem::take(&mut kept.conditions_changed) {
+        rows.extend(row(DIAGNOSIS, now, boot_id, &diagnosis.conditions(state.layout())));
+    }
+    if let Some(fix) = state.fix() {
+        let written = kept.fix.as_ref();
+        if written.is_none_or(|(last, at)| last != fix && due(Some(*at))) {
+            kept.fix = Some((*fix, now.boot));
+            rows.extend(row(FIX, now, boot_id, fix));
+        }
+    }
+    for signal in signals {
+        let SignalRow { sources, paced, changed, written, .. } = signal;
+        for id in sources.iter() {
+            *changed |= state.take_news(*id);
+        }
+        if *changed && (!*paced || due(*written)) {
+            (*changed, *written) = (false, Some(now.boot));
+            let words = sources
+                .iter()
+                .filter_map(|id| Some(SourceWord { source: source_name(state.layout(), *id)?, word: state.last_word(*id)? }));
+            let words: Vec<SourceWord> = words.collect();
+            rows.extend(row(&format!("{SIGNAL}{}", signal.signal), now, boot_id, &words));
+        }
+    }
+    rows
+}
+
+fn row<T: Serialize>(key: &str, now: Stamp, boot_id: &str, state: &T) -> Option<Row> {
+    let Stamp { boot, wall, source } = now;
+    let envelope = Envelope { version: VERSION, boot_id: boot_id.to_owned(), boot, wall, source, state };
+    let value = serde_json::to_vec(&envelope).ok()?;
+    Some(Row { key: key.to_owned(), value: Some(value) })
+}
+
+fn source_name(layout: &Layout, id: SourceId) -> Option<String> {
+    let spec = layout.source(id)?;
+    let bus = spec.bus.and_then(|bus| layout.buses.get(usize::from(bus.0))).map_or("board", String::as_str);
+    Some(format!("{bus}/{}", spec.name))
+}
+
+/// The rows of a journal that are the engine's own.
+struct Shelf<'a> {
+    rows: Vec<(&'a str, Envelope<Box<RawValue>>)>,
+    now: Stamp,
+    boot_id: &'a str,
+}
+
+impl<'a> Shelf<'a> {
+    /// Those of this version that can be read.
+    fn new(rows: &'a [Row], now: Stamp, boot_id: &'a str) -> Shelf<'a> {
+        let read = rows.iter().filter(|row| ours(&row.key)).filter_map(|row| {
+            let envelope: Envelope<Box<RawValue>> = serde_json::from_slice(row.value.as_ref()?).ok()?;
+            (envelope.version == VERSION).then_some((row.key.as_str(), envelope))
+        });
+        Shelf { rows: read.collect(), now, boot_id }
+    }
+
+    /// The state under `key`, and how far its times lie from this boot's, in µs.
+    fn get<T: DeserializeOwned>(&self, key: &str) -> Option<(T, i64)> {
+        let (_, envelope) = self.rows.iter().find(|(name, _)| *name == key)?;
+        let state = serde_json::from_str(envelope.state.get()).ok()?;
+        Some((state, self.shift(&envelope.boot_id)))
+    }
+
+    /// From the time scale of `boot_id` to this boot's.
+    fn shift(&self, boot_id: &str) -> i64 {
+        if boot_id == self.boot_id {
+            return 0;
+        }
+        // The last row of that boot was written nearest to the cut.
+        let of_that = self.rows.iter().map(|(_, row)| row).filter(|row| row.boot_id == boot_id);
+        let Some(last) = of_that.max_by_key(|row| row.boot) else { return 0 };
+        let away = self.now.wall.micros().saturating_sub(last.wall.micros());
+        let vouched = last.source != TimeSource::Unset && self.now.source != TimeSource::Unset;
+        let away = if vouched && (0..=LONGEST_CUT_US).contains(&away) { away } else { UNKNOWN_CUT_US };
+        self.now.boot.micros().saturating_sub(away).saturating_sub(last.boot.micros())
+    }
+}
+
+fn ours(key: &str) -> bool {
+    [CHILD, IGNITION, TRIP, DIAGNOSIS, FIX].contains(&key) || key.starts_with(SIGNAL)
+}
+
+/// Goes on from `rows`.
+pub(super) fn restore(engine: &mut Engine, rows: &[Row], now: Stamp, boot_id: &str) {
+    engine.kept = Kept { boot_id: boot_id.to_owned(), ..Kept::new(engine.state.layout()) };
+    let shelf = Shelf::new(rows, now, boot_id);
+    if let Some((mut ignition, shift)) = shelf.get::<IgnitionKept>(IGNITION) {
+        ignition.shift(shift);
+        engine.state.restore_ignition(ignition);
+    }
+    if let Some((mut fix, shift)) = shelf.get::<Fix>(FIX) {
+        fix.at = fix.at.shifted(shift);
+        engine.state.restore_fix(fix);
+    }
+    restore_signals(engine, &shelf);
+    match shelf.get::<child::Memory>(CHILD) {
+        Some((mut memory, shift)) => {
+            memory.shift(shift);
+            engine.child.restore(memory);
+        }
+        None if rows.iter().any(|row| ours(&row.key)) => engine.child.restore_blind(),
+        None => {}
+    }
+    if let Some((mut memory, shift)) = shelf.get::<trip::Memory>(TRIP) {
+        memory.shift(shift);
+        engine.trip.restore(memory);
+    }
+    if let Some((conditions, _)) = shelf.get::<diagnosis::Conditions>(DIAGNOSIS) {
+        engine.diagnosis.restore(&conditions, engine.state.layout());
+        engine.kept.conditions_changed = true;
+    }
+}
+
+fn restore_signals(engine: &mut Engine, shelf: &Shelf) {
+    let ids = 0..engine.state.layout().sources.len();
+    for id in ids.filter_map(|at| u16::try_from(at).ok()).map(SourceId) {
+        let Some(signal) = engine.state.layout().source(id).map(|spec| spec.signal) else { continue };
+        let name = source_name(engine.state.layout(), id);
+        let Some((words, shift)) = shelf.get::<Vec<SourceWord>>(&format!("{SIGNAL}{signal}")) else { continue };
+        if let Some(SourceWord { mut word, .. }) = words.into_iter().find(|word| Some(&word.source) == name.as_ref()) {
+            word.at = word.at.shifted(shift);
+            engine.state.restore_word(id, word);
+        }
+    }
+}

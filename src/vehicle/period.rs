@@ -1,0 +1,70 @@
+//! How often something comes, learnt from when it came.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Gaps kept.
+const GAPS: usize = 16;
+/// A longer gap is a pause, not a period.
+const LONGEST: Duration = Duration::from_secs(5);
+/// With fewer gaps the period is not known.
+const FEWEST: usize = 4;
+
+/// The last 16 gaps between arrivals; gaps over 5 s are left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Period {
+    /// µs, a ring once full.
+    gaps: heapless::Vec<u32, GAPS>,
+    /// Where the next gap goes once full.
+    next: u8,
+}
+
+impl Period {
+    /// Another arrival came `gap` after the one before. Two at one moment are one arrival.
+    pub fn push(&mut self, gap: Duration) {
+        if gap.is_zero() || gap > LONGEST {
+            return;
+        }
+        let micros = u32::try_from(gap.as_micros()).unwrap_or(u32::MAX);
+        if self.gaps.push(micros).is_err() {
+            if let Some(slot) = self.gaps.get_mut(usize::from(self.next)) {
+                *slot = micros;
+            }
+            self.next = (self.next + 1) % GAPS as u8;
+        }
+    }
+
+    /// The median gap; `None` before four are known.
+    pub fn median(&self) -> Option<Duration> {
+        if self.gaps.len() < FEWEST {
+            return None;
+        }
+        let mut sorted = self.gaps.clone();
+        let middle = sorted.len() / 2;
+        let (_, median, _) = sorted.select_nth_unstable(middle);
+        Some(Duration::from_micros(u64::from(*median)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_of_the_last_sixteen_gaps_counts_and_pauses_do_not() {
+        let mut period = Period::default();
+        for _ in 0..3 {
+            period.push(Duration::from_millis(100));
+        }
+        period.push(Duration::from_secs(6));
+        period.push(Duration::ZERO);
+        assert_eq!(period.median(), None, "three gaps, a pause and a twin");
+        period.push(Duration::from_millis(300));
+        assert_eq!(period.median(), Some(Duration::from_millis(100)));
+        for _ in 0..16 {
+            period.push(Duration::from_secs(1));
+        }
+        assert_eq!(period.median(), Some(Duration::from_secs(1)), "older gaps are forgotten");
+    }
+}
