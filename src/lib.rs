@@ -60,6 +60,7 @@
 pub mod can;
 pub mod clock;
 pub mod commands;
+pub mod config;
 pub mod detect;
 pub mod event;
 pub mod feed;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::child::{self, Child, Sight};
 use super::diagnosis::{self, Diagnosis};
+use super::geofence::{self, Geofences};
 use super::heat::Heat;
 use super::kept::Kept;
 use super::trip::{self, Trip};
@@ -13,6 +14,7 @@ use super::{Outbox, Settings};
 use crate::clock::{Boot, Stamp};
 use crate::event::{EventId, Location, Row};
 use crate::feed::{ChildNow, SignalNow};
+use crate::geo::{Fence, FenceSource};
 use crate::health::Condition;
 use crate::request::{Answer, Refusal, Request};
 use crate::vehicle::{self, Layout, Observation, Reading, Signal, State, Vin};
@@ -30,6 +32,7 @@ pub struct Engine {
     pub(super) child: Child,
     pub(super) trip: Trip,
     pub(super) diagnosis: Diagnosis,
+    pub(super) geofences: Geofences,
     pub(super) kept: Kept,
     /// The last step.
     at: Option<Boot>,
@@ -46,13 +49,14 @@ pub struct Saved {
     child: child::Saved,
     trip: trip::Memory,
     diagnosis: diagnosis::Memory,
+    geofences: geofence::Memory,
 }
 
 impl Engine {
     /// For a vehicle of which nothing is known: parked since now, the driver's door used, no evidence but what sensors
     /// say.
-    pub fn new(settings: Settings, vin: Vin, layout: Layout) -> Engine {
-        let Settings { state, child, trip, diagnosis } = settings;
+    pub fn new(settings: Settings, vin: Vin, layout: Layout, fences: Vec<Fence>) -> Engine {
+        let Settings { state, child, geofence, trip, diagnosis } = settings;
         Engine {
             vin,
             diagnosis: Diagnosis::new(diagnosis, &layout),
@@ -61,6 +65,7 @@ impl Engine {
             heat: Heat::default(),
             child: Child::new(child),
             trip: Trip::new(trip),
+            geofences: Geofences::new(geofence, fences),
             at: None,
             deadline: None,
         }
@@ -104,6 +109,7 @@ impl Engine {
         self.child.step(&sight, out);
         let child = self.child.deadline(&sight);
         self.trip.step(now.boot, &self.state, out);
+        self.geofences.step(now, &self.state, out);
         let before = out.last();
         self.diagnosis.step(now.boot, &self.state, out);
         self.kept.conditions_changed |= out.last() != before;
@@ -115,7 +121,7 @@ impl Engine {
     fn next(&self, now: Boot, child: Option<Boot>) -> Option<Boot> {
         let trip = self.trip.deadline(now, &self.state);
         let diagnosis = self.diagnosis.deadline(now, &self.state);
-        [self.state.deadline(now), child, trip, diagnosis].into_iter().flatten().min()
+        [self.state.deadline(now), child, trip, self.geofences.deadline(), diagnosis].into_iter().flatten().min()
     }
 
     /// When to step next, should nothing be observed before; always after the last step.
@@ -160,6 +166,7 @@ impl Engine {
             child: self.child.save(),
             trip: self.trip.memory().clone(),
             diagnosis: self.diagnosis.memory().clone(),
+            geofences: self.geofences.memory(),
         }
     }
 
@@ -175,6 +182,7 @@ impl Engine {
         self.child.load(saved.child);
         self.trip.restore(saved.trip);
         self.diagnosis.recall(saved.diagnosis);
+        self.geofences.recall(saved.geofences);
         self.at = saved.at;
         let child = saved.at.and_then(|at| self.child.deadline(&Sight::of(at, &self.state, &self.heat)));
         self.deadline = saved.at.and_then(|at| self.next(at, child));
@@ -184,6 +192,11 @@ impl Engine {
     /// The child watch as it is now.
     pub fn child_now(&self, now: Stamp) -> ChildNow {
         self.child.now(now, &Sight::of(now.boot, &self.state, &self.heat))
+    }
+
+    /// The fences in force, and how the vehicle stands to each.
+    pub fn geofences(&self) -> &Geofences {
+        &self.geofences
     }
 
     /// Every mapped signal as it is now.

@@ -153,6 +153,7 @@ pub(super) fn rows(engine: &mut Engine, now: Stamp) -> Vec<Row> {
             rows.extend(row(&format!("{SIGNAL}{}", signal.signal), now, boot_id, &words));
         }
     }
+    rows.extend(engine.geofences.rows());
     rows
 }
 

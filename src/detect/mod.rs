@@ -7,7 +7,7 @@
 mod child;
 mod diagnosis;
 mod engine;
-mod geofence;
+pub mod geofence;
 mod heat;
 mod kept;
 mod outbox;

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::geofence;
 use crate::vehicle::{StateSettings, within};
 
 /// Every number of the engine.
@@ -12,6 +13,8 @@ pub struct Settings {
     pub state: StateSettings,
     /// The child watch.
     pub child: ChildSettings,
+    /// The fences.
+    pub geofence: geofence::Settings,
     /// Trips.
     pub trip: TripSettings,
     /// The condition of the car and of the unit.
@@ -26,6 +29,7 @@ impl Settings {
     pub fn check(&self) -> Result<(), String> {
         self.state.check().map_err(|wrong| format!("state: {wrong}"))?;
         self.child.check().map_err(|wrong| format!("child: {wrong}"))?;
+        self.geofence.check().map_err(|wrong| format!("geofence: {wrong}"))?;
         self.trip.check().map_err(|wrong| format!("trip: {wrong}"))?;
         self.diagnosis.check().map_err(|wrong| format!("diagnosis: {wrong}"))
     }

@@ -1,0 +1,93 @@
+//! What a unit is told to do: board, vehicle and site, read into each module's own settings.
+//!
+//! The site's file (`telltale.toml`) is laid over the vehicle's profile, and that over the board's file: a key of the site
+//! counts, else the profile's, else the board's, else the default that the module documents. Tables are merged key by key;
+//! a list (`[[gnss]]`, `http.trusted`) replaces the one below it. Paths are relative to the file they stand in.
+//!
+//! Whatever is wrong is found in one reading and told together, each fault with file, line, key and cure:
+//!
+//! ```text
+//! /etc/telltale/telltale.toml:12: gnss.buad: is no known key; the nearest known one is `baud`
+//! ```
+//!
+//! A configuration with a fault is not run. What may be meant, or may come right by itself (a receiver that is not plugged
+//! in), is a warning.
+//!
+//! | key | what |
+//! |---|---|
+//! | `board` | the unit, one of `telltale boards` |
+//! | `vehicle.vin`, `vehicle.profile` | the car, and the file that says what its frames mean |
+//! | `bus.NAME.interface`, `.candump`, `.listen_only` | where the frames of the profile's bus NAME come from |
+//! | `[[gnss]]` | a receiver: its serial port, or a log or FIFO ([`gnss::Settings`]) |
+//! | `geofences.file` | the fences, GeoJSON |
+//! | `places.file` | names of places; checked, and not used by this version |
+//! | `journal.*` | where and how much is remembered ([`journal::Settings`]) |
+//! | `http.*`, `metrics.listen` | who may ask, and where ([`http::Settings`]) |
+//! | `diagnostics.transmit` | whether anything may be sent on a bus |
+//! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | the detectors' numbers ([`detect::Settings`]) |
+//! | `[[units]]` `id`, `name`, `gnss` | which receiver goes under which number |
+//! | `[[upstream]]` `url` | where events go; checked, and not used by this version |
+
+mod board;
+#[cfg(test)]
+mod broken;
+mod fault;
+mod fences;
+mod listen;
+mod paths;
+mod read;
+mod site;
+mod sources;
+mod summary;
+mod tree;
+mod typed;
+mod vehicle;
+
+pub use board::{BOARDS, Board};
+pub use fault::{Fault, Findings, Place};
+pub use read::{LoadError, load};
+pub use sources::{Bus, Unit};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::can::profile::Profile;
+use crate::geo::Fence;
+use crate::vehicle::Vin;
+use crate::{detect, gnss, http, journal};
+
+/// Where `telltale run` and `telltale check` look when they are not told.
+pub const DEFAULT_FILE: &str = "/etc/telltale/telltale.toml";
+
+/// Everything a unit is told, checked and ready to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The site's file.
+    pub file: PathBuf,
+    /// The unit, where the site names one.
+    pub board: Option<Board>,
+    /// The car.
+    pub vin: Vin,
+    /// What its frames mean; absent on a unit that only knows where it is.
+    pub profile: Option<Profile>,
+    /// Where the profile's buses come from, in the order of its layout: `buses[id]` is bus `id`.
+    pub buses: Vec<Bus>,
+    /// The satellite receivers; the first is the car's own.
+    pub receivers: Vec<gnss::Settings>,
+    /// The fences of the site's file.
+    pub fences: Vec<Fence>,
+    /// The detectors' numbers.
+    pub detect: detect::Settings,
+    /// What is remembered.
+    pub journal: journal::Settings,
+    /// Who may ask.
+    pub http: http::Settings,
+    /// Where `/metrics` is served apart from everything else.
+    pub metrics: Option<SocketAddr>,
+    /// Whether anything may be sent on a bus.
+    pub transmit: bool,
+    /// Which receiver goes under which number; never empty.
+    pub units: Vec<Unit>,
+    /// What is probably not meant.
+    pub warnings: Vec<Fault>,
+}

@@ -1,0 +1,233 @@
+//! From the site's file to a [`Config`], or to everything that is wrong with it.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use super::fault::{Findings, Place};
+use super::site::{self, Diagnostics, FileOf, MetricsSettings, UnitEntry, Upstream, Vehicle, place_of};
+use super::sources::{self, Unit};
+use super::tree::{Node, Value};
+use super::typed::{checked, fields, suggest};
+use super::vehicle::{self, Known};
+use super::{BOARDS, Board, Config, fences, listen, paths};
+use crate::{detect, gnss, http, journal};
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The site's file cannot be read.
+    #[error("{} cannot be read: {error}; name the site's file with --config, or start one from `telltale boards`", file.display())]
+    Absent {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// It can, and this is wrong.
+    #[error("the configuration is wrong:\n{0}")]
+    Wrong(Findings),
+}
+
+/// Reads the site's file and everything it leads to.
+///
+/// # Errors
+/// When the file cannot be read, or anything is wrong; all of it is told.
+pub fn load(file: &Path) -> Result<Config, LoadError> {
+    let bytes = fs::read(file).map_err(|error| LoadError::Absent { file: file.to_owned(), error })?;
+    let mut findings = Findings::default();
+    let text = String::from_utf8(bytes).unwrap_or_else(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
+        findings.fault(&Place::new(file, line), "", "is no text in UTF-8", "save the file as UTF-8");
+        String::from_utf8_lossy(error.as_bytes()).into_owned()
+    });
+    let config = Node::parse(file, &text, &mut findings).and_then(|site| assemble(site, &mut findings));
+    let mut findings = findings.sorted();
+    match config {
+        Some(config) if findings.faults.is_empty() => Ok(Config { warnings: std::mem::take(&mut findings.warnings), ..config }),
+        _ => Err(LoadError::Wrong(findings)),
+    }
+}
+
+/// Every table and list a site may have, with the keys in it.
+fn sections() -> Vec<(&'static str, &'static [&'static str])> {
+    let mut all: Vec<(&str, &[&str])> = vec![
+        ("board", &[]),
+        ("vehicle", fields::<Vehicle>()),
+        ("bus", fields::<site::Bus>()),
+        ("gnss", fields::<gnss::Settings>()),
+        ("geofences", fields::<FileOf>()),
+        ("places", &[]),
+        ("journal", fields::<journal::Settings>()),
+        ("http", fields::<http::Settings>()),
+        ("metrics", &[]),
+        ("diagnostics", fields::<Diagnostics>()),
+        ("units", &[]),
+        ("upstream", fields::<Upstream>()),
+    ];
+    all.extend(fields::<detect::Settings>().iter().map(|section| (*section, &[] as &[&str])));
+    all
+}
+
+/// Puts it all together; `None` when there is no vehicle to put it together for.
+fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
+    let root = site.place.clone();
+    let board = board(&site, findings);
+    let below = board.and_then(|board| board.read(findings));
+    let tree = match below {
+        Some(below) => site.over(below),
+        None => site,
+    };
+    site::unknown_sections(&tree, &sections(), findings);
+    let Known { vin, profile, buses: wanted } = vehicle::read(&tree, findings);
+    let connected = site::named(&tree, "bus", findings);
+    let buses = wanted.map(|wanted| sources::buses(&wanted, &connected, &root, findings)).unwrap_or_default();
+    let so_far = findings.faults.len();
+    let receivers = site::list_checked(&tree, "gnss", gnss::Settings::check, findings);
+    if tree.find("vehicle.profile").is_none() && receivers.is_empty() {
+        let cure = "add [vehicle] profile = \"FILE\" for the car's buses, or a [[gnss]] with its device";
+        findings.fault(
+            place_of(&tree, "vehicle.profile"),
+            "vehicle.profile",
+            "is absent, and so is [[gnss]]: nothing would be read",
+            cure,
+        );
+    }
+    let receivers = sources::receivers(receivers, &buses, findings);
+    // A unit's receiver can be missed only among receivers that are all right.
+    let known = (findings.faults.len() == so_far).then_some(receivers.as_slice());
+    let units = sources::units(&site::list::<UnitEntry>(&tree, "units", findings), known, findings);
+    reserved(&tree, findings);
+    Some(Config {
+        file: root.file.to_path_buf(),
+        board,
+        vin: vin?,
+        profile,
+        buses,
+        fences: fences::read(&tree, findings),
+        detect: numbers(&tree, findings),
+        journal: journal(&tree, findings),
+        metrics: metrics(&tree, findings),
+        http: doors(&tree, &units, findings),
+        transmit: transmit(&tree, findings),
+        receivers,
+        units,
+        warnings: Vec::new(),
+    })
+}
+
+fn board(site: &Node, findings: &mut Findings) -> Option<Board> {
+    let node = site.find("board")?;
+    let Value::Text(name) = &node.value else {
+        findings.fault(
+            &node.place,
+            "board",
+            format!("is {}", node.kind()),
+            "give the name of a board, as `telltale boards` lists them",
+        );
+        return None;
+    };
+    let board = Board::named(name);
+    if board.is_none() {
+        let cure = suggest(name, BOARDS.iter().map(|board| board.name));
+        findings.fault(&node.place, "board", format!("there is no board `{}`", name.escape_debug()), cure);
+    }
+    board
+}
+
+/// The detectors' numbers, each under its own section at the top.
+fn numbers(tree: &Node, findings: &mut Findings) -> detect::Settings {
+    let mut sections = Node::empty(tree.place.clone());
+    for section in fields::<detect::Settings>() {
+        if let Some(node) = tree.find(section) {
+            sections.graft(&[(*section).to_owned()], node.clone());
+        }
+    }
+    checked(&sections, "", detect::Settings::check, findings)
+}
+
+fn journal(tree: &Node, findings: &mut Findings) -> journal::Settings {
+    let settings: journal::Settings = site::section_checked(tree, "journal", journal::Settings::check, findings);
+    let dir = paths::folder(place_of(tree, "journal.dir"), "journal.dir", &settings.dir, findings);
+    journal::Settings { dir, ..settings }
+}
+
+fn metrics(tree: &Node, findings: &mut Findings) -> Option<SocketAddr> {
+    site::section::<MetricsSettings>(tree, "metrics", findings).listen
+}
+
+/// What is listened on. The key `http.tls` belongs to a later version, so it is judged here and goes no further.
+fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings {
+    let mut tree = tree.clone();
+    if let Some(node) = tree.find("http.tls") {
+        match &node.value {
+            Value::Text(text) if text.parse::<SocketAddr>().is_ok() => {
+                let cure = "until then phones reach http.listen over the interfaces of http.trusted only";
+                findings.warn(&node.place, "http.tls", "this version does not speak TLS yet", cure);
+            }
+            _ => {
+                let cure = "give an address and a port in quotes, such as \"[::]:8443\"";
+                findings.fault(&node.place, "http.tls", format!("is {} that is no address", node.kind()), cure);
+            }
+        }
+        tree.prune(&["http".to_owned(), "tls".to_owned()]);
+    }
+    let settings: http::Settings = site::section_checked(&tree, "http", http::Settings::check, findings);
+    let place = place_of(&tree, "http.listen");
+    let metrics = tree.find("metrics.listen").and_then(|_| metrics(&tree, &mut Findings::default()));
+    let trusted = place_of(&tree, "http.trusted");
+    if settings.trusted.is_empty() {
+        findings.fault(trusted, "http.trusted", "is empty: nobody could sign in", "name interfaces, such as \"lo\" or \"wlan0\"");
+    }
+    for name in settings.trusted.iter().filter(|name| *name != "*") {
+        paths::interface(trusted, "http.trusted", name, true, findings);
+    }
+    for address in &settings.listen {
+        listen::reachable(place, *address, &settings.trusted, findings);
+        if metrics.is_some_and(|metrics| listen::collide(*address, metrics)) {
+            let message = format!("takes the port of http.listen, {address}");
+            findings.fault(place_of(&tree, "metrics.listen"), "metrics.listen", message, "give it a port of its own");
+        }
+    }
+    http::Settings { unit: units.first().map_or(1, |unit| unit.id), ..settings }
+}
+
+fn transmit(tree: &Node, findings: &mut Findings) -> bool {
+    let Diagnostics { transmit } = site::section(tree, "diagnostics", findings);
+    if transmit {
+        let cure = "take it out for as long: interfaces that nothing is sent on are safer listen-only";
+        findings.warn(place_of(tree, "diagnostics.transmit"), "diagnostics.transmit", "this version sends nothing yet", cure);
+    }
+    transmit
+}
+
+/// Keys of later versions: checked like any other, so that they are right when their time comes, and said to do nothing.
+fn reserved(tree: &Node, findings: &mut Findings) {
+    let FileOf { file } = site::section(tree, "places", findings);
+    if let Some(given) = file {
+        let place = place_of(tree, "places.file");
+        paths::file(place, "places.file", &given, findings);
+        findings.warn(place, "places.file", "this version has no names of places yet", "addresses are fences and coordinates");
+    }
+    for entry in site::list::<Upstream>(tree, "upstream", findings) {
+        let place = entry.place("url");
+        match &entry.says.url {
+            Some(url) if is_upstream(url) => {
+                findings.warn(place, "upstream.url", "this version sends nothing to a fleet yet", "phones are told all the same");
+            }
+            None if entry.node.find("url").is_some() => {}
+            _ => {
+                let cure = "give scheme and host, such as \"mqtts://broker.example:8883\" or \"https://fleet.example/events\"";
+                findings.fault(place, "upstream.url", "is no address of a broker or collector", cure);
+            }
+        }
+    }
+}
+
+fn is_upstream(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    ["mqtt", "mqtts", "http", "https"].contains(&scheme) && !host.is_empty() && !url.contains(char::is_whitespace)
+}

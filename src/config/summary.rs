@@ -1,0 +1,55 @@
+//! What would run, in a few lines for people.
+
+use std::fmt::Write;
+
+use super::Config;
+
+impl Config {
+    /// A line for each thing that a daemon with this configuration would do.
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = self.write(&mut text);
+        text
+    }
+
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "{}: fine. It would", self.file.display())?;
+        write!(out, "  watch   {}", self.vin)?;
+        match &self.board {
+            Some(board) => writeln!(out, " on the board {}", board.name)?,
+            None => writeln!(out)?,
+        }
+        for bus in &self.buses {
+            let how = if bus.listen_only { ", listening only" } else { "" };
+            match &bus.candump {
+                Some(log) => {
+                    writeln!(out, "  read    bus {} from the lines of {} in {}", bus.name, bus.interface, log.display())?
+                }
+                None => writeln!(out, "  read    bus {} from {}{how}", bus.name, bus.interface)?,
+            }
+        }
+        if let Some(profile) = &self.profile {
+            writeln!(out, "  know    {}", count(profile.layout.sources.len(), "source of signals", "sources of signals"))?;
+        }
+        for receiver in &self.receivers {
+            writeln!(out, "  read    receiver {} from {} at {} baud", receiver.name, receiver.device.display(), receiver.baud)?;
+        }
+        if !self.fences.is_empty() {
+            writeln!(out, "  know    {}", count(self.fences.len(), "fence", "fences"))?;
+        }
+        let mib = self.journal.max_bytes >> 20;
+        writeln!(out, "  keep    {} days in {}, {mib} MiB at most", self.journal.max_days, self.journal.dir.display())?;
+        for address in &self.http.listen {
+            writeln!(out, "  answer  http://{address} to those who come over {}", self.http.trusted.join(", "))?;
+        }
+        if let Some(address) = self.metrics {
+            writeln!(out, "  answer  http://{address}/metrics")?;
+        }
+        Ok(())
+    }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
