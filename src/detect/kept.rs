@@ -1,6 +1,7 @@
 //! What outlives a power cut: the engine's state as keyed rows, each with the time of its writing.
 //!
-//! Keys: `child`, `ignition`, `trip`, `diagnosis`, `fix`, and `signal/<path>` for each signal that a detector reads. A row
+//! Keys: `child`, `ignition`, `trip`, `diagnosis`, `fix`, `signal/<path>` for each signal that a detector reads, and the
+//! fences' own (`geofence::keep`). A row
 //! is written when what it holds has changed; numbers, positions and what moves all the time at most once a minute.
 //!
 //! A row's value is JSON: `{"version", "boot_id", "boot", "wall", "source", "state"}`. In the same boot, boot time
@@ -90,7 +91,8 @@ impl Kept {
             changed: false,
             written: None,
         });
-        Kept { signals: signals.filter(|row| !row.sources.is_empty()).collect(), ..Kept::default() }
+        // One row of every boot, so that the next one knows how far its times lie from this one's.
+        Kept { signals: signals.filter(|row| !row.sources.is_empty()).collect(), conditions_changed: true, ..Kept::default() }
     }
 }
 
@@ -194,18 +196,31 @@ impl<'a> Shelf<'a> {
         Some((state, self.shift(&envelope.boot_id)))
     }
 
-    /// From the time scale of `boot_id` to this boot's.
+    /// From the time scale of `boot_id` to this boot's; where nobody knows how long the cut was, as if it had been long.
     fn shift(&self, boot_id: &str) -> i64 {
+        let last = self.rows.iter().map(|(_, row)| row).filter(|row| row.boot_id == boot_id).map(|row| row.boot).max();
+        let long = |last: Boot| self.now.boot.micros().saturating_sub(UNKNOWN_CUT_US).saturating_sub(last.micros());
+        self.known_shift(boot_id).unwrap_or_else(|| last.map_or(0, long))
+    }
+
+    /// The same, where it is known.
+    fn known_shift(&self, boot_id: &str) -> Option<i64> {
         if boot_id == self.boot_id {
-            return 0;
+            return Some(0);
         }
         // The last row of that boot was written nearest to the cut.
         let of_that = self.rows.iter().map(|(_, row)| row).filter(|row| row.boot_id == boot_id);
-        let Some(last) = of_that.max_by_key(|row| row.boot) else { return 0 };
+        let last = of_that.max_by_key(|row| row.boot)?;
         let away = self.now.wall.micros().saturating_sub(last.wall.micros());
         let vouched = last.source != TimeSource::Unset && self.now.source != TimeSource::Unset;
-        let away = if vouched && (0..=LONGEST_CUT_US).contains(&away) { away } else { UNKNOWN_CUT_US };
-        self.now.boot.micros().saturating_sub(away).saturating_sub(last.boot.micros())
+        let known = vouched && (0..=LONGEST_CUT_US).contains(&away);
+        known.then(|| self.now.boot.micros().saturating_sub(away).saturating_sub(last.boot.micros()))
+    }
+
+    /// From the time scale of the boot before this one, where it is known.
+    fn last_boot(&self) -> Option<i64> {
+        let (_, row) = self.rows.iter().find(|(key, _)| *key == DIAGNOSIS)?;
+        self.known_shift(&row.boot_id)
     }
 }
 
@@ -240,8 +255,10 @@ pub(super) fn restore(engine: &mut Engine, rows: &[Row], now: Stamp, boot_id: &s
     }
     if let Some((conditions, _)) = shelf.get::<diagnosis::Conditions>(DIAGNOSIS) {
         engine.diagnosis.restore(&conditions, engine.state.layout());
-        engine.kept.conditions_changed = true;
     }
+    let shift = shelf.last_boot();
+    // A fence's row that cannot be read is as none: its state is that of the next believed fix.
+    let _ = engine.geofences.restore(rows, |stamp| shift.map(|shift| stamp.boot.shifted(shift)));
 }
 
 fn restore_signals(engine: &mut Engine, shelf: &Shelf) {

@@ -100,8 +100,8 @@ impl Core {
     /// A place in words: the smallest fence it is in, else its coordinates.
     pub fn name(&self, location: &mut Location) {
         if let Some(fix) = location.fix {
-            if let Some(name) = self.engine.fence_name_at(fix.point) {
-                location.address = name;
+            if let Some(fence) = self.engine.geofences().around(fix.point) {
+                location.address = fence.name.clone().unwrap_or_else(|| fence.id.clone());
             }
         }
     }

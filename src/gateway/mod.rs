@@ -32,7 +32,7 @@ use self::control::Control;
 use crate::clock::Clock;
 use crate::detect::{Engine, Outbox};
 use crate::feed::Feed;
-use crate::geo::{self, Fence, FenceSource};
+use crate::geo::Fence;
 use crate::health::{Condition, Health};
 use crate::journal::{Asked, Journal};
 use crate::metrics::Metrics;
@@ -95,14 +95,12 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let (health, metrics) = (Health::default(), Metrics::default());
     let counters = journal::Counters::register(&metrics);
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
-    let journal::Opened { journal, rows, last, fences: drawn, inbox, writable } = opened;
+    let journal::Opened { journal, rows, last, inbox, writable, .. } = opened;
 
-    let mut engine = Engine::new(detect, vin.clone(), sources.layout(), all_fences(fences, &drawn));
+    let mut engine = Engine::new(detect, vin.clone(), sources.layout(), fences);
     let now = clock.stamp(clock.now());
     let known = !rows.is_empty();
-    if known {
-        engine.restore(&rows, now, &boot_id);
-    }
+    engine.restore(&rows, now, &boot_id);
     let mut outbox = Outbox::new(vin.clone(), last);
     outbox.reserve(journal.reserved());
     let vehicle = Vehicle::new(vin, Core::new(engine, outbox), clock.clone(), health.clone(), journal.clone());
@@ -183,20 +181,6 @@ async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync
             return;
         }
     }
-}
-
-/// The fences of the file, then those drawn on phones. An id that the file has taken since is the file's.
-fn all_fences(mut fences: Vec<Fence>, drawn: &[String]) -> Vec<Fence> {
-    for text in drawn {
-        match geo::read_one(text, None, FenceSource::Phone) {
-            Ok(fence) if fences.iter().any(|other| other.id == fence.id) => {
-                tracing::warn!(fence = fence.id, "a fence drawn on a phone has the id of one in the site's file, and is passed over");
-            }
-            Ok(fence) => fences.push(fence),
-            Err(fault) => tracing::warn!(%fault, "a fence drawn on a phone cannot be read any more, and is passed over"),
-        }
-    }
-    fences
 }
 
 /// Where a phone finds the page: by name where the unit has one, else by the first address that can be named.

@@ -18,9 +18,9 @@ pub fn of(vin: &Vin, core: &Core, stamp: Stamp, health: &Health) -> Arc<Picture>
     Arc::new(Picture {
         stamp,
         vin: vin.clone(),
-        signals: engine.state().signals_now(stamp.boot),
+        signals: engine.signals_now(stamp),
         location,
-        fences: engine.fences_now(stamp),
+        fences: engine.geofences().now(),
         child: engine.child_now(stamp),
         status: Status { mil: None, sources },
     })
