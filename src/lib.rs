@@ -6,6 +6,7 @@ pub mod event;
 pub mod feed;
 pub mod geo;
 pub mod health;
+pub mod journal;
 pub mod metrics;
 pub mod request;
 pub mod vehicle;
