@@ -20,7 +20,7 @@ const IO_ERROR: u8 = 74;
 ///
 /// Example: telltale decode nmea drive.nmea | jq .latitude
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub struct DecodeNmea {
     /// The recording; `-` is standard input.
     pub file: PathBuf,
 }
@@ -70,7 +70,7 @@ fn rounded(number: f64, parts: f64) -> f64 {
 }
 
 /// Runs the subcommand; what it says of the recording's faults goes to stderr.
-pub fn run(args: &Args) -> ExitCode {
+pub fn run(args: &DecodeNmea) -> ExitCode {
     let input: Box<dyn Read> = if args.file == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {

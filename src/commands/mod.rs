@@ -81,8 +81,8 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Demo(command) => command.run(),
         Command::Replay(command) => command.run(),
-        Command::Decode(Decode::Nmea(command)) => command.run(),
-        Command::Decode(Decode::Can(command)) => command.run(),
+        Command::Decode(Decode::Nmea(command)) => decode_nmea::run(&command),
+        Command::Decode(Decode::Can(command)) => decode_can::run(&command),
         Command::Check(command) => command.run(),
         Command::Pair(command) => command.run(),
         Command::Devices(command) => command.run(),
@@ -109,10 +109,11 @@ fn no_daemon(error: &std::io::Error) -> ExitCode {
     Exit::Unavailable.into()
 }
 
-/// Writes to standard output. A reader that has gone away (`| head`) is no fault.
-fn print(text: &str) -> ExitCode {
+/// Writes what a command was asked for to standard output; how the program then ends. A reader that has gone away
+/// (`| head`) is no fault.
+fn print(text: &str, exit: ExitCode) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Exit::Io.into(),
-        _ => ExitCode::SUCCESS,
+        _ => exit,
     }
 }

@@ -26,8 +26,7 @@ impl Run {
         let config = match config::load(&self.config) {
             Ok(config) => config,
             Err(LoadError::Wrong(findings)) => {
-                print(&findings.to_string());
-                return Exit::Configuration.into();
+                return print(&findings.to_string(), Exit::Configuration.into());
             }
             Err(absent @ LoadError::Absent { .. }) => {
                 eprintln!("telltale: {absent}");

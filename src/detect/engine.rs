@@ -139,7 +139,8 @@ impl Engine {
         let answer = match request {
             Request::Snooze { event, seconds, by } => self.child.snooze(&sight, *event, *seconds, by, out),
             Request::Safe { event, by } => self.child.safe(&sight, *event, by, out),
-            Request::PutFence(_) | Request::DeleteFence(_) => Err(Refusal::Missing("this engine watches no fences".to_owned())),
+            Request::PutFence(fence) => self.geofences.put(Fence::clone(fence)),
+            Request::DeleteFence(id) => self.geofences.delete(id, FenceSource::Phone),
         };
         self.step(now, out);
         answer

@@ -119,7 +119,7 @@ impl Car {
 
     pub fn with_settings(plan: Plan, settings: Settings) -> Car {
         let vin = Vin::try_from("TESTCAR1".to_owned()).unwrap();
-        let engine = Engine::new(settings, vin, plan.0.clone());
+        let engine = Engine::new(settings, vin, plan.0.clone(), Vec::new());
         let out = engine.outbox(EventId(0));
         let (says, asleep) = (BTreeMap::new(), BTreeSet::new());
         let (told, inputs) = (Vec::new(), Vec::new());

@@ -107,7 +107,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
-    vehicle.begin();
+    vehicle.show_fences();
 
     let feed: Arc<dyn Feed> = journal.clone();
     let url_name = http.names.first().cloned();

@@ -58,20 +58,17 @@ impl Sources {
         match self {
             Sources::Car { profile, buses, receivers } => {
                 let decoder = Arc::new(profile.decoder);
-                for (at, bus) in buses.into_iter().enumerate() {
-                    let id = BusId(u8::try_from(at).unwrap_or(u8::MAX));
-                    let settings = can::BusSettings {
-                        id,
-                        name: bus.name,
-                        interface: bus.interface,
-                        candump: bus.candump,
-                        listen_only: bus.listen_only,
+                for (at, config::Bus { name, interface, candump, listen_only }) in buses.into_iter().enumerate() {
+                    let bus = can::Bus { id: bus_id(at), name, interface, candump, listen_only };
+                    let around = can::Surroundings {
+                        decoder: decoder.clone(),
+                        clock: clock.clone(),
+                        health: health.clone(),
+                        counters: frames.clone(),
                     };
-                    let (decoder, clock, health, counters) = (decoder.clone(), clock.clone(), health.clone(), frames.clone());
                     let vehicle = vehicle.clone();
                     tasks.spawn(named("the source of a bus", async move {
-                        can::run(&settings, &decoder, &clock, &health, &counters, |at, seen| vehicle.see(at, seen)).await;
-                        std::future::pending().await
+                        match can::run(bus, around, |at, seen| vehicle.see(at, seen)).await {}
                     }));
                 }
                 for receiver in receivers.into_iter().take(1) {
@@ -131,6 +128,11 @@ async fn simulate(
     sim::run(car, clock, files, |bus, frame| wires.carry(bus, &frame), on_sentence).await;
 }
 
+/// The bus at this place of the layout.
+fn bus_id(at: usize) -> BusId {
+    BusId(u8::try_from(at).unwrap_or(u8::MAX))
+}
+
 /// The simulated car's buses.
 struct Wires {
     layout: Layout,
@@ -143,11 +145,9 @@ struct Wires {
 impl Wires {
     fn carry(&mut self, bus: &str, frame: &Frame) {
         let Some(at) = self.layout.buses.iter().position(|name| name == bus) else { return };
-        self.frames.heard(bus);
         self.seen.clear();
         let seen = &mut self.seen;
-        let id = BusId(u8::try_from(at).unwrap_or(u8::MAX));
-        self.decoder.decode(id, frame, |source, reading| seen.push(Observation::Reading(source, reading)));
+        self.decoder.decode(bus_id(at), frame, |source, reading| seen.push(Observation::Reading(source, reading)));
         if !self.seen.is_empty() {
             self.vehicle.see(frame.at, &self.seen);
         }

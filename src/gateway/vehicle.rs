@@ -19,6 +19,7 @@ use crate::event::{Event, Step};
 use crate::feed::TrackPoint;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
+use crate::request::Answer;
 use crate::vehicle::{Observation, Vin};
 
 /// How often state that changed without an event is handed to the journal.
@@ -64,7 +65,7 @@ impl Vehicle {
         for observation in observations {
             if let Observation::Fix(fix) = observation {
                 if let Some(point) = TrackPoint::of(fix).filter(|point| watched.track.keeps(point)) {
-                    self.0.journal.track(point);
+                    self.0.journal.add_point(point);
                 }
                 self.show(&watched.core);
             }
@@ -83,12 +84,26 @@ impl Vehicle {
     pub fn answer(&self, asked: Asked) {
         let now = self.0.clock.stamp(self.0.clock.now());
         let mut watched = self.watched();
-        let (answer, step) = watched.core.answer(now, asked.request());
+        let (answer, step) = watched.core.answer(now, &asked.request);
         self.show(&watched.core);
-        self.0.journal.set_fences(watched.core.engine().fences());
         drop(watched);
+        if let Ok(Answer::Created | Answer::Changed) = answer {
+            self.show_fences();
+        }
         self.0.sooner.notify_one();
-        self.0.journal.answer(asked, answer, step);
+        match answer {
+            Ok(answer) => self.0.journal.commit(step, Some(asked.accept(answer))),
+            Err(refusal) => {
+                asked.refuse(refusal);
+                self.0.journal.commit(step, None);
+            }
+        }
+    }
+
+    /// Tells the doors which fences are in force.
+    pub fn show_fences(&self) {
+        let fences = self.watched().core.engine().geofences().fences().cloned().collect();
+        self.0.journal.show_fences(Arc::new(fences));
     }
 
     /// Steps the engine at its deadlines, hands changed state to the journal, and renews the picture. Never ends.
@@ -114,7 +129,7 @@ impl Vehicle {
         let now = self.0.clock.stamp(self.0.clock.now());
         let rows = self.watched().core.rows(now);
         if !rows.is_empty() {
-            self.0.journal.commit(Step { events: Vec::new(), rows });
+            self.0.journal.commit(Step { events: Vec::new(), rows }, None);
         }
     }
 
@@ -133,7 +148,7 @@ impl Vehicle {
             return;
         }
         let rows = watched.core.rows(self.0.clock.stamp(at));
-        self.0.journal.commit(Step { events, rows });
+        self.0.journal.commit(Step { events, rows }, None);
         self.show(&watched.core);
     }
 

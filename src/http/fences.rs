@@ -7,13 +7,12 @@
 use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
-use serde_json::{Map, Value, json};
 
 use super::body::{Body, json_bytes};
 use super::problem::Problem;
 use super::reply::{no_content, typed};
 use super::service::Call;
-use crate::geo::{Fence, FenceSource};
+use crate::geo::{self, Fence, FenceSource, Wrong};
 use crate::request::{Answer, Request};
 
 const GEOJSON: &str = "application/geo+json";
@@ -33,7 +32,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
         for page in fences.chunks(PAGE) {
             for fence in page {
                 text.push_str(separator);
-                text.push_str(&geojson::feature(fence).to_string());
+                text.push_str(&serde_json::to_string(fence).unwrap_or_default());
                 separator = ",";
             }
             out.tell(std::mem::take(&mut text)).await;
@@ -49,7 +48,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 pub(super) fn get(call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let fences = in_force(call)?;
     let fence = fences.iter().find(|fence| fence.id == id).ok_or_else(missing)?;
-    Ok(typed(StatusCode::OK, GEOJSON, Body::whole(json_bytes(&geojson::feature(fence)))))
+    Ok(typed(StatusCode::OK, GEOJSON, Body::whole(json_bytes(fence))))
 }
 
 /// `PUT /api/v1/geofences/{id}`: 201 where there was none, else 200, with the fence as it is now.
@@ -60,9 +59,9 @@ pub(super) async fn put(call: &mut Call<'_>, id: &str) -> Result<Response<Body>,
     let vin = call.own_vehicle()?;
     let body = call.body(BODY).await?;
     let own = id.to_owned();
-    let checked = tokio::task::spawn_blocking(move || geojson::read(&body, &own)).await;
+    let checked = tokio::task::spawn_blocking(move || read(&body, &own)).await;
     let fence = checked.map_err(|_| Problem::unavailable("the fence could not be checked; try again"))??;
-    let feature = json_bytes(&geojson::feature(&fence));
+    let feature = json_bytes(&fence);
     let outcome = call.shared.feed.submit(&vin, Request::PutFence(Box::new(fence))).await?;
     let status = if outcome.answer == Answer::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(typed(status, GEOJSON, Body::whole(feature)))
@@ -88,33 +87,12 @@ fn missing() -> Problem {
     Problem::not_found("no fence has that id; GET /api/v1/geofences lists them")
 }
 
-/// The two ways between a fence and its GeoJSON.
-mod geojson {
-    use super::{Fence, FenceSource, Map, Problem, StatusCode, Value, json};
-
-    /// The fence of a Feature; its id is the path's, and one in the body must be the same.
-    pub(super) fn read(body: &[u8], id: &str) -> Result<Fence, Problem> {
-        let broken = |error: serde_json::Error| {
-            Problem::new(StatusCode::BAD_REQUEST, format!("the body must be a GeoJSON Feature (RFC 7946, 3.2): {error}"))
-        };
-        let feature: Value = serde_json::from_slice(body).map_err(broken)?;
-        if feature.get("type").and_then(Value::as_str) != Some("Feature") {
-            return Err(Problem::field("type", "`type` must be \"Feature\" (RFC 7946, 3.2)"));
-        }
-        if feature.get("id").is_some_and(|own| own != id) {
-            return Err(Problem::field("id", "the Feature's `id` must be that of the path, or absent"));
-        }
-        let name = feature.pointer("/properties/name").and_then(Value::as_str).map(str::to_owned);
-        Ok(Fence { id: id.to_owned(), name, source: FenceSource::Phone })
-    }
-
-    /// The Feature of a fence.
-    pub(super) fn feature(fence: &Fence) -> Value {
-        let mut properties = Map::new();
-        properties.insert("source".to_owned(), json!(fence.source));
-        if let Some(name) = &fence.name {
-            properties.insert("name".to_owned(), name.as_str().into());
-        }
-        json!({"type": "Feature", "id": fence.id, "geometry": null, "properties": properties})
-    }
+/// The fence of a Feature; its id is the path's, and one in the body must be the same.
+fn read(body: &[u8], id: &str) -> Result<Fence, Problem> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body must be UTF-8 (RFC 8259, 8.1): {error}")))?;
+    geo::read_one(text, Some(id), FenceSource::Phone).map_err(|fault| match fault.wrong {
+        Wrong::Json(_) => Problem::new(StatusCode::BAD_REQUEST, format!("the body must be a GeoJSON Feature (RFC 7946, 3.2): {fault}")),
+        _ => Problem::field(&fault.key.clone(), fault.to_string()),
+    })
 }
