@@ -88,7 +88,10 @@ impl Reader {
         if name == HOMELESS {
             return;
         }
-        let Some(parsed) = parse_message(head.text) else {
+        let whole = std::iter::once(head.text).chain(signals.iter().map(|s| s.text)).collect::<Vec<_>>().join("\n");
+        let whole = parse_message(&whole).filter(|message| message.signals.len() == signals.len());
+        let complete = whole.is_some();
+        let Some(parsed) = whole.or_else(|| parse_message(head.text)) else {
             return self.fault(head.line, Loss::Message(name), "a message reads `BO_ 1345 NAME: 8 NODE`");
         };
         let Ok(key) = id.parse::<u32>() else {
@@ -117,16 +120,16 @@ impl Reader {
             line: head.line,
         };
         let mut draft = Draft { key, message, marks: Vec::with_capacity(signals.len()) };
-        let whole = std::iter::once(head.text).chain(signals.iter().map(|s| s.text)).collect::<Vec<_>>().join("\n");
-        match parse_message(&whole).map(|message| message.signals) {
-            Some(parsed) if parsed.len() == signals.len() => {
-                parsed.into_iter().zip(signals).for_each(|(signal, statement)| self.signal(&mut draft, Some(signal), statement));
+        if complete {
+            for (signal, statement) in parsed.signals.into_iter().zip(signals) {
+                self.signal(&mut draft, Some(signal), statement);
             }
+        } else {
             // At least one of them does not parse: each is tried alone.
-            _ => signals.iter().for_each(|statement| {
+            for statement in signals {
                 let alone = parse_message(&format!("{}\n{}", head.text, statement.text));
                 self.signal(&mut draft, alone.and_then(|message| message.signals.into_iter().next()), statement);
-            }),
+            }
         }
         self.drafts.push(draft);
     }
