@@ -14,7 +14,7 @@ pub use layout::{BusId, Layout, Reading, SourceId, SourceSpec};
 pub use position::{Fix, Mode};
 pub use raw::{BusCondition, Frame, FrameKind, MAX_SENTENCE, Sentence};
 pub use signal::{Datatype, Signal};
-pub use state::State;
+pub use state::{State, StateSettings};
 
 use std::fmt;
 

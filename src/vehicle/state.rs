@@ -2,7 +2,11 @@
 
 use crate::clock::Boot;
 
-use super::Fix;
+use super::{Fix, Layout, Observation};
+
+/// The numbers by which values age.
+#[derive(Clone, Debug, Default)]
+pub struct StateSettings {}
 
 /// What is known of one vehicle.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +15,18 @@ pub struct State {
 }
 
 impl State {
+    /// A vehicle of which nothing is known yet.
+    pub fn new(_layout: Layout, _settings: StateSettings) -> State {
+        State::default()
+    }
+
+    /// Takes in what a source saw.
+    pub fn observe(&mut self, _now: Boot, observation: &Observation) {
+        if let Observation::Fix(fix) = observation {
+            self.fix = Some(*fix);
+        }
+    }
+
     /// The last fix ever, however old.
     pub fn fix(&self) -> Option<&Fix> {
         self.fix.as_ref()
