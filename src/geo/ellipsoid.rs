@@ -82,7 +82,7 @@ impl Vantage {
 
     /// Distance to the edge from `a` to `b`, which the plane has at the share `t` of it, m. `longitude` as in
     /// [`Vantage::plane`].
-    pub(crate) fn to_edge(&self, longitude: f64, a: Vertex, b: Vertex, t: f64) -> f64 {
+    pub(crate) fn edge_distance(&self, longitude: f64, a: Vertex, b: Vertex, t: f64) -> f64 {
         let span = [b[0] - a[0], b[1] - a[1]];
         let at = |t: f64| {
             let [east, north] = [a[0] + t * span[0] - longitude + self.point.longitude, a[1] + t * span[1]];

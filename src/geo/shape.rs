@@ -338,7 +338,7 @@ fn nearest<I: Iterator<Item = [Vertex; 2]>>(from: &Vantage, longitude: f64, edge
     let limit = (plane * (1.0 + 4.0 * slack)).powi(2);
     let on_the_ellipsoid = edges().filter_map(|edge| {
         let (squared, share) = flat(edge);
-        (squared <= limit || limit.is_nan()).then(|| from.to_edge(longitude, edge[0], edge[1], share))
+        (squared <= limit || limit.is_nan()).then(|| from.edge_distance(longitude, edge[0], edge[1], share))
     });
     on_the_ellipsoid.fold(f64::INFINITY, f64::min)
 }

@@ -489,7 +489,7 @@ fn a_fence_across_the_antimeridian_is_one_fence() {
     assert_eq!(drive.along((0..9).map(|place| -920.0 + f64::from(place) * 90.0)), ["enter circle"]);
     assert_eq!(drive.along((-25..29).map(|place| f64::from(place) * 10.0)), NOTHING, "over the line and on");
     assert_eq!(drive.along([320.0, 330.0]), ["exit circle"]);
-    assert_eq!(drive.along((0..9).map(|place| 420.0 + f64::from(place) * 90.0)), ["exit cut"]);
+    assert_eq!(drive.along((0..10).map(|place| 420.0 + f64::from(place) * 90.0)), ["exit cut"]);
     drive.wait(20.0);
     assert_eq!(drive.at(380.0, 0.0), ["enter cut"]);
     drive.wait(12.0);

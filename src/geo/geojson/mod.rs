@@ -51,7 +51,7 @@ pub fn read(text: &str, source: FenceSource) -> Result<Vec<Fence>, Vec<Fault>> {
     let document: Document = serde_json::from_str(text).map_err(|error| vec![json_fault(&error, 0, None)])?;
     let whole = |at: At| vec![at.fault(text, None, None)];
     match (document.kind.as_deref(), document.features) {
-        (Some("Feature"), _) => read_one(text, None, source).map(|fence| vec![fence]).map_err(|fault| vec![fault]),
+        (Some("Feature"), _) => read_one(text, None, source).map(|fence| vec![fence]).map_err(|fault| vec![*fault]),
         (Some("FeatureCollection"), Some(features)) if features.len() > MAX_FENCES => {
             Err(whole(At::from(Wrong::TooManyFences(features.len())).under("features")))
         }
@@ -69,10 +69,10 @@ pub fn read(text: &str, source: FenceSource) -> Result<Vec<Fence>, Vec<Fault>> {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn read_one(text: &str, id: Option<&str>, source: FenceSource) -> Result<Fence, Fault> {
+pub fn read_one(text: &str, id: Option<&str>, source: FenceSource) -> Result<Fence, Box<Fault>> {
     let text = text.trim_start_matches('\u{feff}');
-    let value: Value = serde_json::from_str(text).map_err(|error| json_fault(&error, 0, None))?;
-    feature(&value, id, source).map_err(|at| at.fault(text, None, members::id_of(&value)))
+    let value: Value = serde_json::from_str(text).map_err(|error| Box::new(json_fault(&error, 0, None)))?;
+    feature(&value, id, source).map_err(|at| Box::new(at.fault(text, None, members::id_of(&value))))
 }
 
 fn collection(text: &str, features: &[&RawValue], source: FenceSource) -> Result<Vec<Fence>, Vec<Fault>> {
@@ -91,7 +91,7 @@ fn collection(text: &str, features: &[&RawValue], source: FenceSource) -> Result
                 seen.entry(fence.id.clone()).or_insert(at);
                 fences.push(fence);
             }
-            Err(fault) => faults.push(fault),
+            Err(fault) => faults.push(*fault),
         }
         if faults.len() >= MAX_FAULTS {
             break;
@@ -103,12 +103,13 @@ fn collection(text: &str, features: &[&RawValue], source: FenceSource) -> Result
     if faults.is_empty() { Ok(fences) } else { Err(faults) }
 }
 
-fn one_of(text: &str, raw: &RawValue, at: usize, source: FenceSource) -> Result<Fence, Fault> {
+fn one_of(text: &str, raw: &RawValue, at: usize, source: FenceSource) -> Result<Fence, Box<Fault>> {
     let value: Value = serde_json::from_str(raw.get()).map_err(|error| {
         let offset = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        json_fault(&error, text.bytes().take(offset).filter(|byte| *byte == b'\n').count(), Some(at))
+        Box::new(json_fault(&error, text.bytes().take(offset).filter(|byte| *byte == b'\n').count(), Some(at)))
     })?;
-    feature(&value, None, source).map_err(|fault| fault.under(at).under("features").fault(text, Some(at), members::id_of(&value)))
+    let placed = |fault: At| fault.under(at).under("features").fault(text, Some(at), members::id_of(&value));
+    feature(&value, None, source).map_err(|fault| Box::new(placed(fault)))
 }
 
 /// What `serde_json` says, with its line counted from the text's beginning.

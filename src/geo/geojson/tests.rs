@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::{read, read_one, survives, write};
 use crate::geo::{Fault, Fence, FenceSource, Flaw, Point, Wrong};
 
-fn one(feature: &str) -> Result<Fence, Fault> {
+fn one(feature: &str) -> Result<Fence, Box<Fault>> {
     read_one(feature, None, FenceSource::Phone)
 }
 
