@@ -96,7 +96,11 @@ impl Reader {
         };
         let id = key & !EXTENDED_FLAG;
         if id > EXTENDED_MAX {
-            return self.fault(head.line, Loss::Message(name), format!("no frame can have the id {id:#X}: it has over 29 bits"));
+            return self.fault(
+                head.line,
+                Loss::Nothing,
+                format!("no frame can have the id {id:#X} of {name}: it has over 29 bits"),
+            );
         }
         if key == id && id > STANDARD_MAX {
             let what = format!("the id {id:#X} of {name} is taken as one of 29 bits, though its bit 31 does not say so");
@@ -199,11 +203,12 @@ impl Reader {
 
     /// Whose loss it is when a statement of the form `KEYWORD 1345 NAME …` cannot be read.
     fn loss_of(&self, statement: &Statement<'_>) -> Loss {
+        let Some(key) = key(statement.text, 1) else { return Loss::Unknown };
         let signal = statement.text.split_ascii_whitespace().nth(2);
-        let message = key(statement.text, 1).and_then(|key| self.drafts.iter().find(|draft| draft.key == key));
-        match message.zip(signal) {
-            Some((draft, signal)) => Loss::Signal(draft.message.name.clone(), signal.to_owned()),
-            None => Loss::Unknown,
+        match (self.drafts.iter().find(|draft| draft.key == key), signal) {
+            (Some(draft), Some(signal)) => Loss::Signal(draft.message.name.clone(), signal.to_owned()),
+            (Some(_), None) => Loss::Unknown,
+            (None, _) => Loss::Nothing,
         }
     }
 
@@ -270,16 +275,20 @@ fn select(draft: &mut Draft, extended: &[Multiplex]) -> Vec<Fault> {
             faults.push(Fault { line: entry.line, loss, what });
         }
         let ranges = listed.map(|entry| entry.ranges.as_slice()).unwrap_or_default();
-        selectors.push(match (mark, only) {
+        let selector = match (mark, only) {
             (MultiplexedSignal(value), Some(only)) if multiplexers == 1 => {
                 let more = if by == Some(only) { ranges } else { &[] };
                 Some(Selector { by: only, ranges: [&[(*value, *value)], more].concat() })
             }
-            (MultiplexedSignal(_) | MultiplexorAndMultiplexedSignal(_), only) if only != Some(at) || multiplexers > 1 => {
-                by.map(|by| Selector { by, ranges: ranges.to_vec() })
-            }
-            _ => None,
-        });
+            (MultiplexIndicator::Plain, _) => None,
+            _ if only == Some(at) && multiplexers == 1 => None,
+            _ => by.map(|by| Selector { by, ranges: ranges.to_vec() }),
+        };
+        if selector.is_none() && matches!(mark, MultiplexedSignal(_)) {
+            let what = format!("{} is multiplexed, and it is not said by what: it is taken as always there", signal.name);
+            faults.push(Fault { line: signal.line, loss: Loss::Nothing, what });
+        }
+        selectors.push(selector);
     }
     for (signal, selector) in message.signals.iter_mut().zip(selectors) {
         signal.selector = selector;

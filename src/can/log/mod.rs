@@ -1,13 +1,16 @@
-//! Logs of `candump -L`: read at once for a replay.
+//! Logs of `candump -L`: read at once for a replay ([`Reader`]), or as they come in place of an interface.
 //!
-//! Lines are bounded, malformed ones are told with their number and passed over.
+//! Lines are bounded, malformed ones are told with their number (read as they come: counted) and passed over.
 
 mod lines;
+mod live;
 
 use std::io::{self, BufRead};
 
 use super::candump::{Line, Malformed};
 use lines::Assembler;
+
+pub(super) use live::follow;
 
 /// A log, line by line. Blank lines are passed over.
 #[derive(Debug)]

@@ -1,0 +1,256 @@
+//! One bus, for as long as the daemon runs: a CAN interface, or a log or FIFO that stands for one.
+//!
+//! A fault of the interface degrades this bus and nothing else: it is told in `/healthz` with what would cure it, to the
+//! engine as [`BusCondition::Down`], and tried again with growing patience (0.1 s to 2 s).
+//!
+//! **Listen only.** A controller in normal mode acknowledges frames, and at a wrong bitrate it destroys them. So one that
+//! is not in listen-only mode is refused, each time it comes up, unless its bus says `listen_only = false`. `vcan` has
+//! no such mode and is taken.
+
+use std::convert::Infallible;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::io::unix::AsyncFd;
+
+use super::intake::{Counters, Intake};
+use super::link::Link;
+use super::log;
+use super::socket::Ear;
+use super::{ArbitrationId, Decoder};
+use crate::clock::{Boot, Clock};
+use crate::health::{Condition, Health};
+use crate::vehicle::{BusCondition, BusId, Observation};
+
+/// Frames read before others have their turn.
+const BATCH: usize = 64;
+
+/// What a site says of a bus: `bus.NAME` of its file.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BusSettings {
+    /// The CAN interface, `can0`; of a log the one whose lines are kept. Without it the profile's.
+    pub interface: Option<String>,
+    /// A log of `candump -L`, or a FIFO into which such is written, in place of the interface itself.
+    pub candump: Option<PathBuf>,
+    /// Whether a controller that is not in listen-only mode is refused.
+    pub listen_only: bool,
+}
+
+impl Default for BusSettings {
+    fn default() -> BusSettings {
+        BusSettings { interface: None, candump: None, listen_only: true }
+    }
+}
+
+/// A bus to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bus {
+    /// Its place in the profile's layout.
+    pub id: BusId,
+    /// Its name there.
+    pub name: String,
+    /// The CAN interface.
+    pub interface: String,
+    /// A log or FIFO in its place.
+    pub candump: Option<PathBuf>,
+    /// Whether a controller that is not in listen-only mode is refused.
+    pub listen_only: bool,
+}
+
+/// What a bus needs around it.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// Made of the profile.
+    pub decoder: Arc<Decoder>,
+    /// Says when a frame is read.
+    pub clock: Clock,
+    /// Where the bus says how it is, as `can.NAME`.
+    pub health: Health,
+    /// Where frames are counted.
+    pub counters: Counters,
+}
+
+/// Reads `bus` until the future is dropped. Whatever a frame says goes to `deliver` at once, with when it was read.
+pub async fn run(bus: Bus, around: Surroundings, deliver: impl FnMut(Boot, &[Observation])) -> Infallible {
+    let Surroundings { decoder, clock, health, counters } = around;
+    let ids = decoder.ids(bus.id);
+    let intake = Intake::new(bus.id, &bus.name, decoder, counters, deliver);
+    let part = format!("can.{}", bus.name);
+    let tell = move |condition, sentence: String| health.set(&part, condition, sentence);
+    match &bus.candump {
+        Some(path) => log::follow(path, &bus.interface, &clock, intake, tell).await,
+        None => listen(&bus, &ids, &clock, intake, tell).await,
+    }
+}
+
+/// Waits between attempts: 0.1 s, then twice as long each time, to 2 s.
+#[derive(Debug)]
+pub(super) struct Patience(Duration);
+
+impl Patience {
+    const FIRST: Duration = Duration::from_millis(100);
+    const LAST: Duration = Duration::from_secs(2);
+
+    pub(super) fn new() -> Patience {
+        Patience(Patience::FIRST)
+    }
+
+    /// It worked: begin anew.
+    pub(super) fn restore(&mut self) {
+        self.0 = Patience::FIRST;
+    }
+
+    pub(super) async fn wait(&mut self) {
+        tokio::time::sleep(self.0).await;
+        self.0 = (self.0 * 2).min(Patience::LAST);
+    }
+}
+
+/// Why an interface is not read, and what would help.
+struct Fault {
+    condition: Condition,
+    sentence: String,
+}
+
+async fn listen<D: FnMut(Boot, &[Observation])>(
+    bus: &Bus,
+    ids: &[ArbitrationId],
+    clock: &Clock,
+    mut intake: Intake<D>,
+    tell: impl Fn(Condition, String),
+) -> Infallible {
+    let mut patience = Patience::new();
+    loop {
+        let fault = match open(bus, ids) {
+            Ok((ear, condition)) => {
+                patience.restore();
+                tell(Condition::Ok, String::new());
+                intake.condition(clock.now(), condition);
+                lost(bus, &hear(ear, clock, &mut intake).await)
+            }
+            Err(fault) => fault,
+        };
+        intake.condition(clock.now(), BusCondition::Down);
+        tell(fault.condition, fault.sentence);
+        patience.wait().await;
+    }
+}
+
+fn open(bus: &Bus, ids: &[ArbitrationId]) -> Result<(AsyncFd<Ear>, BusCondition), Fault> {
+    let name = &bus.interface;
+    let link = Link::query(name).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => absent(format!(
+            "there is no interface {name}: plug the adapter in, load its driver, or name another interface for the bus"
+        )),
+        _ => degraded(format!("the kernel does not tell about interface {name}: {error}")),
+    })?;
+    if !link.is_can {
+        return Err(degraded(format!("{name} is no CAN interface: name another one for the bus")));
+    }
+    if !link.is_up {
+        return Err(degraded(format!("{name} is down: `ip link set {name} up`")));
+    }
+    if bus.listen_only && !link.only_listens() {
+        return Err(degraded(format!(
+            "{name} would answer on the bus: `ip link set {name} down`, then `ip link set {name} up type can listen-only on`, \
+             or listen_only = false for the bus"
+        )));
+    }
+    let ear = Ear::open(name, ids).map_err(|error| degraded(format!("{name} cannot be opened: {error}")))?;
+    Ok((ear, link.condition.unwrap_or(BusCondition::Active)))
+}
+
+/// Reads until the socket fails.
+async fn hear<D: FnMut(Boot, &[Observation])>(mut ear: AsyncFd<Ear>, clock: &Clock, intake: &mut Intake<D>) -> io::Error {
+    loop {
+        let mut ready = match ear.readable_mut().await {
+            Ok(ready) => ready,
+            Err(error) => return error,
+        };
+        for _ in 0..BATCH {
+            let now = clock.now();
+            match ready.try_io(|ear| ear.get_mut().receive(now)) {
+                Ok(Ok(Some(heard))) => {
+                    intake.counters().dropped("receive_buffer", heard.lost.into());
+                    intake.frame(now, &heard.frame);
+                }
+                // Neither size that the kernel has for frames: nothing to be read in it.
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Ok(Err(error)) => return error,
+                Err(_would_block) => break,
+            }
+        }
+        drop(ready);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What became of an interface whose socket failed.
+fn lost(bus: &Bus, error: &io::Error) -> Fault {
+    let name = &bus.interface;
+    match error.kind() {
+        io::ErrorKind::NetworkDown => degraded(format!("{name} went down: `ip link set {name} up`")),
+        // ENODEV: the adapter was unplugged, or its driver unloaded.
+        _ if error.raw_os_error() == Some(19) => absent(format!("{name} is gone: plug the adapter in again")),
+        _ => degraded(format!("{name} cannot be read: {error}")),
+    }
+}
+
+fn degraded(sentence: String) -> Fault {
+    Fault { condition: Condition::Degraded, sentence }
+}
+
+fn absent(sentence: String) -> Fault {
+    Fault { condition: Condition::Absent, sentence }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_absent_interface_degrades_its_bus_and_says_so() {
+        let health = Health::default();
+        let around = Surroundings {
+            decoder: Arc::default(),
+            clock: Clock::system(),
+            health: health.clone(),
+            counters: Counters::default(),
+        };
+        let bus =
+            Bus { id: BusId(3), name: "body".to_owned(), interface: "no-such-can".to_owned(), candump: None, listen_only: true };
+        let mut seen = Vec::new();
+        let mut watch = health.watch();
+        tokio::select! {
+            never = run(bus, around, |_, observations| seen.extend_from_slice(observations)) => match never {},
+            changed = watch.changed() => changed.unwrap(),
+        }
+        let part = health.parts().remove("can.body").unwrap();
+        assert_eq!(part.condition, Condition::Absent);
+        assert!(part.detail.contains("no interface no-such-can"), "{}", part.detail);
+        assert_eq!(seen, [Observation::Bus(BusId(3), BusCondition::Down)]);
+    }
+
+    #[test]
+    fn faults_name_their_cure() {
+        let bus = Bus { id: BusId(0), name: String::new(), interface: "lo".to_owned(), candump: None, listen_only: true };
+        let fault = open(&bus, &[]).err().map(|fault| fault.sentence);
+        assert_eq!(fault.as_deref(), Some("lo is no CAN interface: name another one for the bus"));
+        let down = lost(&bus, &io::Error::from(io::ErrorKind::NetworkDown));
+        assert_eq!((down.condition, down.sentence.as_str()), (Condition::Degraded, "lo went down: `ip link set lo up`"));
+        assert_eq!(lost(&bus, &io::Error::from_raw_os_error(19)).condition, Condition::Absent);
+    }
+
+    #[test]
+    fn settings_refuse_what_they_do_not_know() {
+        let settings: BusSettings = toml::from_str("interface = \"can0\"").unwrap();
+        assert_eq!(settings, BusSettings { interface: Some("can0".to_owned()), ..BusSettings::default() });
+        assert!(settings.listen_only);
+        assert!(toml::from_str::<BusSettings>("listenonly = true").is_err());
+    }
+}
