@@ -26,6 +26,11 @@
 //! [`run`] drives a car by a scaled [`Clock`](crate::clock::Clock); [`PlaceFile`] keeps its place over a restart;
 //! [`Recording`] writes what it sends to files that `telltale replay`, `canplayer` and others can play.
 
+use std::path::Path;
+
+use crate::can::dbc::Database;
+use crate::can::profile::{Problem, Profile};
+
 mod car;
 mod noise;
 mod pace;
@@ -63,3 +68,8 @@ pub const VIN: &str = "TELLTALESAMPLE001";
 
 /// The fences of the car's town, as GeoJSON: `home`, `school` and `office`.
 pub const FENCES: &str = include_str!("fences.geojson");
+
+/// [`PROFILE`] with [`DBC`], resolved.
+pub fn profile() -> Result<Profile, Vec<Problem>> {
+    Profile::parse(Path::new("car.toml"), PROFILE, |_| Ok(Database::parse(DBC.as_bytes())))
+}
