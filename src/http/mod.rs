@@ -101,3 +101,20 @@ pub fn survives(target: &[u8]) {
     let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
     let _ = credentials::find(&headers, query, route::Standing::HeaderOrQuery).map(|credential| credential.hash());
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_target_survives(target in "(/|[?&=]|%[0-9a-f]{2}|api|v1|events|names|limit|since|types|lastEventId|token|[ -~]|.){0,60}") {
+            super::survives(target.as_bytes());
+        }
+
+        #[test]
+        fn every_noise_survives(target in proptest::collection::vec(any::<u8>(), 0..200)) {
+            super::survives(&target);
+        }
+    }
+}

@@ -117,6 +117,9 @@ impl Server {
 
     /// Serves until the shutdown.
     pub async fn run(mut self) {
+        for address in &self.addresses {
+            tracing::info!(%address, "listening");
+        }
         let mut tasks = JoinSet::new();
         let mut again = interval(BIND_AGAIN);
         let shutdown = self.shared.shutdown.clone();

@@ -156,6 +156,11 @@ impl Client {
         }
     }
 
+    /// Says that nothing more will be sent.
+    pub async fn hang_up(&mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     /// Waits for the end; what came before it.
     pub async fn until_closed(mut self) -> Vec<u8> {
         while self.hear().await {}

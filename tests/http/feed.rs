@@ -199,7 +199,8 @@ impl Feed for MemoryFeed {
         Box::pin(async move {
             self.readable(vin)?;
             let inner = self.inner.lock().unwrap();
-            let matching = inner.events.iter().filter(|event| event.id > after && filter.matches(event));
+            let from = inner.events.partition_point(|event| event.id <= after);
+            let matching = inner.events[from..].iter().filter(|event| filter.matches(event));
             let events: Vec<_> = matching.take(limit).cloned().collect();
             let head = *self.head.borrow();
             let next = if events.len() == limit { events.last().map_or(head, |event| event.id) } else { head };
@@ -306,9 +307,11 @@ impl Feed for MemoryFeed {
 }
 
 fn stored(id: u64, kind: Kind, event_type: &str, member: Option<&str>, ended: Option<EventId>) -> Arc<Stored> {
-    let json = format!(
-        "{{\"eventId\":{id},\"eventType\":\"{event_type}\",\"vin\":\"{VIN}\",\"lastLocation\":{{\"address\":\"Büro {id}\"}}}}"
-    );
+    let json = serde_json::json!({
+        "eventId": id, "eventType": event_type, "severity": "info", "timestamp": stamp(0).wall.to_string(), "vin": VIN,
+        "lastLocation": {"address": format!("Büro {id}")},
+    })
+    .to_string();
     Arc::new(Stored {
         id: EventId(id),
         kind,

@@ -212,3 +212,60 @@ async fn metrics_count_by_pattern_and_never_by_path() {
     assert!(text.contains("telltale_http_requests_total{route=\"unknown\",status=\"404\"} 1") && text.ends_with("# EOF\n"));
     assert!(!text.to_lowercase().contains("secret"));
 }
+
+/// A log in memory.
+#[derive(Clone, Default)]
+struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_pattern_and_no_secret() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let door = Door::open().await;
+    door.ask("GET", "/api/v1/vehicles/SECRET/state?token=secret", &["Authorization: Bearer secret", "X-Api-Key: secret"], "")
+        .await;
+    door.ask("POST", "/api/v1/pair?secret", &["Cookie: secret=secret"], "{\"code\": \"secret\", \"device\": \"secret\"}").await;
+    drop(guard);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("/api/v1/vehicles/{vin}/state") && text.contains("/api/v1/pair"), "{text}");
+    assert!(!text.to_lowercase().contains("secret"), "{text}");
+}
+
+#[tokio::test]
+async fn an_http_library_is_happy_too() {
+    use http_body_util::{BodyExt, Empty};
+    let door = Door::open().await;
+    let socket = tokio::net::TcpStream::connect(door.address).await.unwrap();
+    let io = hyper_util::rt::TokioIo::new(socket);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake::<_, Empty<bytes::Bytes>>(io).await.unwrap();
+    tokio::spawn(connection);
+    let ask = |path: &str| {
+        hyper::Request::get(path).header("host", "localhost").header("x-api-key", "read").body(Empty::new()).unwrap()
+    };
+    for (path, key) in
+        [("/api/v1/vehicles/self/state", "signals"), ("/api/v1/events", "events"), ("/api/v1/geofences", "features")]
+    {
+        sender.ready().await.unwrap();
+        let answer = sender.send_request(ask(path)).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert!(body.get(key).is_some(), "{body}");
+    }
+    sender.ready().await.unwrap();
+    let mut stream = sender.send_request(ask(CHILD)).await.unwrap().into_body();
+    let first = stream.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, "retry: 2000\n:\n");
+}

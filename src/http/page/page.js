@@ -52,12 +52,12 @@ async function respond(kind, alert) {
   for (const button of [$("snooze"), $("safe")]) button.disabled = true;
   try {
     take(await ask(ALERT_PATH + kind, { method: "POST", body: JSON.stringify({ eventId: alert.eventId }) }));
+    show();
     note(kind === "safe" ? "Thank you. The alert is over." : "Snoozed.");
   } catch (error) {
     note(`Not done: ${error.message}`);
   } finally {
     for (const button of [$("snooze"), $("safe")]) button.disabled = false;
-    showAlert();
   }
 }
 
@@ -89,11 +89,13 @@ function running() {
 }
 
 function clock(timestamp, plusSeconds = 0) {
-  return new Date(Date.parse(timestamp) + plusSeconds * 1000).toLocaleTimeString([], { timeStyle: "medium" });
+  const time = new Date(Date.parse(timestamp) + plusSeconds * 1000);
+  return time.toLocaleTimeString([], { timeStyle: "medium" });
 }
 
 function showAlert() {
   const now = running();
+  if (!now && !$("alert").hidden) note("");
   $("alert").hidden = !now;
   document.title = now ? "CHILD LEFT BEHIND – Telltale" : "Telltale";
   if (!now) return;
