@@ -129,3 +129,20 @@ fn whole_messages(bencher: Bencher) {
         }
     });
 }
+
+/// A database of 150 messages with ten signals each: 1,650 lines.
+#[divan::bench]
+fn read_a_database(bencher: Bencher) {
+    let mut text = String::new();
+    for id in 0..150 {
+        text += &format!("BO_ {id} MESSAGE_{id}: 8 BCM\n");
+        for bit in 0..10 {
+            text += &format!(" SG_ SIGNAL_{id}_{bit} : {}|6@1+ (0.5,-40) [0|250] \"km/h\" X,Y\n", bit * 6);
+        }
+    }
+    bencher.counter(BytesCount::new(text.len())).bench_local(|| {
+        let database = Database::parse(black_box(text.as_bytes()));
+        assert_eq!(database.messages().len(), 150);
+        database
+    });
+}

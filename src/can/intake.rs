@@ -86,6 +86,14 @@ impl<D: FnMut(Boot, &[Observation])> Intake<D> {
         }
     }
 
+    /// The bus is there, of which a log says nothing but its frames: it takes full part until an error frame says
+    /// otherwise.
+    pub(super) fn present(&mut self, now: Boot) {
+        if matches!(self.condition, None | Some(BusCondition::Down)) {
+            self.condition(now, BusCondition::Active);
+        }
+    }
+
     pub(super) fn counters(&self) -> &Counters {
         &self.counters
     }

@@ -23,7 +23,8 @@ use super::error_frame;
 use crate::clock::Boot;
 use crate::vehicle::{Frame, FrameKind};
 
-/// Bytes of the receive buffer asked for: about 1,300 frames, a third of a second of a full bus at 500 kbit/s.
+/// Bytes of the receive buffer asked for. The kernel takes it twice and counts its own bookkeeping: room for 2,700 frames,
+/// over half a second of a full bus at 500 kbit/s.
 const RECEIVE_BUFFER: usize = 1 << 20;
 /// The kernel takes no more filters for one socket (`CAN_RAW_FILTER_MAX`).
 const MOST_FILTERS: usize = 512;
@@ -37,6 +38,9 @@ const EXTENDED_MASK: u32 = 0x1FFF_FFFF;
 /// `sizeof(struct can_frame)`, `sizeof(struct canfd_frame)`: the kernel gives whole frames of one of the two sizes.
 const CLASSICAL_SIZE: usize = 16;
 const FD_SIZE: usize = 72;
+
+/// What to wait for. An interface that goes down is an error without anything to read.
+pub(super) const NEWS: Interest = Interest::READABLE.add(Interest::ERROR);
 
 /// Room for the control messages of one frame: a `timespec` and a counter, each with its head.
 const CONTROL_SIZE: usize = 128;
@@ -81,7 +85,7 @@ impl Ear {
     fn registered(self) -> io::Result<AsyncFd<Ear>> {
         // SAFETY: an `Ear` owns its socket, which is closed when the `Ear` is dropped and not before; nothing puts another
         // in its place, as the field is private to this file and set once; `as_raw_fd` gives that socket's descriptor.
-        unsafe { AsyncFd::register_with_interest(self, Interest::READABLE) }.map_err(io::Error::from)
+        unsafe { AsyncFd::register_with_interest(self, NEWS) }.map_err(io::Error::from)
     }
 
     /// The next frame, which is read `now`; `WouldBlock` where there is none yet.

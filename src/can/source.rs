@@ -19,7 +19,7 @@ use tokio::io::unix::AsyncFd;
 use super::intake::{Counters, Intake};
 use super::link::Link;
 use super::log;
-use super::socket::Ear;
+use super::socket::{Ear, NEWS};
 use super::{ArbitrationId, Decoder};
 use crate::clock::{Boot, Clock};
 use crate::health::{Condition, Health};
@@ -167,7 +167,7 @@ fn open(bus: &Bus, ids: &[ArbitrationId]) -> Result<(AsyncFd<Ear>, BusCondition)
 /// Reads until the socket fails.
 async fn hear<D: FnMut(Boot, &[Observation])>(mut ear: AsyncFd<Ear>, clock: &Clock, intake: &mut Intake<D>) -> io::Error {
     loop {
-        let mut ready = match ear.readable_mut().await {
+        let mut ready = match ear.ready_mut(NEWS).await {
             Ok(ready) => ready,
             Err(error) => return error,
         };

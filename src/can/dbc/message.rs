@@ -54,7 +54,7 @@ pub struct Signal {
 pub struct Selector {
     /// The multiplexer, by its place in [`Message::signals`].
     pub by: usize,
-    /// Its raw values at which the signal is there, each range with both ends.
+    /// Its raw values at which the signal is there, each range with both ends. None: it is never there.
     pub ranges: Vec<(u64, u64)>,
 }
 
@@ -102,28 +102,23 @@ impl Message {
         self.signals.iter().find(|signal| signal.is_called(name))
     }
 
-    /// What selects `signal`, one of this message: its selectors from its own to the outermost, each with the multiplexer
-    /// that it asks. `None` where they go in a circle, so that no frame carries it.
-    pub fn selectors<'a>(&'a self, signal: &'a Signal) -> Option<Vec<(&'a Signal, &'a Selector)>> {
-        let mut found = Vec::new();
-        let mut signal = signal;
-        while let Some(selector) = &signal.selector {
-            signal = self.signals.get(selector.by)?;
-            found.push((signal, selector));
-            if found.len() > self.signals.len() {
-                return None;
-            }
-        }
-        Some(found)
+    /// What selects `signal`, one of this message: its own selector first and the outermost last, each with the multiplexer
+    /// that it asks.
+    pub fn selectors<'a>(&'a self, signal: &'a Signal) -> impl Iterator<Item = (&'a Signal, &'a Selector)> {
+        let outer = |signal: &'a Signal| {
+            let selector = signal.selector.as_ref()?;
+            Some((self.signals.get(selector.by)?, selector))
+        };
+        // More would be a circle, in which at least one selects nothing.
+        std::iter::successors(outer(signal), move |(by, _)| outer(by)).take(self.signals.len())
     }
 
     /// Whether a frame with this payload carries `signal`, which is one of this message: all its bits are there, and the
     /// multiplexers select it.
     pub fn carries(&self, signal: &Signal, data: &[u8]) -> bool {
-        let asked = |(by, selector): (&Signal, &Selector)| {
-            by.place.raw(data).is_some_and(|raw| selector.selects(by.place.encoding(), raw))
-        };
-        data.len() >= signal.place.needs() && self.selectors(signal).is_some_and(|all| all.into_iter().all(asked))
+        let mut selectors = self.selectors(signal);
+        data.len() >= signal.place.needs()
+            && selectors.all(|(by, selector)| by.place.raw(data).is_some_and(|raw| selector.selects(by.place.encoding(), raw)))
     }
 
     /// Each signal that this payload carries, with its physical value.

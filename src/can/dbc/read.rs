@@ -88,7 +88,10 @@ impl Reader {
         if name == HOMELESS {
             return;
         }
-        let Some(parsed) = parse_message(head.text) else {
+        let whole = std::iter::once(head.text).chain(signals.iter().map(|s| s.text)).collect::<Vec<_>>().join("\n");
+        let whole = parse_message(&whole).filter(|message| message.signals.len() == signals.len());
+        let complete = whole.is_some();
+        let Some(parsed) = whole.or_else(|| parse_message(head.text)) else {
             return self.fault(head.line, Loss::Message(name), "a message reads `BO_ 1345 NAME: 8 NODE`");
         };
         let Ok(key) = id.parse::<u32>() else {
@@ -117,16 +120,16 @@ impl Reader {
             line: head.line,
         };
         let mut draft = Draft { key, message, marks: Vec::with_capacity(signals.len()) };
-        let whole = std::iter::once(head.text).chain(signals.iter().map(|s| s.text)).collect::<Vec<_>>().join("\n");
-        match parse_message(&whole).map(|message| message.signals) {
-            Some(parsed) if parsed.len() == signals.len() => {
-                parsed.into_iter().zip(signals).for_each(|(signal, statement)| self.signal(&mut draft, Some(signal), statement));
+        if complete {
+            for (signal, statement) in parsed.signals.into_iter().zip(signals) {
+                self.signal(&mut draft, Some(signal), statement);
             }
+        } else {
             // At least one of them does not parse: each is tried alone.
-            _ => signals.iter().for_each(|statement| {
+            for statement in signals {
                 let alone = parse_message(&format!("{}\n{}", head.text, statement.text));
                 self.signal(&mut draft, alone.and_then(|message| message.signals.into_iter().next()), statement);
-            }),
+            }
         }
         self.drafts.push(draft);
     }
@@ -290,14 +293,25 @@ fn select(draft: &mut Draft, extended: &[Multiplex]) -> Vec<Fault> {
         }
         selectors.push(selector);
     }
+    for (at, signal) in message.signals.iter().enumerate() {
+        if circular(&selectors, at) {
+            if let Some(Some(selector)) = selectors.get_mut(at) {
+                selector.ranges.clear();
+            }
+            let what = format!("no frame carries {}: its multiplexers select one another", signal.name);
+            faults.push(Fault { line: signal.line, loss: Loss::Nothing, what });
+        }
+    }
     for (signal, selector) in message.signals.iter_mut().zip(selectors) {
         signal.selector = selector;
     }
-    for signal in message.signals.iter().filter(|signal| message.selectors(signal).is_none()) {
-        let what = format!("no frame carries {}: its multiplexers select one another", signal.name);
-        faults.push(Fault { line: signal.line, loss: Loss::Nothing, what });
-    }
     faults
+}
+
+/// Whether the selectors of the signal at `start` lead in a circle.
+fn circular(selectors: &[Option<Selector>], start: usize) -> bool {
+    let outer = |at: &usize| selectors.get(*at)?.as_ref().map(|selector| selector.by);
+    std::iter::successors(Some(start), outer).take(selectors.len() + 1).count() > selectors.len()
 }
 
 fn parse(statement: &str) -> Option<Dbc> {

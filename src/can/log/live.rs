@@ -106,7 +106,7 @@ async fn read<D: FnMut(Boot, &[Observation])>(
                     Ok(line) if line.interface == interface => {
                         let mut frame = line.frame;
                         frame.at = now;
-                        intake.condition(now, BusCondition::Active);
+                        intake.present(now);
                         intake.frame(now, &frame);
                     }
                     Ok(_) => {}
@@ -163,7 +163,7 @@ mod tests {
     async fn a_log_is_read_to_its_end_and_malformed_lines_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        fs::write(&path, "(1.0) can0 123#05\n(2.0) can1 123#06\nnonsense\n\n(3.0) can0 123#07 R\n(3.0) can0 124#07\n").unwrap();
+        fs::write(&path, "(1.0) can0 123#05\n(2.0) can1 123#06\nnonsense\n\n(3.0) can0 20000004#0020\n(3.0) can0 123#07 R\n(3.0) can0 124#07\n").unwrap();
         let (bus, around, metrics) = start(&path);
         let health = around.health.clone();
         let mut watch = health.watch();
@@ -176,7 +176,8 @@ mod tests {
                 }
             } => {}
         }
-        assert_eq!(seen, [Observation::Bus(BusId(0), BusCondition::Active), speed(5.0), speed(7.0)]);
+        let condition = |condition| Observation::Bus(BusId(0), condition);
+        assert_eq!(seen, [condition(BusCondition::Active), speed(5.0), condition(BusCondition::Passive), speed(7.0)]);
         let page = metrics.encode();
         assert!(page.contains("telltale_can_frames_total{bus=\"body\"} 2"), "{page}");
         assert!(page.contains("telltale_can_dropped_total{reason=\"malformed_line\"} 1"), "{page}");

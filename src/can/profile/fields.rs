@@ -50,9 +50,14 @@ impl<'a> Document<'a> {
 
     /// Notes a mistake at `span`.
     pub(super) fn problem(&self, span: Range<usize>, key: &str, what: impl Into<String>) {
-        let line = self.text.get(..span.start).map_or(1, |before| before.matches('\n').count() + 1);
-        let problem = Problem { file: self.file.to_owned(), line: Some(line), key: key.to_owned(), what: what.into() };
+        let line = Some(self.line(span.start));
+        let problem = Problem { file: self.file.to_owned(), line, key: key.to_owned(), what: what.into() };
         self.problems.borrow_mut().push(problem);
+    }
+
+    /// The line of the byte at `offset`.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.text.get(..offset).map_or(1, |before| before.matches('\n').count() + 1)
     }
 
     /// Everything noted, by line.

@@ -58,16 +58,25 @@ pub struct Profile {
     pub layout: Layout,
     /// Frames to readings.
     pub decoder: Decoder,
-    /// The interface of each bus of the layout, where the profile names one.
-    pub interfaces: Vec<Option<String>>,
+    /// What it says of each bus of the layout.
+    pub buses: Vec<ProfileBus>,
     /// What the databases hold that was passed over.
     pub warnings: Vec<Problem>,
+}
+
+/// What a profile says of a bus, beside its databases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileBus {
+    /// Its interface, where the site names no other.
+    pub interface: Option<String>,
+    /// The line of the profile on which it begins.
+    pub line: usize,
 }
 
 /// A bus, with its databases.
 struct Bus {
     name: String,
-    interface: Option<String>,
+    said: ProfileBus,
     databases: Vec<(PathBuf, Database)>,
     /// Whether all its databases were read: otherwise nothing can be said about what they lack.
     whole: bool,
@@ -171,7 +180,8 @@ fn bus(
 ) -> Bus {
     let fields = Fields::new(document, table, format!("bus.{name}"), span.clone(), &["dbc", "interface"]);
     let interface = fields.text("interface", "can0").map(|(interface, _)| interface.to_owned());
-    let mut bus = Bus { name: name.to_owned(), interface, databases: Vec::new(), whole: true };
+    let said = ProfileBus { interface, line: document.line(span.start) };
+    let mut bus = Bus { name: name.to_owned(), said, databases: Vec::new(), whole: true };
     let example = "this is a list of files, as in `dbc = [\"car.dbc\"]`";
     let Some(value) = fields.value("dbc") else {
         fields.problem(span, "dbc", format!("this is missing: {example}"));
@@ -225,7 +235,7 @@ fn put_together(buses: Vec<Bus>, sources: Vec<Source>) -> Profile {
         layout,
         decoder: Decoder::new(mapped),
         warnings: buses.iter().flat_map(Bus::faults).map(|(file, fault)| warning(file, fault)).collect(),
-        interfaces: buses.into_iter().map(|bus| bus.interface).collect(),
+        buses: buses.into_iter().map(|bus| bus.said).collect(),
     }
 }
 

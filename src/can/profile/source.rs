@@ -53,7 +53,6 @@ pub(super) fn read(
     let (bus_id, bus) = bus?;
     let message = message(&fields, bus, message_name?)?;
     let found = signal_of(&fields, bus, message, "signal", signal_name?)?;
-    let selectors = message.selectors(found)?;
     let meaning = meaning(&fields, path, signal, found);
     let valid = match valid {
         Some((table, span)) => Some(validity(document, &fields, table, span, bus, message, found)?),
@@ -70,7 +69,7 @@ pub(super) fn read(
         covers_rear,
         always,
     };
-    let selected_by = selectors.into_iter().map(|(by, selector)| (by.place, selector.clone())).collect();
+    let selected_by = message.selectors(found).map(|(by, selector)| (by.place, selector.clone())).collect();
     let mapped = Mapped { source: SourceId(0), place: found.place, selected_by, valid, meaning: meaning? };
     Some(Source { spec, bus: bus_id, id: ArbitrationId { id: message.id, extended: message.extended }, mapped })
 }
@@ -125,7 +124,7 @@ fn signal_of<'b>(
             let all = message.signals.iter().flat_map(|s| [Some(s.name.as_str()), s.long_name.as_deref()]).flatten();
             format!("message `{}` has no signal `{name}`{}", message.name(), meant(name, all))
         }
-        (None, Some(signal)) if message.selectors(signal).is_none() => {
+        (None, Some(signal)) if message.selectors(signal).any(|(_, selector)| selector.ranges.is_empty()) => {
             format!("no frame carries {name}: its multiplexers select one another")
         }
         (None, Some(signal)) => return Some(signal),

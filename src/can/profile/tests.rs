@@ -89,7 +89,7 @@ fn a_profile_says_what_each_frame_means() {
     let level = &profile.layout.sources[2];
     assert_eq!((level.stale_after, level.latched), (Some(Duration::from_secs(4)), true));
     assert_eq!(profile.layout.sources[3].period, None, "a multiplexed signal has no period");
-    assert_eq!(profile.interfaces, [Some("can0".to_owned())]);
+    assert_eq!(profile.buses, [ProfileBus { interface: Some("can0".to_owned()), line: 1 }]);
     let id = |id, extended| ArbitrationId { id, extended };
     assert_eq!(profile.decoder.ids(BusId(0)), [id(1345, false), id(0xCF0_04FE, true)]);
     assert_eq!(profile.warnings.len(), 1, "the broken signal, which nothing maps");
