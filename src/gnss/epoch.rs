@@ -9,8 +9,9 @@
 //! - else [`PAUSE`] after its last sentence.
 //!
 //! Of what sentences say twice the last word counts: it is what receivers that disagree with themselves by a digit mean,
-//! and what gpsd reports. A warning (RMC or GLL with status `V`) voids the epoch. What comes after the fix has left is not
-//! lost where it lasts longer than a moment (2D or 3D, HDOP, speed): the next epoch falls back on it.
+//! and what gpsd reports. Once it is known which sentence gives a cycle's last position, no other one's counts after it.
+//! A warning (RMC or GLL with status `V`) voids the epoch. What comes after the fix has left is not lost where it lasts
+//! longer than a moment (2D or 3D, HDOP, speed): the next epoch falls back on it.
 //!
 //! The date comes from RMC or ZDA and is carried to epochs without one, over midnight too. It is taken as sent.
 
@@ -247,7 +248,7 @@ impl Epochs {
         epoch.told = true;
         let (now, before) = (epoch.lasting, epoch.before);
         let hdop = now.hdop.or(before.hdop);
-        let noise = self.noise.filter(|(time, _)| *time == epoch.time).map(|(_, sigma)| sigma);
+        let noise = self.noise.take_if(|(time, _)| *time == epoch.time).map(|(_, sigma)| sigma);
         let accuracy = noise.or_else(|| hdop.map(|hdop| hdop * self.uere)).unwrap_or(UNKNOWN_ACCURACY);
         let high = epoch.altitude.is_some() && epoch.satellites.is_none_or(|count| count >= SATELLITES_3D);
         let day = self.calendar.map(|calendar| day_of(calendar, epoch.time));
