@@ -13,4 +13,5 @@ pub mod health;
 pub mod http;
 pub mod metrics;
 pub mod request;
+pub mod sim;
 pub mod vehicle;

@@ -1,0 +1,149 @@
+//! The car in real time: what it sends reaches the daemon when its clock says so.
+
+use std::time::Duration;
+
+use super::car::{Car, Output};
+use super::place_file::PlaceFile;
+use super::recording::Recording;
+use crate::clock::{Boot, Clock};
+use crate::vehicle::Frame;
+
+/// What a running car leaves on disk.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// Keeps the car's place over a restart.
+    pub place: Option<PlaceFile>,
+    /// Keeps what it sent.
+    pub recording: Option<Recording>,
+}
+
+/// Later than this, in the car's time, what was due is not sent any more.
+const TOO_LATE: Duration = Duration::from_secs(10);
+/// After so many outputs on end others get their turn.
+const TURN: u32 = 64;
+
+/// Drives `car` by `clock` for ever and delivers what it sends.
+///
+/// Frames and sentences carry the moment at which they were due, not that at which a busy machine got round to them: a
+/// decoder sees the car's own periods, however unevenly it is called. What is up to 10 s late in the car's time is so
+/// delivered late, in order. After a longer stall (the machine was asleep) what was sent meanwhile is lost, as it is to a
+/// unit that was asleep; the car has driven on.
+///
+/// `clock` shows the wall time of the car's start, or did so a moment ago.
+pub async fn run(
+    mut car: Car,
+    clock: Clock,
+    mut files: Files,
+    mut on_frame: impl FnMut(&str, Frame),
+    mut on_sentence: impl FnMut(Boot, &[u8]),
+) {
+    let origin = started(&car, &clock);
+    let mut turn = 0;
+    while let Some((after, output)) = car.next() {
+        let due = origin + after;
+        let wait = clock.wait(due);
+        if !wait.is_zero() {
+            turn = 0;
+            tokio::time::sleep(wait).await;
+        } else if turn >= TURN {
+            turn = 0;
+            tokio::task::yield_now().await;
+        }
+        turn += 1;
+        let now = clock.now();
+        if now.since(due) > TOO_LATE {
+            car.skip_to(now.since(origin));
+            tokio::task::yield_now().await;
+            continue;
+        }
+        files.note(&car, after, &output);
+        match output {
+            Output::Frame { bus, mut frame } => {
+                frame.at = due;
+                on_frame(bus, frame);
+            }
+            Output::Sentence(sentence) => on_sentence(due, &sentence),
+        }
+    }
+}
+
+/// When the clock showed the wall time at which the car started: now, where it never did or did so too long ago.
+fn started(car: &Car, clock: &Clock) -> Boot {
+    let now = clock.now();
+    let ahead = clock.stamp(now).wall.micros().saturating_sub(car.start().wall.micros());
+    let passed = Duration::from_micros(u64::try_from(ahead).unwrap_or(0));
+    if passed < TOO_LATE { now.before(passed) } else { now }
+}
+
+impl Files {
+    /// Before anything is delivered: so that nothing the daemon has seen lies behind the place that a restart begins at.
+    fn note(&mut self, car: &Car, after: Duration, output: &Output) {
+        let place = car.place(after);
+        if let Some(Err(error)) = self.place.as_mut().map(|file| file.reach(car, after)) {
+            tracing::warn!("the simulated car's place is not kept any more: {error}");
+            self.place = None;
+        }
+        if let Some(Err(error)) = self.recording.as_mut().map(|recording| recording.write(place.wall, output)) {
+            tracing::warn!("the simulated car is not recorded any more: {error}");
+            self.recording = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::clock::Wall;
+    use crate::sim::{Place, SCENARIOS};
+
+    const START: Wall = Wall::from_micros(1_771_545_600_000_000);
+
+    /// What a car at `speed` delivers until `enough` sentences have come; frames by their data.
+    async fn delivered(speed: f64, enough: usize) -> Vec<(Boot, Vec<u8>)> {
+        let clock = Clock::scaled(START, speed);
+        let car = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
+        let (seen, sentences) = (RefCell::new(Vec::new()), RefCell::new(0));
+        let done = tokio::sync::Notify::new();
+        let on_frame = |_: &str, frame: Frame| seen.borrow_mut().push((frame.at, frame.data.to_vec()));
+        let on_sentence = |at: Boot, sentence: &[u8]| {
+            seen.borrow_mut().push((at, sentence.to_vec()));
+            *sentences.borrow_mut() += 1;
+            if *sentences.borrow() >= enough {
+                done.notify_one();
+            }
+        };
+        tokio::select! {
+            () = run(car, clock, Files::default(), on_frame, on_sentence) => {}
+            () = done.notified() => {}
+        }
+        seen.into_inner()
+    }
+
+    #[tokio::test]
+    async fn what_is_delivered_is_what_the_car_sends_at_its_own_moments() {
+        let mut sent = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
+        let mut origin = None;
+        for (at, bytes) in delivered(5.0, 7).await {
+            let same = |output: &Output| match output {
+                Output::Frame { frame, .. } => *frame.data == *bytes,
+                Output::Sentence(sentence) => *sentence == *bytes,
+            };
+            let (after, output) = sent.next().unwrap();
+            assert!(same(&output), "{at:?}: {output:?}");
+            assert_eq!(*origin.get_or_insert(at.before(after)), at.before(after), "{at:?}: {output:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_car_that_no_machine_can_follow_still_lets_others_run() {
+        let clock = Clock::scaled(START, 1e9);
+        let car = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
+        tokio::select! {
+            biased;
+            () = run(car, clock, Files::default(), |_, _| {}, |_, _| {}) => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
+}
