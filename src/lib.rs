@@ -11,6 +11,7 @@ pub mod geo;
 pub mod gnss;
 pub mod health;
 pub mod http;
+pub mod journal;
 pub mod metrics;
 pub mod request;
 pub mod sim;

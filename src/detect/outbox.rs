@@ -8,11 +8,13 @@ use crate::vehicle::{Fix, Vin};
 ///
 /// An id is the greater of the last id + 1 and the wall clock's milliseconds × 1000, so ids rise strictly, over a
 /// renewed journal too. While the clock is unset the build's time stands for the clock's; while the journal cannot be
-/// written it is the last id + 1, which stays inside the bound that the journal reserved.
+/// written it is the last id + 1, which stays inside the bound that the journal reserved. The clock's lead is followed
+/// inside that bound only: after it was set, or after a sleep, the first ids are last + 1 until the journal has raised it.
 #[derive(Clone, Debug)]
 pub struct Outbox {
     vin: Vin,
     last: EventId,
+    reserved: EventId,
     durable: bool,
     stamp: Stamp,
     fix: Option<Fix>,
@@ -22,12 +24,17 @@ pub struct Outbox {
 impl Outbox {
     /// For `vin`, after `last`: the highest id that may have been told.
     pub fn new(vin: Vin, last: EventId) -> Outbox {
-        Outbox { vin, last, durable: true, stamp: Stamp::default(), fix: None, events: Vec::new() }
+        Outbox { vin, last, reserved: EventId::MAX, durable: true, stamp: Stamp::default(), fix: None, events: Vec::new() }
     }
 
     /// Whether the journal can be written: while it cannot, events say so and ids stay inside the bound it reserved.
     pub fn set_durable(&mut self, durable: bool) {
         self.durable = durable;
+    }
+
+    /// The journal has reserved ids up to `bound`, over a power cut too.
+    pub fn reserve(&mut self, bound: EventId) {
+        self.reserved = bound;
     }
 
     /// Begins a step: what is told from here on happened `now`, where the vehicle last had a `fix`.
@@ -95,11 +102,16 @@ impl Outbox {
     fn issue(&mut self) -> EventId {
         let next = EventId(self.last.0.saturating_add(1));
         let clock = if self.stamp.source == TimeSource::Unset { Wall::build() } else { self.stamp.wall };
-        let floor = if self.durable { EventId(millis_of(clock)) } else { EventId(0) };
+        let clock = EventId(millis_of(clock));
+        let room = self.reserved.0.saturating_sub(clock.0) >= KEPT_FREE || self.reserved == EventId::MAX;
+        let floor = if self.durable && room { clock } else { EventId(0) };
         self.last = next.max(floor).min(EventId::MAX);
         self.last
     }
 }
+
+/// So many reserved ids are left for the time in which the journal cannot be written.
+const KEPT_FREE: u64 = 1_000_000;
 
 /// Wall-clock milliseconds × 1000.
 fn millis_of(wall: Wall) -> u64 {
@@ -131,6 +143,18 @@ mod tests {
         assert_eq!(tell(&mut outbox, far + 900_000_000, TimeSource::Rtc), far as u64 + 213_004, "inside the bound");
         let told = outbox.take();
         assert_eq!((told.len(), told[5].durable), (6, false));
+        Ok(())
+    }
+
+    #[test]
+    fn the_clock_is_followed_only_inside_what_the_journal_reserved() -> Result<(), String> {
+        let day = Wall::build().micros() as u64 / 1000 * 1000 + 86_400_000_000;
+        let mut outbox = Outbox::new(Vin::try_from("V1".to_owned())?, EventId(day - 10));
+        outbox.reserve(EventId(day + KEPT_FREE));
+        assert_eq!(tell(&mut outbox, day as i64, TimeSource::Gnss), day);
+        assert_eq!(tell(&mut outbox, day as i64 + 5_000, TimeSource::Gnss), day + 1, "too near the bound");
+        outbox.reserve(EventId(day + 5_000 + KEPT_FREE));
+        assert_eq!(tell(&mut outbox, day as i64 + 5_000, TimeSource::Gnss), day + 5_000);
         Ok(())
     }
 }

@@ -1,0 +1,193 @@
+//! What the runtime and the two threads share: the state under a lock that nobody holds while the disk works, and the
+//! ways to wake one another.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Instant;
+
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::counters::Counters;
+use super::reader::{self, Job};
+use super::retention::Running;
+use super::ring::Entry;
+use super::settings::Settings;
+use super::state::{Batch, Extent, Found, Freed, Marks, Mode, State, Stop};
+use crate::clock::{Clock, Stamp};
+use crate::event::EventId;
+use crate::health::{Condition, Health};
+use crate::vehicle::Vin;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub settings: Settings,
+    pub vin: Vin,
+    pub clock: Clock,
+    pub health: Health,
+    pub counters: Counters,
+    pub head: watch::Sender<EventId>,
+    pub writable: watch::Sender<bool>,
+    pub devices: watch::Sender<u64>,
+    state: Mutex<State>,
+    wake: Condvar,
+    /// A step waits: somebody has to look at the time.
+    waits: Arc<Notify>,
+}
+
+/// Why the writer woke up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Signal {
+    Go,
+    Stop(Stop),
+}
+
+impl Core {
+    pub fn new(settings: Settings, vin: Vin, clock: Clock, health: Health, counters: Counters, found: Found) -> Core {
+        let state = State::new(found);
+        let core = Core {
+            settings,
+            vin,
+            clock,
+            health,
+            counters,
+            head: watch::Sender::new(state.head),
+            writable: watch::Sender::new(state.mode == Mode::Writing),
+            devices: watch::Sender::new(0),
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            waits: Arc::default(),
+        };
+        core.announce_mode(&core.state().mode);
+        core
+    }
+
+    /// The state. Held for microseconds, and never while the disk is used.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The wall clock and the boot clock, now.
+    pub fn now(&self) -> Stamp {
+        self.clock.stamp(self.clock.now())
+    }
+
+    /// Changes the state, then lets everybody see what came of it.
+    pub fn change(&self, reads: &mpsc::WeakSender<Job>, change: impl FnOnce(&mut State) -> Vec<Freed>) {
+        let freed = {
+            let mut state = self.state();
+            let before = state.mode.clone();
+            let freed = change(&mut state);
+            self.head.send_if_modified(|head| std::mem::replace(head, state.head) != state.head);
+            if state.mode != before {
+                self.announce_mode(&state.mode);
+            }
+            if state.waiting_since().is_some() {
+                self.waits.notify_one();
+            }
+            freed
+        };
+        for (reply, event) in freed {
+            reader::finish(reads, reply, event);
+        }
+        self.wake.notify_one();
+    }
+
+    fn announce_mode(&self, mode: &Mode) {
+        match mode {
+            Mode::Writing => self.health.set("journal", Condition::Ok, ""),
+            Mode::Degraded(why) => {
+                tracing::warn!(why, "the journal is degraded");
+                self.health.set("journal", Condition::Degraded, format!("{why}; meanwhile alerts are told from memory"));
+            }
+        }
+        let writing = *mode == Mode::Writing;
+        self.writable.send_replace(writing);
+        self.counters.writable.set(writing.into());
+    }
+
+    /// Counts what memory had no room for.
+    pub fn count_lost(&self, lost: &[Entry]) {
+        self.counters.drop("memory", lost.len());
+    }
+
+    /// The next transaction, if there is anything to write.
+    pub fn batch(&self, extent: Extent) -> Option<Batch> {
+        self.state().batch(self.now(), Instant::now(), extent)
+    }
+
+    /// A reader found the file wrecked.
+    pub fn suspect(&self, why: &str) {
+        tracing::warn!(why, "the journal cannot be read");
+        self.state().suspect = true;
+        self.wake.notify_one();
+    }
+
+    /// The alerts that are active, each by its first event.
+    pub fn running(&self) -> Running {
+        self.state().alerts.keys().copied().collect()
+    }
+
+    /// These were pruned from the file.
+    pub fn pruned(&self, marks: Marks) {
+        let mut state = self.state();
+        for ((kind, member), id) in marks {
+            state.mark_pruned(&kind, member, id);
+        }
+    }
+
+    /// Waits until there is something to write (if `heed_work`), or `until`, or the end.
+    pub fn wait(&self, until: Instant, heed_work: bool) -> Signal {
+        let mut state = self.state();
+        loop {
+            if let Some(stop) = state.stop {
+                return Signal::Stop(stop);
+            }
+            let now = Instant::now();
+            let due = if heed_work { state.due(now) } else { None };
+            let target = due.map_or(until, |due| due.min(until));
+            if target <= now {
+                return Signal::Go;
+            }
+            let waited = self.wake.wait_timeout(state, target.saturating_duration_since(now));
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The writer is to end.
+    pub fn stop(&self, how: Stop) {
+        self.state().stop.get_or_insert(how);
+        self.wake.notify_one();
+    }
+
+    /// When the oldest step that waits has waited for too long.
+    fn stalls_at(&self) -> Option<Instant> {
+        let state = self.state();
+        state.waiting_since().map(|since| since + self.settings.stall())
+    }
+}
+
+/// Watches the disk from the runtime: a step that waits for longer than `stall_seconds` is told from memory, whatever
+/// the writer is doing. Ends with the journal.
+pub(super) async fn watch_disk(core: Weak<Core>, reads: mpsc::WeakSender<Job>) {
+    let Some(waits) = core.upgrade().map(|core| core.waits.clone()) else { return };
+    loop {
+        waits.notified().await;
+        loop {
+            let Some(due) = core.upgrade().map(|core| core.stalls_at()) else { return };
+            let Some(due) = due else { break };
+            tokio::time::sleep_until(due.into()).await;
+            let Some(core) = core.upgrade() else { return };
+            if core.stalls_at().is_some_and(|due| due <= Instant::now()) {
+                let why = format!("the disk has not answered for {} s", core.settings.stall_seconds);
+                core.change(&reads, |state| state.degrade(&why));
+            }
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        // The watch ends.
+        self.waits.notify_one();
+    }
+}

@@ -1,0 +1,104 @@
+//! How ids stay unique for good: the bound that is durable before an id inside it is told.
+//!
+//! The file holds a *bound*: no id above it has ever been told by anybody. The outbox issues ids inside it; it is raised
+//! (in the transaction of some event, or once a minute while nothing happens) long before it is reached. After a
+//! start, clean or not, ids go on from the bound, so whatever was told before, written or not, is never issued again.
+//!
+//! It runs ten minutes ahead of the clock, so that ids can follow the clock, and 10^6 ids ahead of the last one at
+//! least, so that a journal that cannot be written any more can still tell that many events. After a power cut ids are
+//! therefore up to ten minutes ahead of the clock; a clean stop takes the bound back to what was told.
+//!
+//! Where no bound can be read or raised (no journal, or one on a disk that has become read-only), ids begin at the
+//! clock's, beyond what a former run on the same clock can have told. A unit with neither disk nor clock begins at the
+//! time of its build plus a random number: that is all it has.
+
+use crate::clock::{Stamp, TimeSource, Wall};
+use crate::event::EventId;
+
+/// How far the bound runs ahead of the clock: ten minutes, in ids (one a microsecond).
+pub(super) const AHEAD: u64 = 600_000_000;
+
+/// How many ids are reserved at least.
+pub(super) const LEAST: u64 = 1_000_000;
+
+/// A journal without a clock begins somewhere in this many ids after the time of the build.
+const SPREAD: u64 = 1_000_000_000;
+
+/// The bound to write, when the one that stands is too near.
+pub(super) fn raised(reserved: EventId, last: EventId, now: Stamp) -> Option<EventId> {
+    let clock = of_clock(now);
+    let near = reserved.0 < last.0.saturating_add(LEAST) || reserved.0 < clock.saturating_add(AHEAD / 2);
+    near.then(|| EventId(clock.saturating_add(AHEAD).max(last.0.saturating_add(2 * LEAST))).min(EventId::MAX))
+}
+
+/// What a clean stop leaves as the bound: enough for what is still told while everything ends.
+pub(super) fn lowered(last: EventId) -> EventId {
+    EventId(last.0.saturating_add(LEAST)).min(EventId::MAX)
+}
+
+/// The last id of those that may have been told, for a journal that is the first one here.
+pub(super) fn first(now: Stamp) -> EventId {
+    match now.source {
+        TimeSource::Unset => EventId(of_clock(now).saturating_add(random())),
+        _ => EventId(of_clock(now).saturating_sub(1)),
+    }
+}
+
+/// The same where a former run may have told ids that nobody can read any more, the highest known being `known`.
+pub(super) fn beyond(known: EventId, now: Stamp) -> EventId {
+    match now.source {
+        TimeSource::Unset => EventId(of_clock(now).max(known.0).saturating_add(random())),
+        _ => EventId(of_clock(now).saturating_add(AHEAD).max(known.0)),
+    }
+    .min(EventId::MAX)
+}
+
+/// The wall clock's milliseconds × 1000; the build's while nobody vouches for the clock.
+fn of_clock(now: Stamp) -> u64 {
+    let wall = if now.source == TimeSource::Unset { Wall::build() } else { now.wall };
+    u64::try_from(wall.micros().div_euclid(1000).saturating_mul(1000)).unwrap_or(0).min(EventId::MAX.0)
+}
+
+fn random() -> u64 {
+    // A system without random numbers begins at the build's time alone.
+    getrandom::u64().unwrap_or(0) % SPREAD
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Boot;
+
+    fn at(micros: i64, source: TimeSource) -> Stamp {
+        Stamp { boot: Boot::default(), wall: Wall::from_micros(micros), source }
+    }
+
+    #[test]
+    fn the_bound_is_raised_before_it_is_reached_by_the_clock_or_by_the_ids() {
+        let now = at(5_000_000_000_000, TimeSource::Gnss);
+        let bound = raised(EventId(0), EventId(0), now).unwrap();
+        assert_eq!(bound.0, 5_000_000_000_000 + AHEAD);
+        assert_eq!(raised(bound, EventId(5_000_000_000_000), now), None);
+        let later = at(5_000_000_000_000 + AHEAD as i64 / 2 + 1000, TimeSource::Gnss);
+        assert!(raised(bound, EventId(5_000_000_000_000), later).unwrap() > bound);
+        let last = EventId(bound.0 - LEAST + 1);
+        assert_eq!(raised(bound, last, now), Some(EventId(last.0 + 2 * LEAST)), "restarts without end cost little");
+        assert_eq!(raised(EventId::MAX, EventId::MAX, now), Some(EventId::MAX));
+    }
+
+    #[test]
+    fn a_first_journal_begins_at_its_clock_and_a_unit_without_clock_somewhere_after_its_build() {
+        assert_eq!(first(at(7_000_999, TimeSource::Rtc)), EventId(6_999_999));
+        let build = Wall::build().micros() as u64 / 1000 * 1000;
+        let begin = first(at(0, TimeSource::Unset)).0;
+        assert!((build..build + SPREAD).contains(&begin));
+    }
+
+    #[test]
+    fn where_nothing_can_be_read_ids_begin_beyond_what_the_same_clock_has_led_to() {
+        let told = raised(EventId(0), EventId(0), at(1_000_000_000, TimeSource::Rtc)).unwrap();
+        assert!(beyond(EventId(0), at(1_000_000_000, TimeSource::Rtc)) >= told);
+        let known = EventId(8_000_000_000_000_000);
+        assert!(beyond(known, at(0, TimeSource::Unset)) >= known);
+    }
+}

@@ -1,0 +1,296 @@
+//! The journal: what was, in SQLite, behind [`Feed`](crate::feed::Feed).
+//!
+//! # What it promises
+//!
+//! 1. **Durable, then shown.** An event is on the disk (`fsync` of the write-ahead log) before any reader sees it; in
+//!    this order: commit, memory, head. The head never goes back. What a step changed of the engine's state is in the
+//!    same transaction as its events, within half a second where there are none.
+//! 2. **Nobody waits for the disk.** [`Journal::commit`] takes microseconds. At most 256 steps wait for the writer. A
+//!    step that waits for 2 s (`stall_seconds`), or a disk that fails twice, makes the journal *degraded*: what waits,
+//!    and what comes, is told at once from memory, under its ids, with `"durable": false`.
+//! 3. **What was told is written.** When the disk works again, what memory held is written first, in order, under the
+//!    same ids, without the mark, and not told again. Memory holds 1,024 events or 1 MiB of them; beyond that the oldest
+//!    of the least severe is let go, counted, and told as a gap.
+//! 4. **An id is issued once**, over power cuts, over wrecked files: see `ids`.
+//! 5. **Replay and live are one sequence.** Above the *floor* events are in memory, at or below it in the file; a reader
+//!    goes from one to the other without a gap or a twin, however slowly. Reads of the file are transactions of 256
+//!    rows at most.
+//! 6. **It comes back by itself.** No directory, no permission, read-only, full, taken away, held by another process,
+//!    wrecked: it opens (or goes on) degraded, says in `/healthz` what is wrong and what cures it, and tries again. A
+//!    file that cannot be used is moved aside and kept (two of them), and what memory or the file's readable part
+//!    holds goes into a new one.
+//! 7. **Bounded.** The directory takes `max_bytes` (plus files set aside); see `retention` for what goes first. A
+//!    client that lags behind what went is told a gap: for each kind, and member of published events, the highest id
+//!    that is gone is kept.
+//!
+//! # How
+//!
+//! Two threads: `writer` alone writes, `reader` has a connection that cannot. What they share with the runtime is a
+//! `state` without any I/O, under a lock that nobody holds while the disk works (`core`). `store` is the
+//! connection, `schema` the tables, `place` the directory, `ring` the memory, `feed` the doors' side.
+
+mod ask;
+mod core;
+mod counters;
+mod feed;
+mod ids;
+mod keyed;
+mod place;
+mod reader;
+mod retention;
+mod ring;
+mod schema;
+mod settings;
+mod state;
+mod store;
+mod trouble;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use ask::{Asked, Reply};
+pub use counters::Counters;
+pub use settings::Settings;
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, mpsc as threads};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use self::core::Core;
+use self::place::Place;
+use self::reader::Job;
+use self::ring::Entry;
+use self::state::{Found, Loaded, Mode, Stop};
+use self::writer::Writer;
+use crate::clock::{Clock, Stamp};
+use crate::event::{EventId, Location, Row, Step};
+use crate::feed::{ChildNow, Picture, Status, TrackPoint};
+use crate::geo::Fence;
+use crate::health::Health;
+use crate::vehicle::Vin;
+
+/// A disk that has not opened the journal by then is gone on without.
+const LONGEST_OPEN: Duration = Duration::from_secs(10);
+
+/// So many requests may wait for the engine.
+const ASKED: usize = 64;
+
+/// So many reads may wait for the reader.
+const READS: usize = 64;
+
+/// Why there is no journal at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings make no sense; the sentence names the key and what would be right.
+    #[error("{0}")]
+    Settings(String),
+    /// The system gives no thread.
+    #[error("the journal needs two threads: {0}")]
+    Threads(#[from] io::Error),
+}
+
+/// The journal as it was found, and what the gateway needs of it.
+#[derive(Debug)]
+pub struct Opened {
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// The engine's state; empty where there was none.
+    pub rows: Vec<Row>,
+    /// The highest id that may have been told: the outbox goes on after it.
+    pub last: EventId,
+    /// The fences drawn on phones, GeoJSON.
+    pub fences: Vec<String>,
+    /// What is asked of the vehicle.
+    pub inbox: mpsc::Receiver<Asked>,
+    /// Whether the journal can be written, and its changes.
+    pub writable: watch::Receiver<bool>,
+}
+
+/// The journal of one vehicle. Shared by the gateway, which writes, and the doors, which read.
+#[derive(Debug)]
+pub struct Journal {
+    core: Arc<Core>,
+    reads: mpsc::Sender<Job>,
+    asks: mpsc::Sender<Asked>,
+    picture: watch::Sender<Arc<Picture>>,
+    fences: watch::Sender<Arc<Vec<Fence>>>,
+    ended: Mutex<threads::Receiver<()>>,
+}
+
+impl Journal {
+    /// Opens the journal of `vin`, or makes it. A disk that is absent, full, read-only or wrecked is no error: then the
+    /// journal opens degraded. Takes as long as the disk does, ten seconds at most. To be called on the runtime.
+    ///
+    /// # Errors
+    /// When the settings make no sense, or the system gives no threads.
+    pub fn open(settings: Settings, vin: Vin, clock: Clock, health: Health, counters: Counters) -> Result<Opened, Error> {
+        settings.check().map_err(Error::Settings)?;
+        let place = Place::new(&settings.dir);
+        let (first_look, hand_over) = start_writer(&settings, &vin, &clock, &counters, &place)?;
+        let found = first_look.recv_timeout(LONGEST_OPEN).ok();
+        let awaited = found.is_some();
+        let found = found.unwrap_or_else(|| late(clock.stamp(clock.now())));
+        let (rows, last, fences) = (found.loaded.rows.clone(), found.last, found.loaded.fences.clone());
+        let core = Arc::new(Core::new(settings, vin.clone(), clock, health, counters, found));
+        let (reads, jobs) = mpsc::channel(READS);
+        let shared = core.clone();
+        spawn("journal-reader", move || reader::run(jobs, &shared, &place))?;
+        let (end, ended) = threads::channel();
+        // The thread waits for this, or has ended because the system ended it.
+        let _ = hand_over.send(HandOver { core: core.clone(), reads: reads.downgrade(), end, awaited });
+        tokio::spawn(core::watch_disk(Arc::downgrade(&core), reads.downgrade()));
+        let (asks, inbox) = mpsc::channel(ASKED);
+        let writable = core.writable.subscribe();
+        let (picture, no_fences) = (watch::Sender::new(Arc::new(nothing(vin))), watch::Sender::default());
+        let journal = Journal { core, reads, asks, picture, fences: no_fences, ended: Mutex::new(ended) };
+        Ok(Opened {
+            journal: Arc::new(journal),
+            rows: rows.into_iter().map(|(key, value)| Row { key, value: Some(value.to_vec()) }).collect(),
+            last,
+            fences: fences.into_iter().map(|(_, geojson)| geojson.to_string()).collect(),
+            inbox,
+            writable,
+        })
+    }
+
+    /// Remembers a step: its events are shown once they are durable, and then the reply goes out; while the journal
+    /// cannot be written both happen at once. Never waits.
+    pub fn commit(&self, step: Step, reply: Option<Reply>) {
+        let events: Vec<Entry> = step.events.into_iter().map(Entry::of).collect();
+        self.core.change(&self.reads.downgrade(), |state| {
+            let accepted = state.accepts(&events);
+            if !accepted {
+                tracing::error!("events whose ids do not rise cannot be told");
+                self.core.counters.drop("order", events.len());
+            }
+            let events = if accepted { events } else { Vec::new() };
+            let told = events.len() as u64;
+            let mut freed = state.hand_over(events, step.rows, reply, Instant::now());
+            if state.mode == Mode::Writing && state.is_full() {
+                freed.extend(state.degrade("more than 256 steps wait for the disk"));
+            }
+            if state.mode != Mode::Writing {
+                self.core.counters.told_unwritten.inc_by(told);
+                self.core.count_lost(&state.trim());
+            }
+            freed
+        });
+    }
+
+    /// Remembers a point of the track, soon: in batches of 64 or every 30 s. Never waits; while too much waits for the
+    /// disk the point is let go, and counted.
+    pub fn add_point(&self, point: TrackPoint) {
+        self.core.change(&self.reads.downgrade(), |state| {
+            if !state.add_point(point, Instant::now()) {
+                self.core.counters.drop("track", 1);
+            }
+            Vec::new()
+        });
+    }
+
+    /// Alerts other than `running` (their first events) are over, although nobody told their end: the engine's state
+    /// was lost. For the start.
+    pub fn settle_alerts(&self, running: &[EventId]) {
+        self.core.change(&self.reads.downgrade(), |state| {
+            state.settle_alerts(running, Instant::now());
+            Vec::new()
+        });
+    }
+
+    /// Ids up to this one are reserved on disk: [`Outbox::reserve`](crate::detect::Outbox::reserve).
+    pub fn reserved(&self) -> EventId {
+        self.core.state().reserved
+    }
+
+    /// The vehicle as it is now, for the doors.
+    pub fn show(&self, picture: Arc<Picture>) {
+        self.picture.send_replace(picture);
+    }
+
+    /// The fences in force, for the doors.
+    pub fn show_fences(&self, fences: Arc<Vec<Fence>>) {
+        self.fences.send_replace(fences);
+    }
+
+    /// Writes what is left and closes the file; waits for that as long as `patience`. Whether all was written. Nothing
+    /// may be committed afterwards.
+    pub fn close(&self, patience: Duration) -> bool {
+        self.end(Stop::Farewell, patience)
+    }
+
+    fn end(&self, how: Stop, patience: Duration) -> bool {
+        self.core.stop(how);
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(patience);
+        let ended = !matches!(ended, Err(threads::RecvTimeoutError::Timeout));
+        let state = self.core.state();
+        ended && state.saved == state.issued
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.core.stop(Stop::Farewell);
+    }
+}
+
+/// What the writer's thread gets once it has had its first look.
+struct HandOver {
+    core: Arc<Core>,
+    reads: mpsc::WeakSender<Job>,
+    end: threads::Sender<()>,
+    /// Somebody took what was found. Else it was too late, and what is there is a file that came later.
+    awaited: bool,
+}
+
+/// Starts the writer's thread; what it finds on the disk, and where it goes on from there.
+fn start_writer(
+    settings: &Settings,
+    vin: &Vin,
+    clock: &Clock,
+    counters: &Counters,
+    place: &Place,
+) -> io::Result<(threads::Receiver<Found>, threads::Sender<HandOver>)> {
+    let (look, first_look) = threads::channel();
+    let (hand_over, handed) = threads::channel::<HandOver>();
+    let now = clock.stamp(clock.now());
+    let mine = (settings.clone(), vin.clone(), counters.clone(), place.clone());
+    spawn("journal-writer", move || {
+        let (settings, vin, counters, place) = mine;
+        let (found, store) = writer::begin(&place, &vin, &settings, now, &counters);
+        let name = found.loaded.id.clone();
+        // Who does not wait any more says so below.
+        let _ = look.send(found);
+        let Ok(HandOver { core, reads, end, awaited }) = handed.recv() else { return };
+        let (store, name) = if awaited { (store, name) } else { (None, None) };
+        Writer::new(core, reads, place, store, name).run();
+        // Who waits hears of it by the end of the channel too.
+        let _ = end.send(());
+    })?;
+    Ok((first_look, hand_over))
+}
+
+fn late(now: Stamp) -> Found {
+    let last = ids::beyond(EventId(0), now);
+    let why = format!("the disk did not open the journal within {} s", LONGEST_OPEN.as_secs());
+    Found { loaded: Loaded::default(), last, reserved: last, fresh: false, readable: false, trouble: Some(why) }
+}
+
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(run).map(|_| ())
+}
+
+/// The picture before there is one.
+fn nothing(vin: Vin) -> Picture {
+    Picture {
+        stamp: Stamp::default(),
+        vin,
+        signals: Vec::new(),
+        location: Location::of(None),
+        fences: Vec::new(),
+        child: ChildNow::default(),
+        status: Status::default(),
+    }
+}

@@ -1,0 +1,209 @@
+//! What has to go so that the journal stays within its quota and its age.
+//!
+//! Seven eighths of the quota may be in use; of those one half is for track points, one eighth for published events, and
+//! what is left for the vehicle's own. A class may use what another does not; once all is full, the class that is over
+//! its share gives way: so an alert never goes for a publisher's sake, nor for a track. Points and published events go
+//! oldest first; the vehicle's own least severe first, and among those oldest first. What is older than `max_days`
+//! goes in any case, while somebody vouches for the clock. Events of an alert that is active never go; one whose end was
+//! told is not active, even if its end is not written yet for want of the very room.
+//!
+//! It works in slices of at most 256 events and about 256 KiB (or 1,024 points), a transaction each, so that nobody waits
+//! for it, and no more goes than has to.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use super::schema::{Code, SEVERITIES, TRACK_CLASS};
+use super::state::Marks;
+use super::store::{Store, mark_pruned};
+use super::trouble::Trouble;
+use crate::clock::{Stamp, TimeSource, Wall};
+use crate::event::{EventId, Kind, Severity};
+
+/// How many events go in one transaction.
+const SLICE: usize = 256;
+
+/// How many bytes of events.
+const SLICE_BYTES: i64 = 256 << 10;
+
+/// How many points go in one transaction.
+const POINTS: usize = 1024;
+
+/// How many events are looked at to find those that may go.
+const LOOKED_AT: usize = 4096;
+
+/// The alerts that are active, each by its first event.
+pub(super) type Running = BTreeSet<EventId>;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Retention {
+    /// Bytes that may be in use.
+    limit: u64,
+    max_age_us: i64,
+    /// Up to which event nothing of each severity is left that may go.
+    searched: [EventId; SEVERITIES.len()],
+}
+
+/// What a slice took.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Slice {
+    pub marks: Marks,
+    pub count: usize,
+}
+
+impl Retention {
+    /// For a file of `quota` bytes.
+    pub fn new(quota: u64, max_days: u32) -> Retention {
+        Retention { limit: quota / 8 * 7, max_age_us: i64::from(max_days) * 86_400_000_000, searched: Default::default() }
+    }
+
+    /// Takes what is too old; nothing is left to take when the slice is empty.
+    pub fn take_old(&mut self, store: &mut Store, running: &Running, now: Stamp) -> Result<Slice, Trouble> {
+        self.searched = Default::default();
+        if now.source == TimeSource::Unset {
+            return Ok(Slice::default());
+        }
+        let before = Wall::from_micros(now.wall.micros().saturating_sub(self.max_age_us));
+        let old = "id < ?1 AND time < ?1";
+        store.tidy(|conn| {
+            let points = take_points(conn, before)?;
+            if points > 0 {
+                return Ok(Slice { marks: Marks::new(), count: points });
+            }
+            take_events(conn, &candidates(conn, old, before.micros(), running, EventId(0))?.found)
+        })
+    }
+
+    /// Takes what is too much; nothing is left to take when the slice is empty.
+    pub fn take_surplus(&mut self, store: &mut Store, running: &Running) -> Result<Slice, Trouble> {
+        if store.used()? <= self.limit {
+            return Ok(Slice::default());
+        }
+        self.take_least(store, running)
+    }
+
+    /// Takes what is worth least, however much room there is.
+    pub fn take_least(&mut self, store: &mut Store, running: &Running) -> Result<Slice, Trouble> {
+        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
+        let searched = &mut self.searched;
+        store.tidy(|conn| {
+            if tally(conn, TRACK_CLASS)? > limit / 2 {
+                let count = take_points(conn, Wall::from_micros(i64::MAX))?;
+                return Ok(Slice { marks: Marks::new(), count });
+            }
+            if tally(conn, Kind::Published as i64)? > limit / 8 {
+                let published = candidates(conn, "kind = ?1", Kind::Published, running, EventId(0))?;
+                return take_events(conn, &published.found);
+            }
+            for (searched, severity) in searched.iter_mut().zip(SEVERITIES) {
+                let events = own_events(conn, severity, running, searched)?;
+                if !events.is_empty() {
+                    return take_events(conn, &events);
+                }
+            }
+            *searched = Default::default();
+            Ok(Slice::default())
+        })
+    }
+}
+
+fn tally(conn: &Connection, class: i64) -> rusqlite::Result<i64> {
+    conn.prepare_cached("SELECT bytes FROM tally WHERE class = ?1")?.query_row([class], |row| row.get(0))
+}
+
+fn take_points(conn: &Connection, before: Wall) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM track WHERE time IN (SELECT time FROM track WHERE time < ?1 ORDER BY time LIMIT ?2)";
+    conn.prepare_cached(sql)?.execute(params![before.micros(), POINTS as i64])
+}
+
+/// An event that may go.
+#[derive(Debug)]
+struct Candidate {
+    id: EventId,
+    kind: Kind,
+    member: Option<Arc<str>>,
+    alert: Option<EventId>,
+}
+
+/// What a search came to.
+#[derive(Debug)]
+struct Search {
+    found: Vec<Candidate>,
+    /// The last event that was looked at.
+    to: EventId,
+    /// Whether that was the last one of all.
+    at_end: bool,
+}
+
+/// The oldest of the vehicle's own events of this severity that may go; `searched` says how far there are none.
+fn own_events(
+    conn: &Connection,
+    severity: Severity,
+    running: &Running,
+    searched: &mut EventId,
+) -> rusqlite::Result<Vec<Candidate>> {
+    loop {
+        let search = candidates(conn, "severity = ?1 AND kind <> 4", Code(severity), running, *searched)?;
+        if !search.found.is_empty() {
+            return Ok(search.found);
+        }
+        *searched = search.to;
+        if search.at_end {
+            return Ok(Vec::new());
+        }
+    }
+}
+
+/// The oldest events above `after` that meet `condition` and belong to no active alert.
+fn candidates(
+    conn: &Connection,
+    condition: &str,
+    value: impl rusqlite::ToSql,
+    running: &Running,
+    after: EventId,
+) -> rusqlite::Result<Search> {
+    let sql =
+        format!("SELECT id, kind, member, alert, {condition}, octet_length(json) FROM events WHERE id > ?2 ORDER BY id LIMIT ?3");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![value, after, LOOKED_AT as i64])?;
+    let mut search = Search { found: Vec::new(), to: after, at_end: true };
+    let (mut looked_at, mut bytes) = (0, 0);
+    while let Some(row) = rows.next()? {
+        looked_at += 1;
+        search.to = row.get(0)?;
+        let alert: Option<EventId> = row.get(3)?;
+        if row.get(4)? && !alert.is_some_and(|first| running.contains(&first)) {
+            search.found.push(Candidate { id: search.to, kind: row.get(1)?, member: row.get(2)?, alert });
+            bytes += row.get::<_, i64>(5)?;
+        }
+        if search.found.len() == SLICE || bytes >= SLICE_BYTES || looked_at == LOOKED_AT {
+            search.at_end = false;
+            break;
+        }
+    }
+    Ok(search)
+}
+
+/// Takes these events, and the alerts of which nothing is left.
+fn take_events(conn: &Connection, events: &[Candidate]) -> rusqlite::Result<Slice> {
+    let mut marks = Marks::new();
+    let mut delete = conn.prepare_cached("DELETE FROM events WHERE id = ?1")?;
+    let left = "DELETE FROM alerts WHERE first = ?1 AND ended IS NOT NULL
+                AND NOT EXISTS (SELECT 1 FROM events WHERE id BETWEEN first AND ended AND alert = first)";
+    let mut forget = conn.prepare_cached(left)?;
+    for Candidate { id, kind, member, alert } in events {
+        delete.execute([id])?;
+        if let Some(first) = alert {
+            forget.execute([first])?;
+        }
+        let mark = marks.entry((*kind, member.clone())).or_default();
+        *mark = (*mark).max(*id);
+    }
+    for ((kind, member), id) in &marks {
+        mark_pruned(conn, *kind, member.as_deref(), *id)?;
+    }
+    Ok(Slice { marks, count: events.len() })
+}
