@@ -151,7 +151,8 @@ pub(super) async fn read(body: &mut Incoming, most: usize, within: Duration) -> 
     let reading = async {
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
-            let broken = |_| Problem::new(StatusCode::BAD_REQUEST, "the body ended before its length, or its chunks are malformed");
+            let broken =
+                |_| Problem::new(StatusCode::BAD_REQUEST, "the body ended before its length, or its chunks are malformed");
             let Ok(piece) = frame.map_err(broken)?.into_data() else { continue };
             if whole.len() + piece.len() > most {
                 return Err(too_long());
@@ -160,7 +161,8 @@ pub(super) async fn read(body: &mut Incoming, most: usize, within: Duration) -> 
         }
         Ok(whole.freeze())
     };
-    let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the body must be complete within {} s", within.as_secs_f64()));
+    let late =
+        |_| Problem::new(StatusCode::REQUEST_TIMEOUT, format!("the body must be complete within {} s", within.as_secs_f64()));
     tokio::time::timeout(within, reading).await.map_err(late)?
 }
 

@@ -118,7 +118,8 @@ mod tests {
             of(json!({"eventId": 7, "seconds": 60}), Answer::Snooze),
             Some(Request::Snooze { event, seconds: 60, by: by() })
         );
-        let wrong = [json!({}), json!({"eventId": "7"}), json!({"eventId": -1}), json!({"eventId": 1.5}), json!({"eventId": 1u64 << 53})];
+        let wrong =
+            [json!({}), json!({"eventId": "7"}), json!({"eventId": -1}), json!({"eventId": 1.5}), json!({"eventId": 1u64 << 53})];
         for body in wrong {
             assert_eq!(of(body.clone(), Answer::Safe), None, "{body}");
         }

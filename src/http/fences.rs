@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::body::{Body, json_bytes};
 use super::problem::Problem;
@@ -90,7 +90,7 @@ fn missing() -> Problem {
 
 /// The two ways between a fence and its GeoJSON.
 mod geojson {
-    use super::{Fence, FenceSource, Problem, StatusCode, Value, json};
+    use super::{Fence, FenceSource, Map, Problem, StatusCode, Value, json};
 
     /// The fence of a Feature; its id is the path's, and one in the body must be the same.
     pub(super) fn read(body: &[u8], id: &str) -> Result<Fence, Problem> {
@@ -98,21 +98,22 @@ mod geojson {
             Problem::new(StatusCode::BAD_REQUEST, format!("the body must be a GeoJSON Feature (RFC 7946, 3.2): {error}"))
         };
         let feature: Value = serde_json::from_slice(body).map_err(broken)?;
-        if feature["type"] != "Feature" {
+        if feature.get("type").and_then(Value::as_str) != Some("Feature") {
             return Err(Problem::field("type", "`type` must be \"Feature\" (RFC 7946, 3.2)"));
         }
         if feature.get("id").is_some_and(|own| own != id) {
             return Err(Problem::field("id", "the Feature's `id` must be that of the path, or absent"));
         }
-        let name = feature["properties"]["name"].as_str().map(str::to_owned);
+        let name = feature.pointer("/properties/name").and_then(Value::as_str).map(str::to_owned);
         Ok(Fence { id: id.to_owned(), name, source: FenceSource::Phone })
     }
 
     /// The Feature of a fence.
     pub(super) fn feature(fence: &Fence) -> Value {
-        let mut properties = json!({"source": fence.source});
+        let mut properties = Map::new();
+        properties.insert("source".to_owned(), json!(fence.source));
         if let Some(name) = &fence.name {
-            properties["name"] = name.as_str().into();
+            properties.insert("name".to_owned(), name.as_str().into());
         }
         json!({"type": "Feature", "id": fence.id, "geometry": null, "properties": properties})
     }

@@ -98,9 +98,9 @@ impl Gate {
             (None, None, Standing::HeaderOrQuery) => {
                 Problem::sign_in("send a device's token as Authorization: Bearer, as X-Api-Key or as ?token=")
             }
-            (None, None, Standing::Header) => {
-                Problem::sign_in("send a device's token as Authorization: Bearer or X-Api-Key; this path takes none from the query")
-            }
+            (None, None, Standing::Header) => Problem::sign_in(
+                "send a device's token as Authorization: Bearer or X-Api-Key; this path takes none from the query",
+            ),
         })
     }
 

@@ -40,7 +40,8 @@ impl Wanted {
                 Some(kind) => wanted.kinds.push(kind),
                 None if is_event_type(name) => wanted.types.push(name.to_owned()),
                 None => {
-                    let sentence = "`types` is a list, with commas, of child, geofence, diagnosis, trip, published, or of event types";
+                    let sentence =
+                        "`types` is a list, with commas, of child, geofence, diagnosis, trip, published, or of event types";
                     return Err(Problem::parameter("types", sentence));
                 }
             }
@@ -53,7 +54,9 @@ impl Wanted {
 
     /// What the feed is asked for.
     fn filter(&self, member: &str) -> Filter {
-        let kind_of = |name: &String| EventType::ALL.iter().find(|known| known.name() == name).map_or(Kind::Published, |known| known.kind());
+        let kind_of = |name: &String| {
+            EventType::ALL.iter().find(|known| known.name() == name).map_or(Kind::Published, |known| known.kind())
+        };
         let kinds: Vec<Kind> = self.kinds.iter().copied().chain(self.types.iter().map(kind_of)).collect();
         let mut filter = Filter::of(&kinds);
         filter.member = Some(member.into());

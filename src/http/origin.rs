@@ -126,7 +126,8 @@ mod tests {
         for host in ours {
             assert!(names.knows(host), "{host}");
         }
-        let strange = ["evil.example", "", ":80", "localhost:x", "[::1", "[::1]x", "[localhost]", "127.0.0.1.evil", "a@localhost"];
+        let strange =
+            ["evil.example", "", ":80", "localhost:x", "[::1", "[::1]x", "[localhost]", "127.0.0.1.evil", "a@localhost"];
         for host in strange {
             assert!(!names.knows(host), "{host}");
         }

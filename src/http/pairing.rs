@@ -135,7 +135,9 @@ async fn add(call: &Call<'_>, window: &Window, name: &str) -> Result<Response<Bo
         (None, _) => None,
         (Some(days), Some(now)) => Some(Wall::from_micros(now.micros().saturating_add(i64::from(*days).saturating_mul(DAY_US)))),
         (Some(_), None) => {
-            return Err(Problem::unavailable("the unit does not know the time yet, from which the days would count; try again outdoors"));
+            return Err(Problem::unavailable(
+                "the unit does not know the time yet, from which the days would count; try again outdoors",
+            ));
         }
     };
     let token = new_token().map_err(no_bits)?;

@@ -56,7 +56,8 @@ impl Failures {
         let (first, last) = (times.front()?, times.back()?);
         let closed = times.len() >= WRONG && last.duration_since(*first) <= WINDOW;
         let until = *last + WINDOW;
-        (closed && until > Instant::now()).then(|| until.duration_since(Instant::now()).as_secs() + 1)
+        let left = until.saturating_duration_since(Instant::now());
+        (closed && !left.is_zero()).then(|| left.as_millis().div_ceil(1000) as u64)
     }
 
     /// Another one. While an address is closed out nothing more is counted, so that the minute ends.
@@ -124,7 +125,7 @@ mod tests {
             failures.count(stranger);
             advance(Duration::from_secs(5)).await;
         }
-        assert_eq!(failures.closed_for(stranger), Some(56));
+        assert_eq!(failures.closed_for(stranger), Some(55));
         failures.count(stranger);
         assert_eq!(failures.closed_for(ip("192.0.2.8")), None);
         advance(Duration::from_secs(55)).await;

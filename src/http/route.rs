@@ -207,7 +207,8 @@ mod tests {
 
     #[test]
     fn near_misses_lead_nowhere() {
-        let misses = ["", "*", "//", "/api", "/api/v1", "/api/my-events/", "/api/v1/geofences/", "/api/v1/vehicles//state/x", "/%", "/x"];
+        let misses =
+            ["", "*", "//", "/api", "/api/v1", "/api/my-events/", "/api/v1/geofences/", "/api/v1/vehicles//state/x", "/%", "/x"];
         for path in misses {
             assert_eq!(Route::of(path), None, "{path}");
         }
@@ -216,7 +217,14 @@ mod tests {
 
     #[test]
     fn only_reading_takes_a_token_from_the_query_and_never_devices_or_metrics() {
-        let paths = ["/metrics", "/api/v1/devices", "/api/v1/geofences/x", "/api/v1/events", "/api/my-events", "/childcare/vehicles/self/child-alert/safe"];
+        let paths = [
+            "/metrics",
+            "/api/v1/devices",
+            "/api/v1/geofences/x",
+            "/api/v1/events",
+            "/api/my-events",
+            "/childcare/vehicles/self/child-alert/safe",
+        ];
         let in_query = |path: &str, method: Method| {
             matches!(Route::of(path).unwrap().access(&method), Access::Needs(_, Standing::HeaderOrQuery))
         };

@@ -44,7 +44,12 @@ pub(super) struct Call<'a> {
 }
 
 /// Answers one request of a connection.
-pub(super) async fn answer(shared: Arc<Shared>, watch: Arc<Watch>, address: IpAddr, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn answer(
+    shared: Arc<Shared>,
+    watch: Arc<Watch>,
+    address: IpAddr,
+    request: Request<Incoming>,
+) -> Response<Body> {
     watch.asked();
     let asked = Instant::now();
     let (parts, mut body) = request.into_parts();

@@ -102,7 +102,9 @@ impl Settings {
         }
         for origin in &self.origins {
             if !is_origin(origin) {
-                return Err(format!("http.origins: `{origin}` is no origin; write scheme, host and port, such as \"https://app.example\""));
+                return Err(format!(
+                    "http.origins: `{origin}` is no origin; write scheme, host and port, such as \"https://app.example\""
+                ));
             }
         }
         self.limits.check()
@@ -139,8 +141,7 @@ impl Limits {
                 return Err(format!("http.limits.{key} is {value}; from {least} to {most} would be right"));
             }
         }
-        let times =
-            [("head_s", self.head_s), ("body_s", self.body_s), ("idle_s", self.idle_s), ("stalled_s", self.stalled_s)];
+        let times = [("head_s", self.head_s), ("body_s", self.body_s), ("idle_s", self.idle_s), ("stalled_s", self.stalled_s)];
         for (key, value) in times {
             if !(0.1..=3600.0).contains(&value) {
                 return Err(format!("http.limits.{key} is {value}; from 0.1 to 3600 seconds would be right"));

@@ -143,7 +143,8 @@ mod tests {
         #[test]
         fn json_stays_on_one_line_for_every_parser(text in ".*|[\u{85}\u{2028}\u{2029}\r\n]*") {
             let wire = String::from_utf8(json_frame(None, &json!({"text": text}), None)).unwrap();
-            prop_assert!(!wire.contains(['\u{85}', '\u{2028}', '\u{2029}', '\r']));
+            let line_ends = ['\u{85}', '\u{2028}', '\u{2029}', '\r'];
+            prop_assert!(!wire.contains(line_ends));
             prop_assert_eq!(wire.lines().count(), 2);
             let data: serde_json::Value = serde_json::from_str(&parse(&wire)[0].1).unwrap();
             prop_assert_eq!(data["text"].as_str(), Some(text.as_str()));

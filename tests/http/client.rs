@@ -157,13 +157,9 @@ impl Client {
     }
 
     /// Waits for the end; what came before it.
-    pub async fn to_end(mut self) -> Vec<u8> {
+    pub async fn until_closed(mut self) -> Vec<u8> {
         while self.hear().await {}
         self.heard
-    }
-
-    pub fn socket(&self) -> &TcpStream {
-        &self.stream
     }
 }
 

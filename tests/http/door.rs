@@ -72,4 +72,11 @@ impl Door {
             tokio::task::yield_now().await;
         }
     }
+
+    /// The same where it takes time: under a paused clock that is no time at all.
+    pub async fn until_later(&self, name: &str, value: f64) {
+        while self.metric(name) != value {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    }
 }

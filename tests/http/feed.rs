@@ -1,7 +1,7 @@
 //! A feed in memory: what a journal would do, in the least code, and with levers for what a journal does when it is ill.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use telltale::clock::{Boot, Stamp, TimeSource, Wall};
@@ -23,6 +23,7 @@ pub struct MemoryFeed {
     pub vin: Vin,
     inner: Mutex<Inner>,
     broken: AtomicBool,
+    reads_left: AtomicUsize,
     head: watch::Sender<EventId>,
     picture: watch::Sender<Arc<Picture>>,
     fences: watch::Sender<Arc<Vec<Fence>>>,
@@ -45,6 +46,7 @@ impl MemoryFeed {
         let feed = MemoryFeed {
             inner: Mutex::default(),
             broken: AtomicBool::new(false),
+            reads_left: AtomicUsize::new(usize::MAX),
             head: watch::Sender::new(EventId(0)),
             picture: watch::Sender::new(Arc::new(picture(&vin))),
             fences: watch::Sender::new(Arc::new(vec![fence("school", FenceSource::File), fence("home", FenceSource::Phone)])),
@@ -79,11 +81,6 @@ impl MemoryFeed {
         let mut inner = self.inner.lock().unwrap();
         let device = inner.devices.get_mut(&hash_token(name)).unwrap();
         *device = Arc::new(Device { expires, ..(**device).clone() });
-    }
-
-    pub fn revoke(&self, name: &str) {
-        self.inner.lock().unwrap().devices.remove(&hash_token(name));
-        self.devices.send_modify(|n| *n += 1);
     }
 
     /// Commits an event of this type.
@@ -137,6 +134,11 @@ impl MemoryFeed {
         self.broken.store(broken, Ordering::Relaxed);
     }
 
+    /// The journal can be read so many times more.
+    pub fn break_after(&self, reads: usize) {
+        self.reads_left.store(reads, Ordering::Relaxed);
+    }
+
     pub fn change_picture(&self, change: impl FnOnce(&mut Picture)) {
         self.picture.send_modify(|picture| {
             let mut new = (**picture).clone();
@@ -156,7 +158,8 @@ impl MemoryFeed {
 
     fn readable(&self, vin: &Vin) -> Result<(), Unavailable> {
         self.known(vin)?;
-        let broken = self.broken.load(Ordering::Relaxed);
+        let left = self.reads_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        let broken = self.broken.load(Ordering::Relaxed) || left.is_err();
         if broken { Err(Unavailable::Journal("disk I/O error".to_owned())) } else { Ok(()) }
     }
 
@@ -169,7 +172,7 @@ impl MemoryFeed {
                 return Err(Refusal::Conflict { reason, running }.into());
             }
             Request::Snooze { event, .. } | Request::Safe { event, .. } => (Answer::Event(*event), Some(*event)),
-            Request::PutFence(fence) | Request::PutFence(fence) if fence.id == "school" => {
+            Request::PutFence(fence) if fence.id == "school" => {
                 return Err(Refusal::Conflict { reason: "that fence is the file's".to_owned(), running: None }.into());
             }
             Request::PutFence(fence) if fence.id == "home" => (Answer::Changed, None),

@@ -60,7 +60,12 @@ async fn each_event_is_one_piece_with_its_id_last() {
 async fn every_stream_shows_its_own_kinds() {
     let door = Door::open().await;
     let paths = [CHILD, "/childcare/vehicles/self/geofence/events", "/api/v1/diagnosis/auto/events", "/api/my-events"];
-    let expected = [vec!["CHILD_LEFT_BEHIND"], vec!["GEOFENCE_ENTER"], vec!["MIL_ON"], vec!["CHILD_LEFT_BEHIND", "GEOFENCE_ENTER", "MIL_ON", "TRIP_START"]];
+    let expected = [
+        vec!["CHILD_LEFT_BEHIND"],
+        vec!["GEOFENCE_ENTER"],
+        vec!["MIL_ON"],
+        vec!["CHILD_LEFT_BEHIND", "GEOFENCE_ENTER", "MIL_ON", "TRIP_START"],
+    ];
     let mut streams = Vec::new();
     for path in paths {
         let mut stream = door.stream(path, &[]).await;
@@ -77,7 +82,10 @@ async fn every_stream_shows_its_own_kinds() {
     door.shutdown.cancel();
     for (stream, expected) in streams.into_iter().zip(expected) {
         let told = stream.rest().await;
-        let types = told.iter().filter(|told| told.name == "message" && told.id != "0").map(|told| told.json()["eventType"].as_str().unwrap().to_owned());
+        let types = told
+            .iter()
+            .filter(|told| told.name == "message" && told.id != "0")
+            .map(|told| told.json()["eventType"].as_str().unwrap().to_owned());
         let types: Vec<_> = types.filter(|name| name != "VEHICLE_STATUS").collect();
         assert_eq!(types, expected);
     }
@@ -221,7 +229,7 @@ async fn an_http_1_0_client_gets_the_same_stream_without_chunks() {
     door.feed.alert(7);
     door.until("telltale_http_events_total", 1.0).await;
     door.shutdown.cancel();
-    let text = String::from_utf8(client.to_end().await).unwrap();
+    let text = String::from_utf8(client.until_closed().await).unwrap();
     assert!(text.starts_with("retry: 2000\n:\nevent: position\n") && text.ends_with("id: 7\n\n"), "{text}");
 }
 
