@@ -33,7 +33,7 @@ impl Boards {
                 }
             },
         };
-        super::print(&text, ExitCode::SUCCESS)
+        super::print(&text)
     }
 }
 
@@ -50,6 +50,6 @@ mod tests {
     fn the_list_has_a_line_a_board() {
         let list = list();
         assert_eq!(list.lines().count(), BOARDS.len());
-        assert!(list.starts_with("sim  The simulated car"), "{list}");
+        assert!(list.starts_with("sim  A computer without a car"), "{list}");
     }
 }

@@ -24,9 +24,12 @@ impl Check {
         match config::load(&self.config) {
             Ok(config) => {
                 let warnings: String = config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
-                super::print(&(warnings + &config.summary()), ExitCode::SUCCESS)
+                super::print(&(warnings + &config.summary()))
             }
-            Err(LoadError::Wrong(findings)) => super::print(&findings.to_string(), Exit::Configuration.into()),
+            Err(LoadError::Wrong(findings)) => {
+                super::print(&findings.to_string());
+                Exit::Configuration.into()
+            }
             Err(absent @ LoadError::Absent { .. }) => {
                 eprintln!("telltale: {absent}");
                 Exit::NoInput.into()

@@ -269,7 +269,6 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
         let line = text[..offset].lines().count().max(1) + usize::from(text[..offset].ends_with('\n'));
         let place = format!("{file}:{line}: ");
         let right = told.lines().any(|line| line.starts_with(&place) && line.contains(key) && line.contains(says));
-        println!("{told}");
         if !right {
             missed.push(format!("{from:?} => {to:?}\n  wanted {place}{key}: {says}\n  told   {told}"));
         }

@@ -18,7 +18,10 @@ pub fn reachable(place: &Place, listen: SocketAddr, trusted: &[String], findings
     match carrying(ip) {
         Some(interface) if !trusted.contains(&interface) => {
             let message = format!("{listen} is on {interface}, which http.trusted does not name: nobody could sign in there");
-            let cure = format!("add \"{interface}\" to http.trusted if everybody on it may listen in, or give an address of {}", trusted.join(" or "));
+            let cure = format!(
+                "add \"{interface}\" to http.trusted if everybody on it may listen in, or give an address of {}",
+                trusted.join(" or ")
+            );
             findings.fault(place, "http.listen", message, cure);
         }
         Some(_) => {}

@@ -45,9 +45,10 @@ mod vehicle;
 
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
-pub use read::{LoadError, load};
+pub use read::{LoadError, load, load_for_replay};
 pub use sources::{Bus, Unit};
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -90,4 +91,19 @@ pub struct Config {
     pub units: Vec<Unit>,
     /// What is probably not meant.
     pub warnings: Vec<Fault>,
+}
+
+/// What a recording is judged by.
+#[derive(Clone, Debug)]
+pub struct ReplaySite {
+    /// The car, where the file names it.
+    pub vin: Option<Vin>,
+    /// The interfaces that it names, by bus.
+    pub interfaces: BTreeMap<String, String>,
+    /// Metres of error for one unit of HDOP, of the first receiver.
+    pub uere: f64,
+    /// The fences.
+    pub fences: Vec<Fence>,
+    /// The detectors' numbers.
+    pub detect: detect::Settings,
 }

@@ -135,7 +135,7 @@ pub fn interface(place: &Place, key: &str, name: &str, wired: bool, findings: &m
         findings.fault(place, key, format!("`{}` cannot be a network interface", name.escape_debug()), cure);
     } else if wired && !Path::new("/sys/class/net").join(name).exists() {
         let message = format!("there is no interface {name} now");
-        findings.warn(place, key, message, format!("bring it up, or correct the name ({cure}); the daemon waits for it"));
+        findings.warn(place, key, message, "bring it up, or correct the name; the daemon waits for it");
     }
 }
 

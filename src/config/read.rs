@@ -5,13 +5,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Findings, Place};
-use super::site::{self, Diagnostics, FileOf, MetricsSettings, UnitEntry, Upstream, Vehicle, place_of};
+use super::fault::{Fault, Findings, Place};
+use super::site::{
+    self, Diagnostics, FileOf, MetricsSettings, UnitEntry, Upstream, Vehicle, list, list_checked, named, place_of, section,
+    section_checked,
+};
 use super::sources::{self, Unit};
 use super::tree::{Node, Value};
 use super::typed::{checked, fields, suggest};
 use super::vehicle::{self, Known};
-use super::{BOARDS, Board, Config, fences, listen, paths};
+use super::{BOARDS, Board, Config, ReplaySite, fences, listen, paths};
 use crate::{detect, gnss, http, journal};
 
 /// Why there is no configuration.
@@ -35,20 +38,70 @@ pub enum LoadError {
 /// # Errors
 /// When the file cannot be read, or anything is wrong; all of it is told.
 pub fn load(file: &Path) -> Result<Config, LoadError> {
+    let (config, warnings) = read(file, assemble)?;
+    Ok(Config { warnings, ..config })
+}
+
+/// Reads of the site's file what a recording is judged by. The unit that it is written for need not be here: its profile,
+/// its sources, its journal and its doors are not looked for.
+///
+/// # Errors
+/// When the file cannot be read, or any of that is wrong; all of it is told.
+pub fn load_for_replay(file: &Path) -> Result<ReplaySite, LoadError> {
+    read(file, |site, findings| {
+        let Top { tree, .. } = top(site, findings);
+        let Vehicle { vin, .. } = section(&tree, "vehicle", findings);
+        let buses = named::<site::Bus>(&tree, "bus", findings).into_iter();
+        let receiver = list_checked(&tree, "gnss", gnss::Settings::check, findings).into_iter().next();
+        Some(ReplaySite {
+            vin,
+            interfaces: buses.filter_map(|(name, bus)| Some((name, bus.says.interface?))).collect(),
+            uere: receiver.map_or(gnss::Settings::default().uere, |first| first.says.uere),
+            fences: fences::read(&tree, findings),
+            detect: numbers(&tree, findings),
+        })
+    })
+    .map(|(site, _)| site)
+}
+
+/// Reads a site's file and makes of it whatever `make` makes, with the warnings, unless anything is wrong.
+fn read<T>(file: &Path, make: impl FnOnce(Node, &mut Findings) -> Option<T>) -> Result<(T, Vec<Fault>), LoadError> {
     let bytes = fs::read(file).map_err(|error| LoadError::Absent { file: file.to_owned(), error })?;
     let mut findings = Findings::default();
-    let text = String::from_utf8(bytes).unwrap_or_else(|error| {
-        let good = error.utf8_error().valid_up_to();
-        let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
-        findings.fault(&Place::new(file, line), "", "is no text in UTF-8", "save the file as UTF-8");
-        String::from_utf8_lossy(error.as_bytes()).into_owned()
-    });
-    let config = Node::parse(file, &text, &mut findings).and_then(|site| assemble(site, &mut findings));
-    let mut findings = findings.sorted();
-    match config {
-        Some(config) if findings.faults.is_empty() => Ok(Config { warnings: std::mem::take(&mut findings.warnings), ..config }),
+    let made = match String::from_utf8(bytes) {
+        Ok(text) => Node::parse(file, &text, &mut findings).and_then(|site| make(site, &mut findings)),
+        Err(error) => {
+            let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+            let line = 1 + good.filter(|byte| **byte == b'\n').count();
+            findings.fault(&Place::new(file, line), "telltale.toml", "is no text in UTF-8", "save the file as UTF-8");
+            None
+        }
+    };
+    let findings = findings.sorted();
+    match made {
+        Some(made) if findings.faults.is_empty() => Ok((made, findings.warnings)),
         _ => Err(LoadError::Wrong(findings)),
     }
+}
+
+/// A site laid over its board.
+struct Top {
+    /// Where the site's file begins.
+    root: Place,
+    board: Option<Board>,
+    tree: Node,
+}
+
+fn top(site: Node, findings: &mut Findings) -> Top {
+    let root = site.place.clone();
+    let board = board(&site, findings);
+    let below = board.and_then(|board| board.read(findings));
+    let tree = match below {
+        Some(below) => site.over(below),
+        None => site,
+    };
+    site::unknown_sections(&tree, &sections(), findings);
+    Top { root, board, tree }
 }
 
 /// Every table and list a site may have, with the keys in it.
@@ -73,19 +126,12 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
 
 /// Puts it all together; `None` when there is no vehicle to put it together for.
 fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
-    let root = site.place.clone();
-    let board = board(&site, findings);
-    let below = board.and_then(|board| board.read(findings));
-    let tree = match below {
-        Some(below) => site.over(below),
-        None => site,
-    };
-    site::unknown_sections(&tree, &sections(), findings);
+    let Top { root, board, tree } = top(site, findings);
     let Known { vin, profile, buses: wanted } = vehicle::read(&tree, findings);
-    let connected = site::named(&tree, "bus", findings);
+    let connected = named(&tree, "bus", findings);
     let buses = wanted.map(|wanted| sources::buses(&wanted, &connected, &root, findings)).unwrap_or_default();
     let so_far = findings.faults.len();
-    let receivers = site::list_checked(&tree, "gnss", gnss::Settings::check, findings);
+    let receivers = list_checked(&tree, "gnss", gnss::Settings::check, findings);
     if tree.find("vehicle.profile").is_none() && receivers.is_empty() {
         let cure = "add [vehicle] profile = \"FILE\" for the car's buses, or a [[gnss]] with its device";
         findings.fault(
@@ -98,7 +144,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     let receivers = sources::receivers(receivers, &buses, findings);
     // A unit's receiver can be missed only among receivers that are all right.
     let known = (findings.faults.len() == so_far).then_some(receivers.as_slice());
-    let units = sources::units(&site::list::<UnitEntry>(&tree, "units", findings), known, findings);
+    let units = sources::units(&list::<UnitEntry>(&tree, "units", findings), known, findings);
     reserved(&tree, findings);
     Some(Config {
         file: root.file.to_path_buf(),
@@ -149,13 +195,13 @@ fn numbers(tree: &Node, findings: &mut Findings) -> detect::Settings {
 }
 
 fn journal(tree: &Node, findings: &mut Findings) -> journal::Settings {
-    let settings: journal::Settings = site::section_checked(tree, "journal", journal::Settings::check, findings);
+    let settings: journal::Settings = section_checked(tree, "journal", journal::Settings::check, findings);
     let dir = paths::folder(place_of(tree, "journal.dir"), "journal.dir", &settings.dir, findings);
     journal::Settings { dir, ..settings }
 }
 
 fn metrics(tree: &Node, findings: &mut Findings) -> Option<SocketAddr> {
-    site::section::<MetricsSettings>(tree, "metrics", findings).listen
+    section::<MetricsSettings>(tree, "metrics", findings).listen
 }
 
 /// What is listened on. The key `http.tls` belongs to a later version, so it is judged here and goes no further.
@@ -174,7 +220,7 @@ fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings
         }
         tree.prune(&["http".to_owned(), "tls".to_owned()]);
     }
-    let settings: http::Settings = site::section_checked(&tree, "http", http::Settings::check, findings);
+    let settings: http::Settings = section_checked(&tree, "http", http::Settings::check, findings);
     let place = place_of(&tree, "http.listen");
     let metrics = tree.find("metrics.listen").and_then(|_| metrics(&tree, &mut Findings::default()));
     let trusted = place_of(&tree, "http.trusted");
@@ -195,7 +241,7 @@ fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings
 }
 
 fn transmit(tree: &Node, findings: &mut Findings) -> bool {
-    let Diagnostics { transmit } = site::section(tree, "diagnostics", findings);
+    let Diagnostics { transmit } = section(tree, "diagnostics", findings);
     if transmit {
         let cure = "take it out for as long: interfaces that nothing is sent on are safer listen-only";
         findings.warn(place_of(tree, "diagnostics.transmit"), "diagnostics.transmit", "this version sends nothing yet", cure);
@@ -205,13 +251,13 @@ fn transmit(tree: &Node, findings: &mut Findings) -> bool {
 
 /// Keys of later versions: checked like any other, so that they are right when their time comes, and said to do nothing.
 fn reserved(tree: &Node, findings: &mut Findings) {
-    let FileOf { file } = site::section(tree, "places", findings);
+    let FileOf { file } = section(tree, "places", findings);
     if let Some(given) = file {
         let place = place_of(tree, "places.file");
         paths::file(place, "places.file", &given, findings);
         findings.warn(place, "places.file", "this version has no names of places yet", "addresses are fences and coordinates");
     }
-    for entry in site::list::<Upstream>(tree, "upstream", findings) {
+    for entry in list::<Upstream>(tree, "upstream", findings) {
         let place = entry.place("url");
         match &entry.says.url {
             Some(url) if is_upstream(url) => {

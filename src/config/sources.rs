@@ -56,7 +56,13 @@ pub fn buses(wanted: &[Wanted], site: &BTreeMap<String, Entry<site::Bus>>, root:
         let at = |key: &str| entry.filter(|entry| entry.node.find(key).is_some()).map_or(place, |entry| entry.place(key));
         let key = |key: &str| format!("bus.{name}.{key}");
         let candump = says.candump.map(|given| paths::recording(at("candump"), &key("candump"), &given, findings));
-        let Some(interface) = says.interface.or_else(|| suggested.clone()) else {
+        // Site over vehicle over board.
+        let of_site = at("interface").file == root.file;
+        let (interface, place) = match (says.interface, suggested.clone()) {
+            (Some(_), Some(suggested)) if !of_site => (Some(suggested), place),
+            (says, suggested) => (says.or(suggested), at("interface")),
+        };
+        let Some(interface) = interface else {
             // A misspelt name is told already, and what it would have said is not missed as well.
             if entry.map_or(strays.is_empty(), is_spelt) {
                 let place = entry.map_or(root, |entry| &entry.node.place);
@@ -65,10 +71,10 @@ pub fn buses(wanted: &[Wanted], site: &BTreeMap<String, Entry<site::Bus>>, root:
             }
             continue;
         };
-        paths::interface(at("interface"), &key("interface"), &interface, candump.is_none(), findings);
+        paths::interface(place, &key("interface"), &interface, candump.is_none(), findings);
         if let Some(other) = buses.iter().find(|other| other.candump == candump && other.interface == interface) {
             let message = format!("is {interface}, which bus.{} reads already", other.name);
-            findings.fault(at("interface"), key("interface"), message, "give each bus an interface of its own");
+            findings.fault(place, key("interface"), message, "give each bus an interface of its own");
         }
         buses.push(Bus { name: name.clone(), interface, candump, listen_only: says.listen_only.unwrap_or(true) });
     }
@@ -186,4 +192,37 @@ pub fn units(entries: &[Entry<UnitEntry>], receivers: Option<&[gnss::Settings]>,
         units.push(Unit { id: 1, name: None, gnss: first });
     }
     units
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tree::Node;
+
+    fn connected(site: &str, suggested: Option<&str>) -> (Vec<Bus>, String) {
+        let mut findings = Findings::default();
+        let board = Node::parse(Path::new("board"), "[bus.body]\ninterface = 'lo'\n[bus.other]\n", &mut findings).unwrap();
+        let site = Node::parse(Path::new("site"), site, &mut findings).unwrap();
+        let root = site.place.clone();
+        let interface = suggested.map(str::to_owned);
+        let wanted = [Wanted { name: "body".to_owned(), interface, place: Place::new("profile", 9) }];
+        let entries = site::named(&site.over(board), "bus", &mut findings);
+        (buses(&wanted, &entries, &root, &mut findings), findings.to_string())
+    }
+
+    #[test]
+    fn the_site_counts_before_the_vehicle_and_that_before_the_board() {
+        let interface = |site, suggested| connected(site, suggested).0[0].interface.clone();
+        assert_eq!(interface("[bus.body]\ninterface = 'can3'", Some("can2")), "can3");
+        assert_eq!(interface("", Some("can2")), "can2");
+        assert_eq!(interface("", None), "lo");
+    }
+
+    #[test]
+    fn each_is_told_where_it_stands() {
+        assert!(connected("", Some("a/b")).1.starts_with("profile:9: bus.body.interface: "));
+        assert!(connected("[bus.body]\ninterface = 'a/b'", Some("can2")).1.starts_with("site:2: bus.body.interface: "));
+        let (buses, told) = connected("[bus.odd]\ninterface = 'can3'", None);
+        assert_eq!((buses.len(), told.as_str()), (1, "site:1: bus.odd: is no bus of the vehicle profile; it has body\n"));
+    }
 }
