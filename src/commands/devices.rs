@@ -31,9 +31,9 @@ impl Devices {
             Some(What::Revoke { id }) => Order::Revoke { id },
         };
         match ask(&order) {
-            Ok(Said::Devices(devices)) if devices.is_empty() => print("no phone is paired; `telltale pair` lets one in\n", ExitCode::SUCCESS),
-            Ok(Said::Devices(devices)) => print(&devices.iter().map(line).collect::<String>(), ExitCode::SUCCESS),
-            Ok(Said::Revoked(true)) => print("revoked\n", ExitCode::SUCCESS),
+            Ok(Said::Devices(devices)) if devices.is_empty() => print("no phone is paired; `telltale pair` lets one in\n"),
+            Ok(Said::Devices(devices)) => print(&devices.iter().map(line).collect::<String>()),
+            Ok(Said::Revoked(true)) => print("revoked\n"),
             Ok(Said::Revoked(false)) => {
                 eprintln!("telltale: no such phone; `telltale devices` lists them");
                 Exit::NoInput.into()

@@ -109,11 +109,10 @@ fn no_daemon(error: &std::io::Error) -> ExitCode {
     Exit::Unavailable.into()
 }
 
-/// Writes what a command was asked for to standard output; how the program then ends. A reader that has gone away
-/// (`| head`) is no fault.
-fn print(text: &str, exit: ExitCode) -> ExitCode {
+/// Writes to standard output. A reader that has gone away (`| head`) is no fault.
+fn print(text: &str) -> ExitCode {
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Exit::Io.into(),
-        _ => exit,
+        _ => ExitCode::SUCCESS,
     }
 }

@@ -41,7 +41,7 @@ impl Pair {
         match ask(&Order::Pair { member, scopes, minutes, days }) {
             Ok(Said::Open { code, url }) => {
                 let link = format!("{url}#pair={code}");
-                print(&format!("{}{link}\nOpen for one phone, for {minutes} minutes.\n", qr(&link)), ExitCode::SUCCESS)
+                print(&format!("{}{link}\nOpen for one phone, for {minutes} minutes.\n", qr(&link)))
             }
             Ok(Said::Refused(reason)) => {
                 eprintln!("telltale: {reason}");

@@ -132,7 +132,7 @@ impl Replay {
             }
             None => site.as_ref().map(|site| site.fences.clone()).unwrap_or_default(),
         };
-        let mut interfaces = profile.interfaces.clone();
+        let mut interfaces: Vec<Option<String>> = profile.buses.iter().map(|bus| bus.interface.clone()).collect();
         for (name, interface) in profile.layout.buses.iter().zip(&mut interfaces) {
             if let Some(bus) = site.iter().flat_map(|site| &site.buses).find(|bus| bus.name == *name) {
                 *interface = Some(bus.interface.clone());

@@ -26,7 +26,8 @@ impl Run {
         let config = match config::load(&self.config) {
             Ok(config) => config,
             Err(LoadError::Wrong(findings)) => {
-                return print(&findings.to_string(), Exit::Configuration.into());
+                print(&findings.to_string());
+                return Exit::Configuration.into();
             }
             Err(absent @ LoadError::Absent { .. }) => {
                 eprintln!("telltale: {absent}");

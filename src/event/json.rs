@@ -67,8 +67,8 @@ impl Serialize for At<'_> {
         let At(Location { fix, address }, now) = self;
         let mut map = serializer.serialize_map(None)?;
         if let Some(fix) = fix {
-            map.serialize_entry("latitude", &fix.point.latitude)?;
-            map.serialize_entry("longitude", &fix.point.longitude)?;
+            map.serialize_entry("latitude", &rounded(fix.point.latitude, 1e7))?;
+            map.serialize_entry("longitude", &rounded(fix.point.longitude, 1e7))?;
             map.serialize_entry("accuracy", &rounded(fix.accuracy, 1e2))?;
             if let Some(heading) = fix.heading {
                 map.serialize_entry("heading", &heading)?;

@@ -10,7 +10,7 @@ use telltale::feed::{
     ChildNow, Device, Failure, Feed, FenceNow, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status, Stored,
     TokenHash, TrackPoint, Unavailable,
 };
-use telltale::geo::{Fence, FenceSource, Point};
+use telltale::geo::{Fence, FenceSource, Point, Shape};
 use telltale::health::Condition;
 use telltale::http::hash_token;
 use telltale::request::{Answer, Refusal, Request};
@@ -326,7 +326,8 @@ fn stored(id: u64, kind: Kind, event_type: &str, member: Option<&str>, ended: Op
 }
 
 fn fence(id: &str, source: FenceSource) -> Fence {
-    Fence { id: id.to_owned(), name: Some(id.to_uppercase()), source }
+    let shape = Shape::circle(Point { latitude: 37.5, longitude: 127.1 }, 100.0).unwrap();
+    Fence { name: Some(id.to_uppercase()), ..Fence::new(id, source, shape) }
 }
 
 /// The moment of the picture.

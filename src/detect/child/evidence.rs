@@ -94,7 +94,8 @@ impl Marks {
         self.door = None;
         self.blind = false;
         for belt in &mut self.belts {
-            belt.counts &= belt.changed.is_some_and(|closed| closed > moment);
+            belt.changed = belt.changed.filter(|closed| *closed > moment);
+            belt.counts &= belt.changed.is_some();
         }
     }
 
