@@ -27,7 +27,8 @@ const TURN: u32 = 64;
 /// Frames and sentences carry the moment at which they were due, not that at which a busy machine got round to them: a
 /// decoder sees the car's own periods, however unevenly it is called. What is up to 10 s late in the car's time is so
 /// delivered late, in order. After a longer stall (the machine was asleep) what was sent meanwhile is lost, as it is to a
-/// unit that was asleep; the car has driven on.
+/// unit that was asleep; the car has driven on. These moments never go back; a caller that is also woken by a timer of its
+/// own, for which time may never go back either, takes the later of the two.
 ///
 /// `clock` shows the wall time of the car's start, or did so a moment ago.
 pub async fn run(
@@ -92,7 +93,7 @@ impl Files {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     use super::*;
     use crate::clock::Wall;
@@ -133,6 +134,28 @@ mod tests {
             let (after, output) = sent.next().unwrap();
             assert!(same(&output), "{at:?}: {output:?}");
             assert_eq!(*origin.get_or_insert(at.before(after)), at.before(after), "{at:?}: {output:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_sent_while_the_machine_was_asleep_is_lost() {
+        let clock = Clock::scaled(START, 500.0);
+        let car = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
+        let (woken, done) = (Cell::new(None), tokio::sync::Notify::new());
+        let on_frame = |_: &str, frame: Frame| match woken.get() {
+            None => {
+                let end = frame.at + 3 * TOO_LATE;
+                while clock.now() < end {}
+                woken.set(Some(end));
+            }
+            Some(end) => {
+                assert!(frame.at >= end.before(TOO_LATE), "{frame:?}, {end:?}");
+                done.notify_one();
+            }
+        };
+        tokio::select! {
+            () = run(car, clock.clone(), Files::default(), on_frame, |_, _| {}) => {}
+            () = done.notified() => {}
         }
     }
 
