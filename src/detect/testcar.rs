@@ -2,11 +2,10 @@
 //! the engine is stepped as every caller must: after each frame and at each deadline before the next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use super::{Engine, Outbox, Settings};
 use crate::clock::{Boot, Stamp, TimeSource, Wall};
-use crate::event::{Details, Event, EventId, EventType};
+use crate::event::{Details, Event, EventId, EventType, Row};
 use crate::geo::Point;
 use crate::request::{Answer, Refusal, Request};
 use crate::vehicle::{BusId, Fix, Layout, Mode, Observation, Reading, Signal, SourceId, SourceSpec, Value, Vin, Word};
@@ -95,6 +94,14 @@ pub struct Car {
     asleep: BTreeSet<BusId>,
     receiver: Option<f64>,
     place: f64,
+    vin: Vin,
+    /// Boot time at second 0, µs; which boot this is; who vouches for the wall time.
+    boot: i64,
+    boots: u32,
+    pub source: TimeSource,
+    /// What the journal has, and how many rows were ever written.
+    pub journal: BTreeMap<String, Vec<u8>>,
+    pub written: usize,
     /// Everything that went in, for playing it again.
     pub inputs: Vec<(Stamp, Observation)>,
 }
@@ -119,15 +126,63 @@ impl Car {
 
     pub fn with_settings(plan: Plan, settings: Settings) -> Car {
         let vin = Vin::try_from("TESTCAR1".to_owned()).unwrap();
-        let engine = Engine::new(settings, vin, plan.0.clone(), Vec::new());
+        let mut engine = Engine::new(settings, vin.clone(), plan.0.clone());
         let out = engine.outbox(EventId(0));
-        let (says, asleep) = (BTreeMap::new(), BTreeSet::new());
-        let (told, inputs) = (Vec::new(), Vec::new());
-        Car { engine, out, told, plan, now: 0, says, asleep, receiver: Some(0.0), place: 0.0, inputs }
+        let start = Stamp { boot: Boot::from_micros(0), wall: Wall::from_micros(EPOCH), source: TimeSource::Gnss };
+        engine.restore(&[], start, "boot 0");
+        Car {
+            engine,
+            out,
+            told: Vec::new(),
+            plan,
+            now: 0,
+            says: BTreeMap::new(),
+            asleep: BTreeSet::new(),
+            receiver: Some(0.0),
+            place: 0.0,
+            vin,
+            boot: 0,
+            boots: 0,
+            source: TimeSource::Gnss,
+            journal: BTreeMap::new(),
+            written: 0,
+            inputs: Vec::new(),
+        }
     }
 
     pub fn stamp(&self) -> Stamp {
-        stamp(self.now)
+        let wall = Wall::from_micros(EPOCH + self.now);
+        Stamp { boot: Boot::from_micros(self.now + self.boot), wall, source: self.source }
+    }
+
+    fn at(&self, boot: Boot) -> Stamp {
+        let wall = Wall::from_micros(EPOCH + boot.micros() - self.boot);
+        Stamp { boot, wall, source: self.source }
+    }
+
+    /// The daemon dies now and starts again so many seconds later out of what the journal has; after a power cut that is
+    /// another boot.
+    pub fn restart(&mut self, away: f64, power_cut: bool) {
+        self.stop_dead(away, power_cut);
+        self.start_again();
+    }
+
+    /// Nothing runs for so many seconds.
+    pub fn stop_dead(&mut self, away: f64, power_cut: bool) {
+        self.now += (away * 1e6) as i64;
+        if power_cut {
+            self.boots += 1;
+            self.boot = 20_000_000 - self.now;
+        }
+    }
+
+    pub fn start_again(&mut self) {
+        let settings = Settings::default();
+        self.engine = Engine::new(settings, self.vin.clone(), self.plan.0.clone());
+        let rows = self.journal.iter().map(|(key, value)| Row { key: key.clone(), value: Some(value.clone()) });
+        let rows: Vec<Row> = rows.collect();
+        self.engine.restore(&rows, self.stamp(), &format!("boot {}", self.boots));
+        self.put(Observation::Restarted);
     }
 
     /// Seconds since second 0.
@@ -196,20 +251,34 @@ impl Car {
         let now = self.stamp();
         self.engine.observe(now, &observation);
         self.inputs.push((now, observation));
-        self.engine.step(now, &mut self.out);
+        self.step();
+    }
+
+    fn step(&mut self) {
+        self.engine.step(self.stamp(), &mut self.out);
         self.collect();
     }
 
     fn catch_up(&mut self) {
-        while let Some(due) = self.engine.deadline().filter(|due| due.micros() < self.now) {
-            self.engine.step(stamp(due.micros()), &mut self.out);
+        let now = self.stamp().boot;
+        while let Some(due) = self.engine.deadline().filter(|due| *due < now) {
+            self.engine.step(self.at(due), &mut self.out);
             assert!(self.engine.deadline() > Some(due) || self.engine.deadline().is_none(), "time moves on");
+            self.collect();
         }
-        self.collect();
     }
 
+    /// What a gateway does with a step: its events and rows go to the journal.
     fn collect(&mut self) {
         self.told.extend(self.out.take());
+        let now = self.stamp();
+        for Row { key, value } in self.engine.rows(now) {
+            self.written += 1;
+            match value {
+                Some(value) => self.journal.insert(key, value),
+                None => self.journal.remove(&key),
+            };
+        }
     }
 
     /// Lets so much time pass: frames every 200 ms on the body's bus, every 500 ms on the sensor's, a fix a second.
@@ -225,21 +294,33 @@ impl Car {
         }
         self.now = end;
         self.catch_up();
-        self.engine.step(self.stamp(), &mut self.out);
-        self.collect();
+        self.step();
     }
 
     fn tick(&mut self) {
         if self.now % 1_000_000 == 0 {
             self.fix();
         }
-        for (id, says) in self.says.clone() {
-            let bus = self.plan.0.sources[usize::from(id)].bus.unwrap();
-            let period = if bus == CABIN { 500_000 } else { 200_000 };
-            if let (Says::Reading(reading), 0, false) = (says, self.now % period, self.asleep.contains(&bus)) {
-                self.put(Observation::Reading(SourceId(id), reading));
+        for (bus, period) in [(BODY, 200_000), (CABIN, 500_000)] {
+            if self.now % period == 0 && !self.asleep.contains(&bus) {
+                self.frames(bus);
             }
         }
+    }
+
+    /// Everything that the bus carries, in one step as if in one frame.
+    fn frames(&mut self, bus: BusId) {
+        self.catch_up();
+        let now = self.stamp();
+        for (id, says) in &self.says {
+            let on_this = self.plan.0.sources[usize::from(*id)].bus == Some(bus);
+            if let (Says::Reading(reading), true) = (says, on_this) {
+                let observation = Observation::Reading(SourceId(*id), reading.clone());
+                self.engine.observe(now, &observation);
+                self.inputs.push((now, observation));
+            }
+        }
+        self.step();
     }
 
     fn fix(&mut self) {
@@ -343,26 +424,42 @@ impl Car {
         self.told.iter().rev().find(|event| event.event_type == Some(event_type)).unwrap()
     }
 
-    /// What was told since this was last asked, of the child watch, as `second TYPE stage confidence reason severity`.
-    pub fn child_story(&mut self) -> Vec<String> {
+    /// What the child watch told since this was last asked, as `TYPE stage confidence reason severity`, with the seconds
+    /// since `origin`.
+    pub fn child_story(&mut self, origin: f64) -> Vec<String> {
         let told = std::mem::take(&mut self.told);
-        told.iter().filter(|event| matches!(event.details, Details::Child(_))).map(line).collect()
+        let child = told.iter().filter(|event| matches!(event.details, Details::Child(_)));
+        child.map(|event| line(event, origin)).collect()
     }
 
-    /// What was told of everything since this was last asked.
-    pub fn story(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.told).iter().map(line).collect()
+    /// The same without times.
+    pub fn child_events(&mut self) -> Vec<String> {
+        let told = std::mem::take(&mut self.told);
+        let child = told.iter().filter(|event| matches!(event.details, Details::Child(_)));
+        child.map(|event| line(event, 0.0).split_once(' ').unwrap().1.to_owned()).collect()
     }
-}
 
-/// `micros` after second 0.
-pub fn stamp(micros: i64) -> Stamp {
-    Stamp { boot: Boot::from_micros(micros), wall: Wall::from_micros(EPOCH + micros), source: TimeSource::Gnss }
+    /// What was told of trips and conditions since this was last asked.
+    pub fn other_story(&mut self, origin: f64) -> Vec<String> {
+        let told = std::mem::take(&mut self.told);
+        let others = told.iter().filter(|event| !matches!(event.details, Details::Child(_)));
+        others.map(|event| line(event, origin)).collect()
+    }
+
+    /// The running alert's latest event.
+    pub fn last_alert(&self) -> EventId {
+        self.engine.child_now(self.stamp()).event_id.unwrap()
+    }
+
+    /// The state of the child watch.
+    pub fn watch(&self) -> String {
+        self.engine.child_now(self.stamp()).state
+    }
 }
 
 /// An event in one line.
-pub fn line(event: &Event) -> String {
-    let mut words = vec![format!("{:.1}", event.stamp.boot.seconds()), event.type_name().to_owned()];
+pub fn line(event: &Event, origin: f64) -> String {
+    let mut words = vec![format!("{:.1}", (event.stamp.wall.micros() - EPOCH) as f64 / 1e6 - origin), event.type_name().to_owned()];
     let json = serde_json::to_value(event).unwrap();
     let about = &json[event.kind().name()];
     for key in ["stage", "confidence", "reason", "source", "cause"] {
@@ -373,9 +470,4 @@ pub fn line(event: &Event) -> String {
     }
     words.push(json["severity"].as_str().unwrap().to_owned());
     words.join(" ")
-}
-
-/// So many seconds.
-pub fn s(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
 }

@@ -1,3 +1,10 @@
-//! Each row and each rule of the child table as a story.
+//! Each row and each rule of the child table as a story. Seconds in the stories count from the moment that matters: the
+//! locking, the closing of the doors, the alert.
 
+mod answers;
+mod evidence;
+mod heat;
+mod model;
+mod restart;
 mod rows;
+mod stops;
