@@ -37,8 +37,8 @@ impl State {
         false
     }
 
-    /// Speed by CAN, else by GNSS, km/h.
-    pub fn speed(&self, _now: Boot) -> Option<f64> {
-        self.fix.and_then(|fix| fix.speed)
+    /// Speed by CAN, km/h.
+    pub fn can_speed(&self, _now: Boot) -> Option<f64> {
+        None
     }
 }
