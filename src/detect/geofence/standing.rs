@@ -243,7 +243,7 @@ fn keep_last(last: &mut Option<Box<Fix>>, sight: &Sight) {
 /// Whether the vehicle went through on the straight line from the last fix outside to this one, outside again.
 fn through(shape: &Shape, from: Before, sight: &Sight, settings: &Settings) -> Option<(Fix, Crossing)> {
     let near = sight.fix.at.since(from.fix.at) <= seconds(settings.through_s);
-    if sight.parked || !near {
+    if sight.parked || !near || shape.contains(&from.here) {
         return None;
     }
     let crossing = shape.crossing(&from.here, &sight.here)?;

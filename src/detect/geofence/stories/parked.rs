@@ -84,3 +84,13 @@ fn starting_to_move_forgets_what_was_counted_while_parked_and_the_other_way_roun
     assert_eq!(drive.at(160.0, 0.0), NOTHING, "the fixes before were parked");
     assert_eq!(drive.at(160.0, 0.0), ["exit zone"]);
 }
+
+#[test]
+fn parked_a_little_inside_without_having_entered_it_has_nothing_to_leave() {
+    let mut drive = Drive::new(vec![zone()]);
+    drive.along([-150.0, -120.0, -105.0]);
+    drive.parked = true;
+    assert_eq!(drive.stay(100, -70.0), NOTHING);
+    drive.parked = false;
+    assert_eq!(drive.along([-105.0, -150.0, -200.0]), NOTHING);
+}
