@@ -75,16 +75,20 @@ struct Drive {
 
 impl Drive {
     fn through(fences: Vec<Fence>) -> Result<Drive, String> {
-        let mut drive = Drive {
-            fences: Geofences::new(Settings::default(), fences),
-            state: State::new(Layout::default(), StateSettings::default()),
-            outbox: Outbox::new(Vin::try_from("BENCH".to_owned())?, EventId(0)),
-            second: 0,
-        };
+        let mut drive = Drive::over(Geofences::new(Settings::default(), fences))?;
         // The first fix meets every fence, which is not what is measured.
         drive.next();
         while !drive.fences.rows().is_empty() {}
         Ok(drive)
+    }
+
+    fn over(fences: Geofences) -> Result<Drive, String> {
+        Ok(Drive {
+            fences,
+            state: State::new(Layout::default(), StateSettings::default()),
+            outbox: Outbox::new(Vin::try_from("BENCH".to_owned())?, EventId(0)),
+            second: 0,
+        })
     }
 
     /// The next fix, and what it means.
@@ -159,6 +163,14 @@ fn reading_a_file_of_10000_fences(bencher: Bencher) {
     bencher
         .counter(BytesCount::of_str(&text))
         .bench_local(|| read(black_box(&text), FenceSource::File).map(|fences| fences.len()));
+}
+
+/// The first fix, which alone meets every fence.
+#[divan::bench(sample_count = 20)]
+fn the_first_fix_among_10000_fences(bencher: Bencher) {
+    let fences = strewn(10_000);
+    let fresh = || Drive::over(Geofences::new(Settings::default(), fences.clone()));
+    bencher.with_inputs(fresh).bench_local_values(|drive| drive.map(|mut drive| drive.next()));
 }
 
 /// The R-tree and the lists of 10,000 fences.

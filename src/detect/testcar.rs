@@ -126,7 +126,7 @@ impl Car {
 
     pub fn with_settings(plan: Plan, settings: Settings) -> Car {
         let vin = Vin::try_from("TESTCAR1".to_owned()).unwrap();
-        let mut engine = Engine::new(settings, vin.clone(), plan.0.clone());
+        let mut engine = Engine::new(settings, vin.clone(), plan.0.clone(), Vec::new());
         let out = engine.outbox(EventId(0));
         let start = Stamp { boot: Boot::from_micros(0), wall: Wall::from_micros(EPOCH), source: TimeSource::Gnss };
         engine.restore(&[], start, "boot 0");
@@ -178,7 +178,7 @@ impl Car {
 
     pub fn start_again(&mut self) {
         let settings = Settings::default();
-        self.engine = Engine::new(settings, self.vin.clone(), self.plan.0.clone());
+        self.engine = Engine::new(settings, self.vin.clone(), self.plan.0.clone(), Vec::new());
         let rows = self.journal.iter().map(|(key, value)| Row { key: key.clone(), value: Some(value.clone()) });
         let rows: Vec<Row> = rows.collect();
         self.engine.restore(&rows, self.stamp(), &format!("boot {}", self.boots));

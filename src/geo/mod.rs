@@ -23,7 +23,7 @@ mod round;
 mod schedule;
 mod shape;
 #[cfg(test)]
-mod shapes;
+mod tests;
 
 pub use check::{Defect, Flaw};
 pub use ellipsoid::{Vantage, distance};

@@ -46,6 +46,8 @@ fn anywhere() -> impl Strategy<Value = Point> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn two_points_are_as_far_apart_as_karney_has_them((a, b) in anywhere().prop_flat_map(|a| (Just(a), about(a)))) {
         let b = Point { latitude: b[1], longitude: b[0] };

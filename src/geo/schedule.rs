@@ -25,8 +25,8 @@ pub struct Schedule {
 const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 impl Schedule {
-    /// `days` by their English names (`mon` is enough), every day when there are none; `from` and `to` as `22:00`; `zone`
-    /// as `Asia/Seoul`.
+    /// `days` by their English names (`mon` is enough), by their ISO 8601 numbers or from one to another (`mon-fri`), every
+    /// day when there are none; `from` and `to` as `22:00`; `zone` as `Asia/Seoul`.
     ///
     /// # Errors
     /// The key that is wrong, and what would be right.
@@ -38,10 +38,12 @@ impl Schedule {
     ) -> Result<Schedule, (&'static str, String)> {
         let mut some = [false; 7];
         for day in days {
-            let at =
-                weekday(day).ok_or_else(|| ("days", format!("`{day}` is no day; write mon, tue, wed, thu, fri, sat or sun")))?;
-            if let Some(wanted) = some.get_mut(at) {
-                *wanted = true;
+            let (first, last) = span(day)
+                .ok_or_else(|| ("days", format!("`{day}` is no day; write mon, tue, wed, thu, fri, sat, sun or mon-fri")))?;
+            for at in first..=first + (last + 7 - first) % 7 {
+                if let Some(wanted) = some.get_mut(at % 7) {
+                    *wanted = true;
+                }
             }
         }
         let time = |key, text: &str| {
@@ -84,10 +86,22 @@ impl Schedule {
     }
 }
 
-/// From two letters on: 0 is Monday.
+/// `mon`, or `mon-fri`: the first and the last day, 0 is Monday.
+fn span(text: &str) -> Option<(usize, usize)> {
+    match text.split_once('-') {
+        Some((first, last)) => Some((weekday(first)?, weekday(last)?)),
+        None => weekday(text).map(|day| (day, day)),
+    }
+}
+
+/// A name from its second letter on, or a number from 1 (Monday, ISO 8601) to 7.
 fn weekday(text: &str) -> Option<usize> {
     let small = text.trim().to_ascii_lowercase();
-    (small.len() >= 2).then(|| DAYS.iter().position(|day| day.starts_with(&small))).flatten()
+    match small.as_bytes() {
+        [digit @ b'1'..=b'7'] => Some(usize::from(digit - b'1')),
+        [_, _, ..] => DAYS.iter().position(|day| day.starts_with(&small)),
+        _ => None,
+    }
 }
 
 /// `7:30`, `07:30`, `07:30:00`; `24:00` is the midnight that ends the day.
@@ -189,6 +203,15 @@ mod tests {
     }
 
     #[test]
+    fn days_have_names_numbers_and_spans() {
+        let days = |days: &[&str]| Schedule::new(days.iter().copied(), "1:00", "2:00", "UTC").map(|schedule| schedule.days);
+        let some = |which: [usize; 3]| Ok(std::array::from_fn(|day| which.contains(&day)));
+        assert_eq!(days(&["Monday", "we", "7"]), some([0, 2, 6]));
+        assert_eq!(days(&["sat-mon"]), some([5, 6, 0]));
+        assert_eq!(days(&["2-4"]), some([1, 2, 3]));
+    }
+
+    #[test]
     fn local_time_follows_the_zone_through_both_changes() {
         let night = Schedule::new([], "01:00", "05:00", "Europe/Berlin").expect("good");
         // On 2026-03-29 clocks go from 02:00 to 03:00, on 2026-10-25 from 03:00 back to 02:00.
@@ -216,6 +239,8 @@ mod tests {
         let key = |days: &[&str], from, to, zone| Schedule::new(days.iter().copied(), from, to, zone).map_err(|(key, _)| key);
         assert_eq!(key(&["someday"], "1:00", "2:00", "UTC"), Err("days"));
         assert_eq!(key(&["t"], "1:00", "2:00", "UTC"), Err("days"));
+        assert_eq!(key(&["8"], "1:00", "2:00", "UTC"), Err("days"));
+        assert_eq!(key(&["mon-"], "1:00", "2:00", "UTC"), Err("days"));
         assert_eq!(key(&[], "25:00", "2:00", "UTC"), Err("from"));
         assert_eq!(key(&[], "1:00", "2", "UTC"), Err("to"));
         assert_eq!(key(&[], "1:00", "2:60", "UTC"), Err("to"));

@@ -27,6 +27,7 @@ const ROWS_AT_ONCE: usize = 256;
 pub(super) struct News {
     changed: Vec<Id>,
     drawn: Vec<Id>,
+    /// Keys of rows to take away.
     gone: Vec<String>,
 }
 
@@ -41,8 +42,9 @@ impl News {
         self.drawn.push(id);
     }
 
+    /// The fence was deleted.
     pub(super) fn gone(&mut self, name: &str) {
-        self.gone.push(name.to_owned());
+        self.gone.extend([STANDING, DRAWN].map(|kind| format!("{kind}{name}")));
     }
 
     pub(super) fn forget(&mut self, id: Id) {
@@ -137,8 +139,8 @@ impl Geofences {
     pub fn rows(&mut self) -> Vec<Row> {
         let mut rows = Vec::new();
         while rows.len() < ROWS_AT_ONCE {
-            let Some(name) = self.news.gone.pop() else { break };
-            rows.extend([STANDING, DRAWN].map(|kind| Row { key: format!("{kind}{name}"), value: None }));
+            let Some(key) = self.news.gone.pop() else { break };
+            rows.push(Row { key, value: None });
         }
         while rows.len() < ROWS_AT_ONCE {
             let Some(id) = self.news.drawn.pop() else { break };
@@ -190,8 +192,8 @@ impl Geofences {
 
     fn stand(&mut self, name: &str, value: &[u8], rebase: &impl Fn(Stamp) -> Option<Boot>) -> Result<(), String> {
         let Some(id) = self.register.find(name) else {
-            // Its fence is no more in the file.
-            self.news.gone(name);
+            // Its fence is no more in the file, or was not understood: then its own row stays.
+            self.news.gone.push(format!("{STANDING}{name}"));
             return Ok(());
         };
         let kept: Kept = serde_json::from_slice(value).map_err(|error| error.to_string())?;

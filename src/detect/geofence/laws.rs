@@ -85,6 +85,8 @@ fn transition(event: &Event) -> (&str, GeofenceTransition, bool) {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
     #[test]
     fn in_and_out_alternate_ids_rise_and_a_visit_dwells_once(inputs in inputs()) {
         let drive = run(Drive::new(fences()), &inputs);

@@ -16,7 +16,7 @@
 //! - The first state is the side of the first believed fix. One that comes from before a restart is told where that side
 //!   is the other one.
 //! - A visit dwells from its beginning, also without fixes; a first state inside begins one.
-//! - Speed inside counts by CAN, else by GNSS.
+//! - Speed inside counts by CAN, else by the last believed fix of the last 3 s.
 //! - While a schedule does not tell, everything goes on untold. With `tell_at_start`, its start tells that the vehicle is
 //!   inside, or that it left while nothing was told. A time that nobody vouches for is within every schedule.
 
@@ -42,7 +42,7 @@ pub use settings::Settings;
 use std::collections::BTreeSet;
 
 use self::register::{Id, Register, Slot};
-use self::standing::{Change, Side, Since, between, moment};
+use self::standing::{Change, Side, Since, between, milliseconds, moment};
 use self::track::{Sight, Track};
 use super::Outbox;
 use crate::clock::{Boot, Stamp, TimeSource, Wall};
@@ -83,13 +83,13 @@ struct Motion {
     fix: Option<Fix>,
     /// Ignition off, or speed 0 by CAN for 60 s, or without CAN GNSS speed under 3 km/h for 60 s.
     parked: bool,
-    /// By CAN, else by GNSS, km/h; `None` while unknown.
-    speed: Option<f64>,
+    /// Speed by CAN, km/h; `None` while unknown.
+    can_speed: Option<f64>,
 }
 
 impl Motion {
     fn of(state: &State, now: Boot) -> Motion {
-        Motion { fix: state.fix().copied(), parked: state.parked(now), speed: state.speed(now) }
+        Motion { fix: state.fix().copied(), parked: state.parked(now), can_speed: state.can_speed(now) }
     }
 }
 
@@ -148,7 +148,8 @@ impl Geofences {
             self.see(now, &sight);
             self.tell_crossings(out);
         }
-        self.tell_speeding(now, motion.speed, out);
+        let speed = motion.can_speed.or_else(|| self.track.speed(now.boot));
+        self.tell_speeding(now, speed, out);
         self.last = now;
     }
 
@@ -189,7 +190,7 @@ impl Geofences {
             Change::Through(from, crossing, held) => {
                 let at = |share| moment(now, between(&from, &sight.fix, share));
                 let (enter, exit) = (at(crossing.enter), at(crossing.exit));
-                let inside = exit.boot.since(enter.boot).as_secs_f64();
+                let inside = milliseconds(exit.boot.since(enter.boot));
                 let on_the_way = |share| Some(on_the_way(&from, sight, share));
                 tell(GeofenceTransition::Enter, held, enter, on_the_way(crossing.enter));
                 tell(GeofenceTransition::Exit, Some(inside), exit, on_the_way(crossing.exit));

@@ -1,5 +1,7 @@
 //! How the vehicle stands to one fence: the fence table as a state machine.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
@@ -87,7 +89,7 @@ impl Since {
 
     /// For how many seconds, at `now`.
     pub(super) fn held(&self, now: Boot) -> Option<f64> {
-        (!self.long_ago).then(|| now.since(self.stamp.boot).as_secs_f64())
+        (!self.long_ago).then(|| milliseconds(now.since(self.stamp.boot)))
     }
 }
 
@@ -241,12 +243,17 @@ fn keep_last(last: &mut Option<Box<Fix>>, sight: &Sight) {
 /// Whether the vehicle went through on the straight line from the last fix outside to this one, outside again.
 fn through(shape: &Shape, from: Before, sight: &Sight, settings: &Settings) -> Option<(Fix, Crossing)> {
     let near = sight.fix.at.since(from.fix.at) <= seconds(settings.through_s);
-    if sight.parked || !near {
+    if sight.parked || !near || shape.contains(&from.here) {
         return None;
     }
     let crossing = shape.crossing(&from.here, &sight.here)?;
     let enough = settings.through_accuracies * from.fix.accuracy.max(sight.fix.accuracy);
     (crossing.inside >= enough).then_some((from.fix, crossing))
+}
+
+/// A duration in seconds, of which nobody needs to know the microseconds.
+pub(super) fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e3).round() / 1e3
 }
 
 /// When the vehicle had gone the share `t` of the way from one fix to the other.

@@ -93,7 +93,7 @@ impl Geofences {
         if now.source == TimeSource::Unset {
             return;
         }
-        let fell_back = now.wall.micros() < self.last.wall.micros() - CLOCK_FELL_BACK_US;
+        let fell_back = now.wall.micros() < self.last.wall.micros().saturating_sub(CLOCK_FELL_BACK_US);
         if self.last.source == TimeSource::Unset || fell_back {
             self.plan_starts(now.wall);
         }

@@ -3,6 +3,8 @@
 //! A fix worse than 100 m, or without a date, changes nothing. A jump, by more than 100 m/s beyond both accuracies, is
 //! not believed until three fixes within 100 m of one another agree.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
@@ -10,6 +12,9 @@ use super::settings::seconds;
 use crate::clock::{Boot, Wall};
 use crate::geo::{Vantage, distance};
 use crate::vehicle::Fix;
+
+/// For so long a fix tells the speed.
+const SPEED_HOLDS: Duration = Duration::from_secs(3);
 
 /// The last believed fix, and those that are not believed yet.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -66,6 +71,11 @@ impl Track {
         let alone = last.is_none_or(|last| fix.at.since(last.at) > seconds(settings.gap_s));
         let before = last.filter(|_| !jump).map(Before::new);
         Some(Sight { fix: *fix, here: Vantage::new(fix.point), before, alone, parked })
+    }
+
+    /// Speed by GNSS, km/h, as far as it is believed and not old.
+    pub(super) fn speed(&self, now: Boot) -> Option<f64> {
+        self.believed.filter(|fix| now.since(fix.at) <= SPEED_HOLDS).and_then(|fix| fix.speed)
     }
 
     /// Whether this is the third fix of three that are near to one another; remembered, if not.

@@ -108,26 +108,41 @@ fn radius(properties: &Map<String, Value>) -> Result<f64, At> {
     radius.map_err(At::from).and_then(number).under("radius")
 }
 
+/// What people call the zone.
+const ZONE: [&str; 4] = ["zone", "tz", "timezone", "time_zone"];
+
 /// The schedule, and whether `tell_at_start` stands in it.
 fn schedule(value: &Value) -> Result<(Schedule, bool), At> {
     let members = object(value)?;
-    let known = ["days", "from", "to", "zone", "tell_at_start"];
-    if let Some(other) = members.keys().find(|key| !known.contains(&key.as_str())) {
+    let known = |key: &str| ["days", "from", "to", "tell_at_start"].contains(&key) || ZONE.contains(&key);
+    if let Some(other) = members.keys().find(|key| !known(key)) {
         return Err(Wrong::Word { found: other.clone(), wanted: "`days`, `from`, `to`, `zone` and `tell_at_start`" }.into());
     }
-    let days = match get(members, "days") {
-        Some(days) => list(days, |day| string(day).map(str::to_owned)).under("days")?,
-        None => Vec::new(),
-    };
+    let days = get(members, "days").map(days).transpose().under("days")?.unwrap_or_default();
     let time = |key, like| match text(members, key)? {
         Some(time) => Ok(time),
         None => Err(At::from(Wrong::Missing(like)).under(key)),
     };
     let (from, to) = (time("from", "a time of day such as \"22:00\"")?, time("to", "a time of day such as \"06:00\"")?);
-    let zone = time("zone", "an IANA time zone such as \"Asia/Seoul\"")?;
+    let called = ZONE.into_iter().find(|key| get(members, key).is_some()).unwrap_or("zone");
+    let zone = time(called, "an IANA time zone such as \"Asia/Seoul\"")?;
     let schedule = Schedule::new(days.iter().map(String::as_str), &from, &to, &zone);
-    let schedule = schedule.map_err(|(key, wrong)| At::from(Wrong::Schedule(wrong)).under(key))?;
+    let schedule =
+        schedule.map_err(|(key, wrong)| At::from(Wrong::Schedule(wrong)).under(if key == "zone" { called } else { key }))?;
     Ok((schedule, flag(members, "tell_at_start")?))
+}
+
+/// A list of days, or one.
+fn days(value: &Value) -> Result<Vec<String>, At> {
+    let day = |value: &Value| match value {
+        Value::Number(number) => Ok(number.to_string()),
+        value => string(value).map(str::to_owned),
+    };
+    match value {
+        Value::Array(some) if some.is_empty() => Err(Wrong::Missing("one day or more, or leave `days` out for every day").into()),
+        Value::Array(_) => list(value, day),
+        one => day(one).map(|day| vec![day]),
+    }
 }
 
 fn rings(value: &Value) -> Result<Vec<Vec<Vertex>>, At> {

@@ -41,7 +41,17 @@ fn every_property_is_read_and_written_again() {
             r#""source":"phone"},"geometry":{"type":"Polygon","coordinates":[[[1.0,1.0],[2.0,1.0],[2.0,2.0],[1.0,2.0],[1.0,1.0]]]}}"#
         )
     );
-    assert_eq!(read(&write(&[fence.clone()]), FenceSource::Phone).expect("its own"), [fence]);
+    assert_eq!(read(&write(std::slice::from_ref(&fence)), FenceSource::Phone).expect("its own"), [fence]);
+}
+
+#[test]
+fn a_schedule_may_be_written_in_more_ways_than_one() {
+    let schedule = |text: &str| one(&feature(SQUARE, &format!(r#"{{"schedule":{text}}}"#))).expect("sound");
+    let plain = schedule(r#"{"days":["mon","tue","wed"],"from":"22:00","to":"24:00","zone":"Asia/Seoul"}"#);
+    assert_eq!(schedule(r#"{"days":"mon-wed","from":"22:00","to":"00:00","tz":"Asia/Seoul"}"#), plain);
+    assert_eq!(schedule(r#"{"days":[1,2,3],"from":"22:00:00","to":"24:00","timezone":"Asia/Seoul"}"#), plain);
+    let at_start = schedule(r#"{"from":"22:00","to":"24:00","zone":"UTC","tell_at_start":true}"#);
+    assert!(at_start.tell_at_start && !plain.tell_at_start);
 }
 
 #[test]
@@ -61,7 +71,7 @@ fn every_geometry_is_read_and_written_again() {
     ];
     for (geometry, properties) in geometries {
         let fence = one(&feature(geometry, properties)).expect(geometry);
-        let written = write(&[fence.clone()]);
+        let written = write(std::slice::from_ref(&fence));
         assert_eq!(read(&written, FenceSource::Phone).expect("its own"), [fence], "{written}");
         let given: serde_json::Value = serde_json::from_str(geometry).expect("json");
         let back: serde_json::Value = serde_json::from_str(&written).expect("json");
@@ -143,7 +153,10 @@ fn what_is_wrong_is_named_by_its_key() {
         (SQUARE, r#"{"schedule":{"from":"1:00","to":"2:00","zone":"Nowhere"}}"#, "properties.schedule.zone"),
         (SQUARE, r#"{"schedule":{"from":"1","to":"2:00","zone":"UTC"}}"#, "properties.schedule.from"),
         (SQUARE, r#"{"schedule":{"day":[],"from":"1:00","to":"2:00","zone":"UTC"}}"#, "properties.schedule"),
-        (SQUARE, r#"{"schedule":{"days":["mon",2],"from":"1:00","to":"2:00","zone":"UTC"}}"#, "properties.schedule.days[1]"),
+        (SQUARE, r#"{"schedule":{"days":["mon",{}],"from":"1:00","to":"2:00","zone":"UTC"}}"#, "properties.schedule.days[1]"),
+        (SQUARE, r#"{"schedule":{"days":[],"from":"1:00","to":"2:00","zone":"UTC"}}"#, "properties.schedule.days"),
+        (SQUARE, r#"{"schedule":{"days":[9],"from":"1:00","to":"2:00","zone":"UTC"}}"#, "properties.schedule.days"),
+        (SQUARE, r#"{"schedule":{"from":"1:00","to":"2:00","tz":"Nowhere"}}"#, "properties.schedule.tz"),
     ] {
         assert_eq!(fault(&feature(geometry, properties)).0, key, "{properties}");
     }

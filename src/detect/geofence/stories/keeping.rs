@@ -1,0 +1,179 @@
+//! Fences that come and go, and what outlives a restart.
+
+use super::*;
+
+#[test]
+fn a_fence_drawn_on_the_way_is_judged_from_the_next_fix_on_without_an_event() {
+    let phone = |radius| Fence { source: FenceSource::Phone, ..circle("zone", SEOUL, radius) };
+    let mut drive = Drive::new(vec![]);
+    drive.along([-200.0, -50.0, 0.0]);
+    assert_eq!(drive.fences.put(phone(100.0)), Ok(Answer::Created));
+    assert_eq!(drive.fences.now()[0].inside, None);
+    assert_eq!(drive.step(), NOTHING, "no new fix");
+    assert_eq!(drive.fences.now()[0].inside, None);
+    assert_eq!(drive.at(10.0, 0.0), NOTHING);
+    assert_eq!(drive.fences.now()[0].inside, Some(true));
+    assert_eq!(drive.along([90.0, 120.0, 130.0]), ["exit zone"]);
+    assert_eq!(drive.fences.put(phone(500.0)), Ok(Answer::Changed));
+    assert_eq!(drive.at(140.0, 0.0), NOTHING, "another fence, inside from the first");
+    assert_eq!(drive.fences.now()[0].inside, Some(true));
+    assert_eq!(drive.fences.put(Fence { name: Some("Zone".into()), ..phone(500.0) }), Ok(Answer::Changed));
+    assert_eq!(drive.fences.now()[0].inside, Some(true), "another name changes nothing");
+    assert_eq!(drive.fences.delete("zone", FenceSource::Phone), Ok(Answer::Changed));
+    assert_eq!(drive.along([600.0, 700.0, 0.0, 0.0]), NOTHING);
+    assert_eq!((drive.fences.now().len(), drive.fences.fences().count()), (0, 0));
+}
+
+#[test]
+fn who_made_a_fence_alone_changes_it() {
+    let mut fences = Geofences::new(Settings::default(), vec![zone()]);
+    let phone = Fence { source: FenceSource::Phone, ..zone() };
+    assert!(matches!(fences.put(phone), Err(Refusal::Conflict { .. })));
+    assert!(matches!(fences.delete("zone", FenceSource::Phone), Err(Refusal::Conflict { .. })));
+    assert!(matches!(fences.delete("zoo", FenceSource::Phone), Err(Refusal::Missing(_))));
+    assert_eq!(fences.delete("zone", FenceSource::File), Ok(Answer::Changed));
+}
+
+#[test]
+fn limits_hold_for_drawn_fences_too() {
+    let ring: Vec<[f64; 2]> = (0..1000)
+        .map(|i| f64::from(i % 999) / 999.0 * std::f64::consts::TAU)
+        .map(|angle| [127.0 + 0.1 * angle.cos(), 37.0 + 0.1 * angle.sin()])
+        .collect();
+    let big = Shape::area(vec![vec![ring]]).expect("an area");
+    let many = |count: usize, shape: &Shape| {
+        (0..count).map(|at| Fence::new(at.to_string(), FenceSource::Phone, shape.clone())).collect()
+    };
+    let mut full = Geofences::new(Settings::default(), many(10_000, &Shape::circle(SEOUL, 10.0).expect("a circle")));
+    assert!(matches!(full.put(Fence { source: FenceSource::Phone, ..zone() }), Err(Refusal::Invalid(_))));
+    let same = Fence::new("7", FenceSource::Phone, Shape::circle(SEOUL, 20.0).expect("a circle"));
+    assert_eq!(full.put(same), Ok(Answer::Changed));
+    let mut full = Geofences::new(Settings::default(), many(200, &big));
+    assert!(matches!(full.put(Fence { source: FenceSource::Phone, ..zone() }), Err(Refusal::Invalid(_))));
+    assert_eq!(full.put(Fence::new("7", FenceSource::Phone, big)), Ok(Answer::Changed));
+}
+
+#[test]
+fn where_somebody_is_is_the_smallest_fence_around() {
+    let fences = Geofences::new(Settings::default(), vec![circle("city", SEOUL, 9000.0), zone(), circle("park", SEOUL, 800.0)]);
+    let name = |east| fences.around(off(SEOUL, east, 0.0)).map(|fence| fence.id.as_str());
+    assert_eq!((name(0.0), name(500.0), name(5000.0), name(10_000.0)), (Some("zone"), Some("park"), Some("city"), None));
+}
+
+/// Applies rows as the journal would.
+fn journal(kept: &mut Vec<Row>, rows: Vec<Row>) {
+    for row in rows {
+        kept.retain(|other| other.key != row.key);
+        if row.value.is_some() {
+            kept.push(row);
+        }
+    }
+}
+
+#[test]
+fn a_stored_state_that_still_holds_is_confirmed_in_silence() {
+    let mut kept = Vec::new();
+    let dwelling = || vec![Fence { dwell: Some(Duration::from_secs(60)), ..zone() }];
+    let mut drive = Drive::new(dwelling());
+    drive.along([-200.0, -150.0, -90.0, -80.0]);
+    journal(&mut kept, drive.fences.rows());
+    assert_eq!(drive.fences.rows(), [], "only what changed");
+    let mut fences = Geofences::new(Settings::default(), dwelling());
+    assert_eq!(fences.restore(&kept, |stamp| Some(stamp.boot)), []);
+    assert_eq!(fences.now(), drive.fences.now());
+    let mut drive = Drive { now: 30.0, ..Drive::resumed(fences) };
+    assert_eq!(drive.along([99.0, 99.0]), NOTHING);
+    assert_eq!(drive.wait(32.0), ["dwell zone"], "timers unmoved");
+    assert_eq!(held_for(&drive.events[0]), Some(60.0));
+    journal(&mut kept, drive.fences.rows());
+    let mut fences = Geofences::new(Settings::default(), dwelling());
+    fences.restore(&kept, |stamp| Some(stamp.boot));
+    let mut drive = Drive { now: 200.0, ..Drive::resumed(fences) };
+    assert_eq!(drive.stay(200, 0.0), NOTHING, "nor is the same visit's dwelling told twice");
+}
+
+#[test]
+fn a_stored_state_that_differs_is_told_at_the_first_believed_fix() {
+    let mut kept = Vec::new();
+    let mut drive = Drive::new(vec![zone()]);
+    drive.along([0.0, 0.0]);
+    journal(&mut kept, drive.fences.rows());
+    let mut fences = Geofences::new(Settings::default(), vec![zone()]);
+    // Another boot, 1000 s of which are gone when this one begins.
+    fences.restore(&kept, |stamp| Some(stamp.boot.shifted(-1_000_000_000)));
+    assert_eq!(fences.rows().len(), 1, "on the scale of this boot now");
+    let mut drive = Drive::resumed(fences);
+    drive.accuracy = 500.0;
+    assert_eq!(drive.at(101.0, 0.0), NOTHING);
+    drive.accuracy = 4.0;
+    assert_eq!(drive.at(101.0, 0.0), ["exit zone"], "without a margin");
+    assert_eq!(held_for(&drive.events[0]), Some(1001.0));
+    journal(&mut kept, drive.fences.rows());
+    let mut fences = Geofences::new(Settings::default(), vec![zone()]);
+    fences.restore(&kept, |_| None);
+    let mut drive = Drive::resumed(fences);
+    assert_eq!(drive.at(0.0, 0.0), ["enter zone"]);
+    assert_eq!(held_for(&drive.events[0]), None, "nobody knows for how long");
+}
+
+#[test]
+fn without_a_clock_a_running_timer_has_elapsed() {
+    let mut kept = Vec::new();
+    let dwelling = || vec![Fence { dwell: Some(Duration::from_secs(600)), ..zone() }];
+    let mut drive = Drive::new(dwelling());
+    drive.stay(10, 0.0);
+    journal(&mut kept, drive.fences.rows());
+    let mut fences = Geofences::new(Settings::default(), dwelling());
+    fences.restore(&kept, |_| None);
+    assert_eq!(Drive::resumed(fences).step(), ["dwell zone"]);
+}
+
+#[test]
+fn drawn_fences_come_back_and_those_gone_do_not() {
+    let phone = |id| Fence { source: FenceSource::Phone, dwell: Some(Duration::from_secs(600)), ..circle(id, SEOUL, 50.0) };
+    let mut kept = Vec::new();
+    let mut drive = Drive::new(vec![zone(), circle("old", SEOUL, 10.0)]);
+    drive.fences.put(phone("drawn")).expect("made");
+    drive.fences.put(phone("undone")).expect("made");
+    drive.stay(2, 0.0);
+    journal(&mut kept, drive.fences.rows());
+    drive.fences.delete("undone", FenceSource::Phone).expect("there");
+    journal(&mut kept, drive.fences.rows());
+    let keys = |kept: &[Row]| {
+        let mut keys: Vec<String> = kept.iter().map(|row| row.key.clone()).collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(keys(&kept), ["drawn/drawn", "fence/drawn", "fence/old", "fence/zone"]);
+    kept.push(Row { key: "child".into(), value: Some(vec![1]) });
+    kept.push(Row { key: "fence/zone".into(), value: Some(b"{".to_vec()) });
+    kept.push(Row { key: "drawn/bad".into(), value: Some(b"{}".to_vec()) });
+    let mut fences = Geofences::new(Settings::default(), vec![zone()]);
+    let unreadable: Vec<String> = fences.restore(&kept, |stamp| Some(stamp.boot)).into_iter().map(|row| row.key).collect();
+    assert_eq!(unreadable, ["drawn/bad", "fence/zone"]);
+    assert_eq!(fences.fence("drawn"), Some(&phone("drawn")));
+    assert_eq!(fences.now()[1].inside, Some(true));
+    let gone: Vec<Row> = fences.rows().into_iter().filter(|row| row.value.is_none()).collect();
+    assert!(gone.iter().any(|row| row.key == "fence/old"), "the file knows it no more: {gone:?}");
+}
+
+#[test]
+fn among_ten_thousand_fences_rows_leave_in_pages_the_newest_first() {
+    let mut fences: Vec<Fence> = (0..9_999).map(|at| circle(&at.to_string(), off(SEOUL, 9e4, f64::from(at)), 10.0)).collect();
+    fences.push(zone());
+    let mut drive = Drive::new(fences);
+    drive.along([-150.0, -90.0]);
+    assert_eq!(drive.along([-80.0]), ["enter zone"]);
+    let mut left = Vec::new();
+    loop {
+        let rows = drive.fences.rows();
+        if rows.is_empty() {
+            break;
+        }
+        assert!(rows.len() <= 256);
+        left.extend(rows);
+    }
+    assert_eq!(left.len(), 10_000);
+    let zone_at = left.iter().position(|row| row.key == "fence/zone");
+    assert!(zone_at.is_some());
+}
