@@ -18,6 +18,10 @@ use crate::event::EventId;
 /// How far the bound runs ahead of the clock: ten minutes, in ids (one a microsecond).
 pub(super) const AHEAD: u64 = 600_000_000;
 
+/// Where nothing can be read, ids begin so far after the clock: beyond any bound that it led to, and beyond what that was
+/// raised by in a thousand starts in a row.
+const BEYOND: u64 = 6 * AHEAD;
+
 /// How many ids are reserved at least.
 pub(super) const LEAST: u64 = 1_000_000;
 
@@ -48,7 +52,7 @@ pub(super) fn first(now: Stamp) -> EventId {
 pub(super) fn beyond(known: EventId, now: Stamp) -> EventId {
     match now.source {
         TimeSource::Unset => EventId(of_clock(now).max(known.0).saturating_add(random())),
-        _ => EventId(of_clock(now).saturating_add(AHEAD).max(known.0)),
+        _ => EventId(of_clock(now).saturating_add(BEYOND).max(known.0)),
     }
     .min(EventId::MAX)
 }

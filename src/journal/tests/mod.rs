@@ -5,7 +5,7 @@ mod faults;
 mod model;
 mod stories;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
