@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
+use tokio::task::yield_now;
 
-use super::body::{Body, json_bytes};
+use super::body::Body;
 use super::problem::Problem;
 use super::reply::{no_content, typed};
 use super::service::Call;
@@ -21,8 +22,8 @@ const GEOJSON: &str = "application/geo+json";
 const BODY: usize = 256 * 1024;
 /// Longest id of a fence, in bytes.
 const ID: usize = 64;
-/// Fences told in one piece.
-const PAGE: usize = 32;
+/// Bytes told in one piece, about.
+const PIECE: usize = 32 * 1024;
 
 /// `GET /api/v1/geofences`.
 pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
@@ -30,13 +31,14 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let body = Body::told(|out| async move {
         let mut text = "{\"type\":\"FeatureCollection\",\"features\":[".to_owned();
         let mut separator = "";
-        for page in fences.chunks(PAGE) {
-            for fence in page {
-                text.push_str(separator);
-                text.push_str(&geojson::feature(fence).to_string());
-                separator = ",";
+        for fence in fences.iter() {
+            text.push_str(separator);
+            text.push_str(&geojson::feature(fence));
+            separator = ",";
+            if text.len() > PIECE {
+                out.tell(std::mem::take(&mut text)).await;
+                yield_now().await;
             }
-            out.tell(std::mem::take(&mut text)).await;
         }
         text.push_str("]}");
         out.tell(text).await;
@@ -49,7 +51,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 pub(super) fn get(call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let fences = in_force(call)?;
     let fence = fences.iter().find(|fence| fence.id == id).ok_or_else(missing)?;
-    Ok(typed(StatusCode::OK, GEOJSON, Body::whole(json_bytes(&geojson::feature(fence)))))
+    Ok(typed(StatusCode::OK, GEOJSON, Body::whole(geojson::feature(fence))))
 }
 
 /// `PUT /api/v1/geofences/{id}`: 201 where there was none, else 200, with the fence as it is now.
@@ -62,7 +64,7 @@ pub(super) async fn put(call: &mut Call<'_>, id: &str) -> Result<Response<Body>,
     let own = id.to_owned();
     let checked = tokio::task::spawn_blocking(move || geojson::read(&body, &own)).await;
     let fence = checked.map_err(|_| Problem::unavailable("the fence could not be checked; try again"))??;
-    let feature = json_bytes(&geojson::feature(&fence));
+    let feature = geojson::feature(&fence);
     let outcome = call.shared.feed.submit(&vin, Request::PutFence(Box::new(fence))).await?;
     let status = if outcome.answer == Answer::Created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(typed(status, GEOJSON, Body::whole(feature)))
@@ -108,13 +110,13 @@ mod geojson {
         Ok(Fence { id: id.to_owned(), name, source: FenceSource::Phone })
     }
 
-    /// The Feature of a fence.
-    pub(super) fn feature(fence: &Fence) -> Value {
+    /// The Feature of a fence, as text.
+    pub(super) fn feature(fence: &Fence) -> String {
         let mut properties = Map::new();
         properties.insert("source".to_owned(), json!(fence.source));
         if let Some(name) = &fence.name {
             properties.insert("name".to_owned(), name.as_str().into());
         }
-        json!({"type": "Feature", "id": fence.id, "geometry": null, "properties": properties})
+        json!({"type": "Feature", "id": fence.id, "geometry": null, "properties": properties}).to_string()
     }
 }
