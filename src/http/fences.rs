@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
+use tokio::task::yield_now;
 
-use super::body::{Body, json_bytes};
+use super::body::Body;
 use super::problem::Problem;
 use super::reply::{no_content, typed};
 use super::service::Call;
@@ -20,8 +21,8 @@ const GEOJSON: &str = "application/geo+json";
 const BODY: usize = 256 * 1024;
 /// Longest id of a fence, in bytes.
 const ID: usize = 64;
-/// Fences told in one piece.
-const PAGE: usize = 32;
+/// Bytes told in one piece, about.
+const PIECE: usize = 32 * 1024;
 
 /// `GET /api/v1/geofences`.
 pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
@@ -29,13 +30,14 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
     let body = Body::told(|out| async move {
         let mut text = "{\"type\":\"FeatureCollection\",\"features\":[".to_owned();
         let mut separator = "";
-        for page in fences.chunks(PAGE) {
-            for fence in page {
-                text.push_str(separator);
-                text.push_str(&serde_json::to_string(fence).unwrap_or_default());
-                separator = ",";
+        for fence in fences.iter() {
+            text.push_str(separator);
+            text.push_str(&feature(fence));
+            separator = ",";
+            if text.len() > PIECE {
+                out.tell(std::mem::take(&mut text)).await;
+                yield_now().await;
             }
-            out.tell(std::mem::take(&mut text)).await;
         }
         text.push_str("]}");
         out.tell(text).await;
@@ -48,7 +50,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
 pub(super) fn get(call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
     let fences = in_force(call)?;
     let fence = fences.iter().find(|fence| fence.id == id).ok_or_else(missing)?;
-    Ok(typed(StatusCode::OK, GEOJSON, Body::whole(json_bytes(fence))))
+    Ok(typed(StatusCode::OK, GEOJSON, Body::whole(feature(fence))))
 }
 
 /// `PUT /api/v1/geofences/{id}`: 201 where there was none, else 200, with the fence as it is now.
@@ -61,10 +63,10 @@ pub(super) async fn put(call: &mut Call<'_>, id: &str) -> Result<Response<Body>,
     let own = id.to_owned();
     let checked = tokio::task::spawn_blocking(move || read(&body, &own)).await;
     let fence = checked.map_err(|_| Problem::unavailable("the fence could not be checked; try again"))??;
-    let feature = json_bytes(&fence);
+    let told = feature(&fence);
     let outcome = call.shared.feed.submit(&vin, Request::PutFence(Box::new(fence))).await?;
     let status = if outcome.answer == Answer::Created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(typed(status, GEOJSON, Body::whole(feature)))
+    Ok(typed(status, GEOJSON, Body::whole(told)))
 }
 
 /// `DELETE /api/v1/geofences/{id}`.
@@ -91,8 +93,13 @@ fn missing() -> Problem {
 fn read(body: &[u8], id: &str) -> Result<Fence, Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body must be UTF-8 (RFC 8259, 8.1): {error}")))?;
-    geo::read_one(text, Some(id), FenceSource::Phone).map_err(|fault| match fault.wrong {
+    geo::read_one(text, Some(id), FenceSource::Phone).map_err(|fault| match &fault.wrong {
         Wrong::Json(_) => Problem::new(StatusCode::BAD_REQUEST, format!("the body must be a GeoJSON Feature (RFC 7946, 3.2): {fault}")),
         _ => Problem::field(&fault.key.clone(), fault.to_string()),
     })
+}
+
+/// The Feature of a fence.
+fn feature(fence: &Fence) -> String {
+    serde_json::to_string(fence).unwrap_or_default()
 }

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
+use tokio::task::yield_now;
 
 use super::body::{Body, Teller};
 use super::gate::SignedIn;
@@ -22,7 +23,7 @@ use crate::vehicle::Vin;
 
 const MOST: u64 = 1000;
 const USUAL: usize = 100;
-const PAGE: usize = 256;
+const PAGE: usize = 64;
 
 /// Which events are wanted.
 #[derive(Debug, PartialEq)]
@@ -130,6 +131,7 @@ impl Reader {
                 break;
             }
             out.tell(std::mem::take(&mut text)).await;
+            yield_now().await;
             page = self.page().await.map_err(|_| io::Error::other("the journal cannot be read on"))?;
         }
         text.push_str(&format!("],\"next\":{}}}", self.next));

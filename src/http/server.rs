@@ -43,13 +43,32 @@ const BIND_AGAIN: Duration = Duration::from_secs(5);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
 
+/// What is behind a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// Everything.
+    Phones,
+    /// `/metrics` without a sign-in, and the probes.
+    Metrics,
+}
+
+impl Door {
+    /// The key of the settings that opens it.
+    fn key(self) -> &'static str {
+        match self {
+            Door::Phones => "http.listen",
+            Door::Metrics => "metrics.listen",
+        }
+    }
+}
+
 /// The doors, bound and not yet served.
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
-    listeners: Vec<TcpListener>,
+    listeners: Vec<(Door, TcpListener)>,
     addresses: Vec<SocketAddr>,
-    absent: Vec<SocketAddr>,
+    absent: Vec<(Door, SocketAddr)>,
     connections: Connections,
     trusted: Trusted,
 }
@@ -72,18 +91,19 @@ impl Server {
         settings.check().map_err(|sentence| io::Error::new(io::ErrorKind::InvalidInput, sentence))?;
         let trusted = Trusted::new(&settings.trusted);
         let (mut listeners, mut absent) = (Vec::new(), Vec::new());
-        for address in &settings.listen {
-            match listen(*address, &trusted) {
-                Ok(listener) => listeners.push(listener),
-                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => absent.push(*address),
-                Err(error) => return Err(io::Error::new(error.kind(), format!("http.listen {address}: {error}"))),
+        let phones = settings.listen.iter().map(|address| (Door::Phones, *address));
+        for (door, address) in phones.chain(settings.metrics.iter().map(|address| (Door::Metrics, *address))) {
+            match listen(door, address, &trusted) {
+                Ok(listener) => listeners.push((door, listener)),
+                Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => absent.push((door, address)),
+                Err(error) => return Err(io::Error::new(error.kind(), format!("{} {address}: {error}", door.key()))),
             }
         }
-        if let (true, Some(address)) = (listeners.is_empty(), absent.first()) {
-            let sentence = format!("http.listen {address}: no interface of this unit has that address");
+        if let (true, Some((door, address))) = (listeners.is_empty(), absent.first()) {
+            let sentence = format!("{} {address}: no interface of this unit has that address", door.key());
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, sentence));
         }
-        let addresses = listeners.iter().map(TcpListener::local_addr).collect::<io::Result<_>>()?;
+        let addresses = listeners.iter().map(|(_, listener)| listener.local_addr()).collect::<io::Result<_>>()?;
         let own_name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
         let counters = Counters::register(metrics);
         let limits = &settings.limits;
@@ -105,7 +125,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Where it listens, in the order of the settings; ports that were 0 are the real ones.
+    /// Where it listens, in the order of the settings, metrics last; ports that were 0 are the real ones.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -129,7 +149,7 @@ impl Server {
                 () = shutdown.cancelled() => break,
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
                 accepted = accept(&self.listeners) => match accepted {
-                    Ok((stream, peer)) => self.admit(stream, peer.ip(), &mut tasks),
+                    Ok((door, stream, peer)) => self.admit(door, stream, peer.ip(), &mut tasks),
                     Err(error) => self.rest(&error).await,
                 },
                 _ = again.tick(), if !self.absent.is_empty() => self.bind_absent(),
@@ -139,9 +159,10 @@ impl Server {
         let _ = timeout(SHUTDOWN_WITHIN, async { while tasks.join_next().await.is_some() {} }).await;
     }
 
-    fn admit(&self, stream: TcpStream, peer: IpAddr, tasks: &mut JoinSet<()>) {
+    fn admit(&self, door: Door, stream: TcpStream, peer: IpAddr, tasks: &mut JoinSet<()>) {
         let counters = &self.shared.counters;
-        if !stream.local_addr().is_ok_and(|local| self.trusted.allows(local.ip())) {
+        let is_trusted = || stream.local_addr().is_ok_and(|local| self.trusted.allows(local.ip()));
+        if door == Door::Phones && !is_trusted() {
             counters.dropped("untrusted");
             return;
         }
@@ -150,7 +171,7 @@ impl Server {
             counters.dropped(why);
         }
         if let Some(place) = place {
-            tasks.spawn(serve(self.shared.clone(), stream, peer, place));
+            tasks.spawn(serve(self.shared.clone(), door, stream, peer, place));
         }
     }
 
@@ -168,10 +189,10 @@ impl Server {
 
     fn bind_absent(&mut self) {
         let (listeners, trusted) = (&mut self.listeners, &self.trusted);
-        self.absent.retain(|address| match listen(*address, trusted) {
+        self.absent.retain(|(door, address)| match listen(*door, *address, trusted) {
             Ok(listener) => {
                 tracing::info!(%address, "listening now");
-                listeners.push(listener);
+                listeners.push((*door, listener));
                 false
             }
             Err(_) => true,
@@ -182,7 +203,7 @@ impl Server {
     fn tell_health(&self) {
         match self.absent.first() {
             None => self.shared.health.set("http", Condition::Ok, ""),
-            Some(address) => {
+            Some((_, address)) => {
                 let sentence = format!("no interface has {address} yet; it is tried again every 5 s");
                 self.shared.health.set("http", Condition::Degraded, sentence);
             }
@@ -191,8 +212,9 @@ impl Server {
 }
 
 /// A listener on an address that plain HTTP may use.
-fn listen(address: SocketAddr, trusted: &Trusted) -> io::Result<TcpListener> {
-    let interface = if address.ip().is_unspecified() { None } else { carrying(address.ip()) };
+fn listen(door: Door, address: SocketAddr, trusted: &Trusted) -> io::Result<TcpListener> {
+    let carries_tokens = door == Door::Phones && !address.ip().is_unspecified();
+    let interface = if carries_tokens { carrying(address.ip()) } else { None };
     if interface.is_some() && !trusted.allows(address.ip()) {
         let name = interface.unwrap_or_default();
         let sentence = format!("without TLS this unit does not listen on {name}, which is not in http.trusted");
@@ -206,11 +228,11 @@ fn listen(address: SocketAddr, trusted: &Trusted) -> io::Result<TcpListener> {
 }
 
 /// The next connection of any listener.
-async fn accept(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept(listeners: &[(Door, TcpListener)]) -> io::Result<(Door, TcpStream, SocketAddr)> {
     poll_fn(|cx| {
-        for listener in listeners {
+        for (door, listener) in listeners {
             if let Poll::Ready(accepted) = listener.poll_accept(cx) {
-                return Poll::Ready(accepted);
+                return Poll::Ready(accepted.map(|(stream, peer)| (*door, stream, peer)));
             }
         }
         Poll::Pending
@@ -219,7 +241,7 @@ async fn accept(listeners: &[TcpListener]) -> io::Result<(TcpStream, SocketAddr)
 }
 
 /// One connection, from its first byte to its last.
-async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, place: Place) {
+async fn serve(shared: Arc<Shared>, door: Door, stream: TcpStream, peer: IpAddr, place: Place) {
     let _counted = Counted::new(&shared);
     let _ = stream.set_nodelay(true);
     // A peer that is gone, or keeps its window shut, is no more the kernel's concern than ours.
@@ -228,7 +250,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: IpAddr, place: Plac
     let watch = place.watch.clone();
     let io = TokioIo::new(Socket::new(stream, watch.clone()));
     let service = service_fn(|request| {
-        let answering = service::answer(shared.clone(), watch.clone(), peer, request);
+        let answering = service::answer(shared.clone(), door, watch.clone(), peer, request);
         async move { Ok::<_, Infallible>(answering.await) }
     });
     let mut connection = http1::Builder::new()

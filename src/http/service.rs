@@ -24,6 +24,7 @@ use super::problem::{Problem, allow_header};
 use super::query::Query;
 use super::reply::no_content;
 use super::route::{Access, Route};
+use super::server::Door;
 use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
@@ -40,12 +41,14 @@ pub(super) struct Call<'a> {
     pub(super) parts: &'a Parts,
     pub(super) query: Query<'a>,
     pub(super) address: IpAddr,
+    door: Door,
     body: &'a mut Incoming,
 }
 
 /// Answers one request of a connection.
 pub(super) async fn answer(
     shared: Arc<Shared>,
+    door: Door,
     watch: Arc<Watch>,
     address: IpAddr,
     request: Request<Incoming>,
@@ -55,7 +58,7 @@ pub(super) async fn answer(
     let (parts, mut body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let query = Query::new(parts.uri.query());
-    let mut call = Call { shared: &shared, parts: &parts, query, address, body: &mut body };
+    let mut call = Call { shared: &shared, parts: &parts, query, address, door, body: &mut body };
 
     let responding = respond(&mut call, route.as_ref(), &watch);
     let answered = tokio::time::timeout(ANSWER_WITHIN, responding).await;
@@ -85,7 +88,12 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
     if !route.methods().contains(&method) {
         return Err(Problem::method(route.methods()));
     }
-    match route.access(&method) {
+    let access = match (call.door, route) {
+        (Door::Phones, _) => route.access(&method),
+        (Door::Metrics, Route::Healthz | Route::Readyz | Route::Metrics) => Access::Open,
+        (Door::Metrics, _) => return Err(Problem::not_found("only /metrics, /healthz and /readyz are here")),
+    };
+    match access {
         Access::Open => {
             admit(call, None)?;
             open(call, route).await
@@ -149,6 +157,7 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
         Route::Asset(asset) => Ok(page::answer(*asset)),
         Route::Healthz => Ok(probes::healthz(&call.shared.health)),
         Route::Readyz => probes::readyz(&call.shared.health),
+        Route::Metrics => Ok(probes::metrics(&call.shared.metrics)),
         _ => pairing::pair(call).await,
     }
 }

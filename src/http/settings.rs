@@ -25,6 +25,10 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// How much a client may take.
     pub limits: Limits,
+    /// `metrics.listen`: where `/metrics`, `/healthz` and `/readyz`, and nothing else, are answered without a sign-in, on
+    /// whatever interface.
+    #[serde(skip)]
+    pub metrics: Vec<SocketAddr>,
     /// The number of the car's own unit (`[[units]]`), for phones that pair.
     #[serde(skip)]
     pub unit: u32,
@@ -38,9 +42,19 @@ impl Default for Settings {
             names: Vec::new(),
             origins: Vec::new(),
             limits: Limits::default(),
+            metrics: Vec::new(),
             unit: 1,
         }
     }
+}
+
+/// `metrics.*` of the site's file; its addresses belong into [`Settings::metrics`].
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsSettings {
+    /// One address or a list of them; none is none.
+    #[serde(deserialize_with = "one_or_many")]
+    pub listen: Vec<SocketAddr>,
 }
 
 /// `http.limits.*`: what one client, or all of them, may take of the unit.
@@ -111,17 +125,18 @@ impl Settings {
     }
 
     fn check_listen(&self) -> Result<(), String> {
-        for (at, address) in self.listen.iter().enumerate() {
-            let others = self.listen.iter().skip(at + 1);
+        let all: Vec<&SocketAddr> = self.listen.iter().chain(&self.metrics).collect();
+        for (at, address) in all.iter().enumerate() {
+            let others = all.iter().skip(at + 1);
             if others.clone().any(|other| other == address && address.port() != 0) {
-                return Err(format!("http.listen names {address} twice; once is enough"));
+                return Err(format!("http.listen and metrics.listen name {address} twice; once is enough"));
             }
             // An IPv6 wildcard listens on IPv4 as well (RFC 3493, 3.7), so the two cannot share a port.
-            let both = self.listen.iter().find(|other| {
+            let both = all.iter().find(|other| {
                 address.ip() == IpAddr::from([0; 4]) && other.ip() == IpAddr::from([0u16; 8]) && other.port() == address.port()
             });
             if let (Some(both), true) = (both, address.port() != 0) {
-                return Err(format!("http.listen names {address} and {both}, which listens on both; leave {address} out"));
+                return Err(format!("http.listen: {both} listens on IPv4 as well; leave {address} out"));
             }
         }
         Ok(())

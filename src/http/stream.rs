@@ -207,6 +207,8 @@ impl Stream {
             self.shared.counters.events.inc();
         }
         place.look_on(before, page.next);
+        // A replay out of memory never waits by itself; others have their turn between pages.
+        tokio::task::yield_now().await;
         Ok(())
     }
 

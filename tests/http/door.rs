@@ -14,6 +14,7 @@ use crate::feed::MemoryFeed;
 
 pub struct Door {
     pub address: SocketAddr,
+    pub addresses: Vec<SocketAddr>,
     pub feed: Arc<MemoryFeed>,
     pub health: Health,
     pub metrics: Metrics,
@@ -33,9 +34,10 @@ impl Door {
         let (feed, health, metrics, shutdown) =
             (MemoryFeed::new(), Health::default(), Metrics::default(), CancellationToken::new());
         let server = Server::bind(settings, feed.clone(), health.clone(), &metrics, shutdown.clone()).unwrap();
-        let (address, pairing) = (server.addresses()[0], server.pairing());
+        let (addresses, pairing) = (server.addresses().to_vec(), server.pairing());
+        let address = addresses[0];
         let serving = tokio::spawn(server.run());
-        Door { address, feed, health, metrics, pairing, shutdown, serving }
+        Door { address, addresses, feed, health, metrics, pairing, shutdown, serving }
     }
 
     pub async fn client(&self) -> Client {

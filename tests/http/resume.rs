@@ -1,5 +1,7 @@
 //! Coming back: no gap, no twin, complete.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use telltale::event::{EventType, Kind};
@@ -61,6 +63,26 @@ async fn replay_and_live_are_one_sequence_however_long_the_replay() {
     }
     ids.extend(stream.ids_to(1100).await);
     assert_eq!(ids, (1..=1100).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_long_replay_leaves_others_their_turn() {
+    let door = Door::open().await;
+    for id in 1..=6400 {
+        door.feed.tell(id, EventType::ChildSeatReminder);
+    }
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counted = turns.clone();
+    let other = tokio::spawn(async move {
+        loop {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut stream = door.stream(CHILD, &["Last-Event-ID: 0"]).await;
+    stream.ids_to(6400).await;
+    assert!(turns.load(Ordering::Relaxed) >= 6400 / 256, "{turns:?}");
+    other.abort();
 }
 
 #[tokio::test]

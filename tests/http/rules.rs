@@ -213,6 +213,20 @@ async fn metrics_count_by_pattern_and_never_by_path() {
     assert!(!text.to_lowercase().contains("secret"));
 }
 
+#[tokio::test]
+async fn metrics_may_have_a_door_of_their_own() {
+    let door = Door::with(|settings| {
+        settings.metrics = vec!["127.0.0.1:0".parse().unwrap()];
+        settings.trusted = vec!["*".to_owned()];
+    })
+    .await;
+    let mut client = crate::client::Client::connect(door.addresses[1]).await;
+    for (path, status) in [("/metrics", 200), ("/readyz", 200), ("/healthz", 200), ("/", 404), ("/api/v1/events", 404)] {
+        assert_eq!(client.ask("GET", path, &["X-Api-Key: read"], "").await.status(), status, "{path}");
+    }
+    assert_eq!(door.ask("GET", "/metrics", &[], "").await.status(), 401, "not at the other door");
+}
+
 /// A log in memory.
 #[derive(Clone, Default)]
 struct Log(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
