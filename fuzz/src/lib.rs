@@ -1,1 +1,76 @@
+//! What a fuzzer calls: one plain function for each kind of bytes that comes from outside. Each takes anything at all and
+//! panics only when a promise is broken. `cargo +nightly fuzz run NAME` drives them with coverage; `tests/it/fuzz.rs` feeds
+//! the same functions on a stable compiler, with the corpus and with random changes to it.
 
+use std::path::Path;
+
+use telltale::can::candump::Line;
+use telltale::can::dbc::Database;
+use telltale::can::profile::Profile;
+use telltale::{geo, gnss, http};
+
+/// A target: its name, which is its corpus' too, and the function.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 6] = [
+    ("nmea_line", nmea_line),
+    ("candump_line", candump_line),
+    ("dbc", dbc),
+    ("profile", profile),
+    ("http_target", http_target),
+    ("geojson", geojson),
+];
+
+/// What a receiver may send: every fix keeps its promises.
+pub fn nmea_line(bytes: &[u8]) {
+    gnss::fuzz_line(bytes);
+}
+
+/// A line of a log: what is taken reads the same when it is written and read again.
+pub fn candump_line(bytes: &[u8]) {
+    let Ok(line) = Line::parse(bytes) else { return };
+    let written = line.to_string();
+    let again = Line::parse(written.as_bytes()).unwrap_or_else(|error| panic!("{written}: {error}"));
+    assert_eq!(again, line, "{written}");
+}
+
+/// A database: no signal of it may panic on any payload, and what it encodes it decodes.
+pub fn dbc(bytes: &[u8]) {
+    let database = Database::parse(bytes);
+    for message in database.messages() {
+        for payload in [&[0xFF_u8; 64][..], &[0x00; 8], &[0xA5; 3], &[]] {
+            for (signal, _) in message.decode(payload) {
+                assert!(message.carries(signal, payload), "{}", signal.name());
+            }
+        }
+        let blank = message.blank();
+        message.decode(&blank).for_each(drop);
+    }
+}
+
+/// A vehicle profile: every mistake has a line, and what has none can be decoded with.
+pub fn profile(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let database = |_: &Path| Ok(Database::parse(include_bytes!("../corpus/dbc/car.dbc")));
+    match Profile::parse(Path::new("car.toml"), text, database) {
+        Ok(profile) => assert_eq!(profile.layout.buses.len(), profile.buses.len()),
+        Err(problems) => {
+            assert!(!problems.is_empty());
+            assert!(problems.iter().all(|problem| problem.line.is_some() && !problem.what.is_empty()), "{problems:?}");
+        }
+    }
+}
+
+/// What a stranger writes into a request line.
+pub fn http_target(bytes: &[u8]) {
+    http::survives(bytes);
+}
+
+/// Fences: what is taken is sound, and reads the same when it is written and read again.
+pub fn geojson(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Err(difference) = geo::survives(text) {
+        panic!("{difference}");
+    }
+}

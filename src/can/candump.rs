@@ -129,6 +129,9 @@ fn frame(word: &[u8]) -> Result<Frame, Malformed> {
             if length.len() > 1 || !length.iter().all(|b| (b'0'..=b'8').contains(b)) || (raw && length != b"8") {
                 return Err(Malformed::Digits);
             }
+            if kind == FrameKind::Error {
+                return Err(Malformed::Id);
+            }
             frame.kind = FrameKind::Remote;
         }
         [_, digits @ ..] => {
@@ -249,6 +252,7 @@ mod tests {
             ("(1.0) can0 1234#", Malformed::Id),
             ("(1.0) can0 40000000#", Malformed::Id),
             ("(1.0) can0 12G#", Malformed::Id),
+            ("(1.0) can0 20000040#R", Malformed::Id),
             ("(1.0) can0 123#0", Malformed::Digits),
             ("(1.0) can0 123#0G", Malformed::Digits),
             ("(1.0) can0 123#010203040506070809", Malformed::Classical),
