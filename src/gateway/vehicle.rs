@@ -133,14 +133,12 @@ impl Vehicle {
         }
     }
 
-    /// Steps the engine if it is due.
+    /// Steps the engine as far as it is due.
     fn pass(&self) {
         let now = self.0.clock.now();
         let mut watched = self.watched();
-        if watched.core.deadline().is_some_and(|due| due <= now) {
-            let events = watched.core.pass(self.0.clock.stamp(now));
-            self.remember(&mut watched, now, events);
-        }
+        let events = watched.core.pass(self.0.clock.stamp(now));
+        self.remember(&mut watched, now, events);
     }
 
     fn remember(&self, watched: &mut Watched, at: Boot, events: Vec<Event>) {

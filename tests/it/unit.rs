@@ -53,7 +53,9 @@ impl Daemon {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line of JSON");
         let errors = child.stderr.take().expect("its errors");
-        std::thread::spawn(move || BufReader::new(errors).lines().map_while(Result::ok).for_each(|line| println!("daemon: {line}")));
+        std::thread::spawn(move || {
+            BufReader::new(errors).lines().map_while(Result::ok).for_each(|line| println!("daemon: {line}"))
+        });
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not a line of JSON: {line}"));
         let text = |key: &str| told[key].as_str().unwrap_or_else(|| panic!("no {key} in {told}")).to_owned();
         let address = text("url").trim_start_matches("http://").trim_end_matches('/').to_owned();
