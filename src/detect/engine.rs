@@ -190,6 +190,11 @@ impl Engine {
         Ok(())
     }
 
+    /// The first event of the alert that runs, where one does.
+    pub fn alert(&self) -> Option<EventId> {
+        self.child.alert()
+    }
+
     /// The child watch as it is now.
     pub fn child_now(&self, now: Stamp) -> ChildNow {
         self.child.now(now, &Sight::of(now.boot, &self.state, &self.heat))

@@ -40,6 +40,11 @@ impl Core {
         &self.engine
     }
 
+    /// The journal has reserved ids up to `bound`.
+    pub fn reserve(&mut self, bound: EventId) {
+        self.outbox.reserve(bound);
+    }
+
     /// The highest id issued.
     pub fn last(&self) -> EventId {
         self.outbox.last()

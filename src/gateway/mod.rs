@@ -104,6 +104,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let now = clock.stamp(clock.now());
     let known = !rows.is_empty();
     engine.restore(&rows, now, &boot_id);
+    journal.settle_alerts(&engine.alert().into_iter().collect::<Vec<_>>());
     let mut outbox = Outbox::new(vin.clone(), last);
     outbox.reserve(journal.reserved());
     let vehicle = Vehicle::new(vin, Core::new(engine, outbox, Late::After(LATE)), clock.clone(), health.clone(), journal.clone());

@@ -127,7 +127,11 @@ impl Vehicle {
     /// Hands to the journal what changed of the engine's state and was not told with an event.
     pub fn save(&self) {
         let now = self.0.clock.stamp(self.0.clock.now());
-        let rows = self.watched().core.rows(now);
+        let reserved = self.0.journal.reserved();
+        let mut watched = self.watched();
+        watched.core.reserve(reserved);
+        let rows = watched.core.rows(now);
+        drop(watched);
         if !rows.is_empty() {
             self.0.journal.commit(Step { events: Vec::new(), rows }, None);
         }
