@@ -53,7 +53,7 @@ mod telemetry;
 pub use credentials::{hash_token, new_token};
 pub use pairing::{Invitation, Pairing};
 pub use server::Server;
-pub use settings::{Limits, MetricsSettings, Settings};
+pub use settings::{Limits, Settings};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
