@@ -31,8 +31,6 @@ pub struct Engine {
     pub(super) trip: Trip,
     pub(super) diagnosis: Diagnosis,
     pub(super) kept: Kept,
-    /// The last step.
-    at: Option<Boot>,
     deadline: Option<Boot>,
 }
 
@@ -40,7 +38,7 @@ pub struct Engine {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Saved {
     layout: Vec<String>,
-    at: Option<Boot>,
+    deadline: Option<Boot>,
     state: vehicle::Memory,
     heat: Heat,
     child: child::Saved,
@@ -61,7 +59,6 @@ impl Engine {
             heat: Heat::default(),
             child: Child::new(child),
             trip: Trip::new(trip),
-            at: None,
             deadline: None,
         }
     }
@@ -107,7 +104,6 @@ impl Engine {
         let before = out.last();
         self.diagnosis.step(now.boot, &self.state, out);
         self.kept.conditions_changed |= out.last() != before;
-        self.at = Some(now.boot);
         self.deadline = self.next(now.boot, child);
     }
 
@@ -154,7 +150,7 @@ impl Engine {
     pub fn save(&self) -> Saved {
         Saved {
             layout: fingerprint(self.state.layout()),
-            at: self.at,
+            deadline: self.deadline,
             state: self.state.memory().clone(),
             heat: self.heat.clone(),
             child: self.child.save(),
@@ -175,9 +171,7 @@ impl Engine {
         self.child.load(saved.child);
         self.trip.restore(saved.trip);
         self.diagnosis.recall(saved.diagnosis);
-        self.at = saved.at;
-        let child = saved.at.and_then(|at| self.child.deadline(&Sight::of(at, &self.state, &self.heat)));
-        self.deadline = saved.at.and_then(|at| self.next(at, child));
+        self.deadline = saved.deadline;
         Ok(())
     }
 
