@@ -236,7 +236,8 @@ fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings
             findings.fault(place_of(&tree, "metrics.listen"), "metrics.listen", message, "give it a port of its own");
         }
     }
-    http::Settings { unit: units.first().map_or(1, |unit| unit.id), ..settings }
+    let unit = units.first().map_or(1, |unit| unit.id);
+    http::Settings { unit, metrics: metrics.into_iter().collect(), ..settings }
 }
 
 fn transmit(tree: &Node, findings: &mut Findings) -> bool {
