@@ -41,8 +41,9 @@ impl Counters {
     }
 }
 
-/// Takes the frames of one bus.
-pub(super) struct Intake<D> {
+/// Takes the frames of one bus, and gives what they say to whoever it is called with.
+#[derive(Debug)]
+pub struct Intake {
     bus: BusId,
     decoder: Arc<Decoder>,
     counters: Counters,
@@ -50,19 +51,19 @@ pub(super) struct Intake<D> {
     condition: Option<BusCondition>,
     /// What the frame at hand says. Kept, so that no frame needs an allocation.
     observations: Vec<Observation>,
-    deliver: D,
 }
 
-impl<D: FnMut(Boot, &[Observation])> Intake<D> {
-    pub(super) fn new(bus: BusId, name: &str, decoder: Arc<Decoder>, counters: Counters, deliver: D) -> Intake<D> {
+impl Intake {
+    /// For the bus `name` of the profile that `decoder` was made of.
+    pub fn new(bus: BusId, name: &str, decoder: Arc<Decoder>, counters: Counters) -> Intake {
         let frames = counters.frames.get_or_create_owned(&BusLabel { bus: name.to_owned() });
-        Intake { bus, decoder, counters, frames, condition: None, observations: Vec::new(), deliver }
+        Intake { bus, decoder, counters, frames, condition: None, observations: Vec::new() }
     }
 
     /// `frame` was read `now`.
-    pub(super) fn frame(&mut self, now: Boot, frame: &Frame) {
+    pub fn frame(&mut self, now: Boot, frame: &Frame, mut deliver: impl FnMut(Boot, &[Observation])) {
         if let Some(condition) = error_frame::condition(frame) {
-            self.condition(now, condition);
+            self.condition(now, condition, &mut deliver);
         }
         if error_frame::lost_frames(frame) {
             self.counters.dropped("controller", 1);
@@ -74,23 +75,23 @@ impl<D: FnMut(Boot, &[Observation])> Intake<D> {
             self.frames.inc();
             self.counters.dropped("short_frame", short as u64);
             if !self.observations.is_empty() {
-                (self.deliver)(now, &self.observations);
+                deliver(now, &self.observations);
             }
         }
     }
 
     /// The bus was found in this condition: told when that is news.
-    pub(super) fn condition(&mut self, now: Boot, condition: BusCondition) {
+    pub(super) fn condition(&mut self, now: Boot, condition: BusCondition, mut deliver: impl FnMut(Boot, &[Observation])) {
         if self.condition.replace(condition) != Some(condition) {
-            (self.deliver)(now, &[Observation::Bus(self.bus, condition)]);
+            deliver(now, &[Observation::Bus(self.bus, condition)]);
         }
     }
 
     /// The bus is there, of which a log says nothing but its frames: it takes full part until an error frame says
     /// otherwise.
-    pub(super) fn present(&mut self, now: Boot) {
+    pub fn present(&mut self, now: Boot, deliver: impl FnMut(Boot, &[Observation])) {
         if matches!(self.condition, None | Some(BusCondition::Down)) {
-            self.condition(now, BusCondition::Active);
+            self.condition(now, BusCondition::Active, deliver);
         }
     }
 

@@ -26,5 +26,5 @@ mod socket;
 mod source;
 
 pub use decoder::{ArbitrationId, Decoder, Outcome};
-pub use intake::Counters;
-pub use source::{Bus, BusSettings, Surroundings, run};
+pub use intake::{Counters, Intake};
+pub use source::{Bus, BusSettings, Surroundings, run, wires};

@@ -74,16 +74,34 @@ pub struct Surroundings {
     pub counters: Counters,
 }
 
-/// Reads `bus` until the future is dropped. Whatever a frame says goes to `deliver` at once, with when it was read.
-pub async fn run(bus: Bus, around: Surroundings, deliver: impl FnMut(Boot, &[Observation])) -> Infallible {
+/// Groups buses by what has to be read as one: an interface is one bus, a log may hold the lines of several, and a line of
+/// a FIFO goes to one reader only.
+pub fn wires(buses: Vec<Bus>) -> Vec<Vec<Bus>> {
+    let mut wires: Vec<Vec<Bus>> = Vec::new();
+    for bus in buses {
+        let same = |wire: &&mut Vec<Bus>| bus.candump.is_some() && wire.first().is_some_and(|first| first.candump == bus.candump);
+        match wires.iter_mut().find(same) {
+            Some(wire) => wire.push(bus),
+            None => wires.push(vec![bus]),
+        }
+    }
+    wires
+}
+
+/// Reads the buses of one of the [`wires`] until the future is dropped. Whatever a frame says goes to `deliver` at once,
+/// with when it was read.
+pub async fn run(wire: Vec<Bus>, around: Surroundings, mut deliver: impl FnMut(Boot, &[Observation])) -> Infallible {
     let Surroundings { decoder, clock, health, counters } = around;
-    let ids = decoder.ids(bus.id);
-    let intake = Intake::new(bus.id, &bus.name, decoder, counters, deliver);
-    let part = format!("can.{}", bus.name);
-    let tell = move |condition, sentence: String| health.set(&part, condition, sentence);
-    match &bus.candump {
-        Some(path) => log::follow(path, &bus.interface, &clock, intake, tell).await,
-        None => listen(&bus, &ids, &clock, intake, tell).await,
+    let intake = |bus: &Bus| Intake::new(bus.id, &bus.name, decoder.clone(), counters.clone());
+    let parts: Vec<String> = wire.iter().map(|bus| format!("can.{}", bus.name)).collect();
+    let tell = |condition, sentence: String| parts.iter().for_each(|part| health.set(part, condition, sentence.clone()));
+    match wire.as_slice() {
+        [Bus { candump: Some(path), .. }, ..] => {
+            let mut intakes: Vec<(String, Intake)> = wire.iter().map(|bus| (bus.interface.clone(), intake(bus))).collect();
+            log::follow(path, &clock, &mut intakes, tell, &mut deliver).await
+        }
+        [bus, ..] => listen(bus, &decoder.ids(bus.id), &clock, intake(bus), tell, &mut deliver).await,
+        [] => std::future::pending().await,
     }
 }
 
@@ -116,12 +134,13 @@ struct Fault {
     sentence: String,
 }
 
-async fn listen<D: FnMut(Boot, &[Observation])>(
+async fn listen(
     bus: &Bus,
     ids: &[ArbitrationId],
     clock: &Clock,
-    mut intake: Intake<D>,
+    mut intake: Intake,
     tell: impl Fn(Condition, String),
+    deliver: &mut impl FnMut(Boot, &[Observation]),
 ) -> Infallible {
     let mut patience = Patience::new();
     loop {
@@ -129,12 +148,12 @@ async fn listen<D: FnMut(Boot, &[Observation])>(
             Ok((ear, condition)) => {
                 patience.restore();
                 tell(Condition::Ok, String::new());
-                intake.condition(clock.now(), condition);
-                lost(bus, &hear(ear, clock, &mut intake).await)
+                intake.condition(clock.now(), condition, &mut *deliver);
+                lost(bus, &hear(ear, clock, &mut intake, deliver).await)
             }
             Err(fault) => fault,
         };
-        intake.condition(clock.now(), BusCondition::Down);
+        intake.condition(clock.now(), BusCondition::Down, &mut *deliver);
         tell(fault.condition, fault.sentence);
         patience.wait().await;
     }
@@ -165,7 +184,12 @@ fn open(bus: &Bus, ids: &[ArbitrationId]) -> Result<(AsyncFd<Ear>, BusCondition)
 }
 
 /// Reads until the socket fails.
-async fn hear<D: FnMut(Boot, &[Observation])>(mut ear: AsyncFd<Ear>, clock: &Clock, intake: &mut Intake<D>) -> io::Error {
+async fn hear(
+    mut ear: AsyncFd<Ear>,
+    clock: &Clock,
+    intake: &mut Intake,
+    deliver: &mut impl FnMut(Boot, &[Observation]),
+) -> io::Error {
     loop {
         let mut ready = match ear.ready_mut(NEWS).await {
             Ok(ready) => ready,
@@ -176,7 +200,7 @@ async fn hear<D: FnMut(Boot, &[Observation])>(mut ear: AsyncFd<Ear>, clock: &Clo
             match ready.try_io(|ear| ear.get_mut().receive(now)) {
                 Ok(Ok(Some(heard))) => {
                     intake.counters().dropped("receive_buffer", heard.lost.into());
-                    intake.frame(now, &heard.frame);
+                    intake.frame(now, &heard.frame, &mut *deliver);
                 }
                 // Neither size that the kernel has for frames: nothing to be read in it.
                 Ok(Ok(None)) => {}
@@ -227,7 +251,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut watch = health.watch();
         tokio::select! {
-            never = run(bus, around, |_, observations| seen.extend_from_slice(observations)) => match never {},
+            never = run(vec![bus], around, |_, observations| seen.extend_from_slice(observations)) => match never {},
             changed = watch.changed() => changed.unwrap(),
         }
         let part = health.parts().remove("can.body").unwrap();

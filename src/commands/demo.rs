@@ -90,7 +90,8 @@ impl Demo {
         std::fs::create_dir_all(folder).map_err(told)?;
         let (place, place_file) = PlaceFile::resume(folder, self.scenario, Wall::system()).map_err(|error| error.to_string())?;
         let recording = self.record.as_deref().map(|dir| Recording::create(dir, self.scenario.name)).transpose();
-        let recording = recording.map_err(|error| format!("--record: {error}; name a folder without a recording of that name"))?;
+        let recording =
+            recording.map_err(|error| format!("--record: {error}; name a folder without a recording of that name"))?;
         let own = |_: &Path| Ok(crate::can::dbc::Database::parse(sim::DBC.as_bytes()));
         let profile = Profile::parse(Path::new("car.toml"), sim::PROFILE, own).map_err(|problems| format!("{problems:?}"))?;
         let fences = geo::read(sim::FENCES, FenceSource::File).map_err(|faults| format!("{faults:?}"))?;
@@ -101,11 +102,7 @@ impl Demo {
             clock: Clock::scaled(place.wall, self.speed),
             // The car's boot time is its own, and starts anew with every run.
             boot_id: format!("demo-{}-{}", std::process::id(), Wall::system().micros()),
-            sources: Sources::Simulated {
-                profile,
-                car: Box::new(car),
-                files: Files { place: Some(place_file), recording },
-            },
+            sources: Sources::Simulated { profile, car: Box::new(car), files: Files { place: Some(place_file), recording } },
             detect: detect::Settings::default(),
             fences,
             journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },

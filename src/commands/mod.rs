@@ -41,7 +41,11 @@ impl From<Exit> for ExitCode {
 
 /// The daemon of a vehicle's telematics unit: reads CAN and GNSS, decides on the spot, tells phones
 #[derive(Debug, Parser)]
-#[command(name = "telltale", version, after_help = "Example:\n  telltale demo\n  telltale check --config /etc/telltale/telltale.toml")]
+#[command(
+    name = "telltale",
+    version,
+    after_help = "Example:\n  telltale demo\n  telltale check --config /etc/telltale/telltale.toml"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

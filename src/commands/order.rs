@@ -67,7 +67,10 @@ impl<I: Iterator<Item = (Boot, T)>, T> Iterator for InOrder<I, T> {
 }
 
 /// Two ordered sources as one; at the same time the left one first.
-pub fn merge<T>(left: impl Iterator<Item = (Boot, T)>, right: impl Iterator<Item = (Boot, T)>) -> impl Iterator<Item = (Boot, T)> {
+pub fn merge<T>(
+    left: impl Iterator<Item = (Boot, T)>,
+    right: impl Iterator<Item = (Boot, T)>,
+) -> impl Iterator<Item = (Boot, T)> {
     let (mut left, mut right) = (left.peekable(), right.peekable());
     std::iter::from_fn(move || match (left.peek(), right.peek()) {
         (Some((l, _)), Some((r, _))) if l > r => right.next(),

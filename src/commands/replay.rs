@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,15 +17,15 @@ use super::Exit;
 use super::order::{InOrder, merge};
 use crate::can::candump::Line;
 use crate::can::profile::Profile;
-use crate::can::{self, Decoder};
+use crate::can::{self, Intake};
 use crate::clock::{Boot, Stamp, TimeSource, Wall};
 use crate::config;
 use crate::detect::{self, Engine, Outbox};
 use crate::event::{Event, EventId};
-use crate::gateway::Core;
+use crate::gateway::{Core, Late};
 use crate::geo::{self, Fence, FenceSource};
 use crate::gnss;
-use crate::vehicle::{BusId, Fix, Frame, Observation, Reading, SourceId, Vin};
+use crate::vehicle::{BusId, Fix, Frame, Observation, Vin};
 
 /// Put recorded data through the engine and print the events
 #[derive(Debug, clap::Args)]
@@ -93,7 +94,7 @@ impl Replay {
         let (core, past) = begin(&drive, saved).map_err(|what| Failure::Configuration(format!("telltale: --state: {what}\n")))?;
         let frames = frames(open(self.candump.as_deref())?, &drive);
         let fixes = fixes(open(self.nmea.as_deref())?, drive.uere);
-        let mut player = Player { core, decoder: drive.profile.decoder, source: past.source, seen: Vec::new(), json: self.json, out: out() };
+        let mut player = Player { core, buses: intakes(&drive.profile), source: past.source, json: self.json, out: out() };
         let mut cut = past.cut;
         let mut progress = Progress::new();
         for (at, input) in merge(InOrder::new(frames), InOrder::new(fixes)) {
@@ -138,7 +139,8 @@ impl Replay {
                 *interface = Some(bus.interface.clone());
             }
         }
-        let uere = site.as_ref().and_then(|site| site.receivers.first()).map_or(gnss::Settings::default().uere, |first| first.uere);
+        let uere =
+            site.as_ref().and_then(|site| site.receivers.first()).map_or(gnss::Settings::default().uere, |first| first.uere);
         let vin = match &site {
             Some(site) => site.vin.clone(),
             None => Vin::try_from("REPLAY".to_owned()).map_err(Failure::Configuration)?,
@@ -211,7 +213,10 @@ struct Past {
 fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
     let engine = Engine::new(drive.settings.clone(), drive.vin.clone(), drive.profile.layout.clone(), drive.fences.clone());
     let Some(saved) = saved else {
-        return Ok((Core::new(engine, Outbox::new(drive.vin.clone(), EventId(0))), Past { cut: None, source: TimeSource::Rtc }));
+        return Ok((
+            Core::new(engine, Outbox::new(drive.vin.clone(), EventId(0)), Late::Never),
+            Past { cut: None, source: TimeSource::Rtc },
+        ));
     };
     if saved.version != SAVED_VERSION {
         return Err(format!("it was written by another version ({}); begin without it", saved.version));
@@ -219,51 +224,56 @@ fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
     let mut engine = engine;
     let kept = serde_json::from_value(saved.engine).map_err(|error| format!("it is no state of this version: {error}"))?;
     engine.load(kept).map_err(|reason| format!("it is of another profile: {reason}"))?;
-    Ok((Core::new(engine, Outbox::new(drive.vin.clone(), saved.last)), Past { cut: saved.cut, source: saved.source }))
+    Ok((
+        Core::new(engine, Outbox::new(drive.vin.clone(), saved.last), Late::Never),
+        Past { cut: saved.cut, source: saved.source },
+    ))
+}
+
+/// What takes the frames of each bus. Nobody reads what they count.
+fn intakes(profile: &Profile) -> Vec<Intake> {
+    let decoder = Arc::new(profile.decoder.clone());
+    let buses = (0..=u8::MAX).zip(&profile.layout.buses);
+    buses.map(|(id, name)| Intake::new(BusId(id), name, decoder.clone(), can::Counters::default())).collect()
 }
 
 /// One recorded thing.
 enum Input {
-    Frame(BusId, Box<Frame>),
+    /// Of the bus at this place of the profile.
+    Frame(usize, Box<Frame>),
     Fix(Fix),
 }
 
 /// The engine and where its events go.
 struct Player {
     core: Core,
-    decoder: Decoder,
+    /// In the order of the profile.
+    buses: Vec<Intake>,
     source: TimeSource,
-    /// What the input in hand says.
-    seen: Vec<Observation>,
     json: bool,
     out: BufWriter<io::StdoutLock<'static>>,
 }
 
 impl Player {
-    /// What was due before `at`, each at its own moment, then the input.
+    /// What was due before `at`, then the input.
     fn play(&mut self, at: Boot, input: Input) -> Result<(), Failure> {
-        while let Some(due) = self.core.deadline().filter(|due| *due <= at) {
-            let events = self.core.pass(stamp(due, self.source));
-            self.tell(&events)?;
-        }
-        self.seen.clear();
+        let mut told = self.core.pass(stamp(at, self.source));
         match input {
             Input::Frame(bus, frame) => {
-                let seen = &mut self.seen;
-                self.decoder.decode(bus, &frame, |source: SourceId, reading: Reading| seen.push(Observation::Reading(source, reading)));
+                let (core, source) = (&mut self.core, self.source);
+                let mut see = |at, seen: &[Observation]| told.extend(core.see(stamp(at, source), seen));
+                if let Some(intake) = self.buses.get_mut(bus) {
+                    intake.frame(at, &frame, &mut see);
+                }
             }
             Input::Fix(fix) => {
                 if fix.time.is_some() {
                     self.source = TimeSource::Gnss;
                 }
-                self.seen.push(Observation::Fix(fix));
+                told.extend(self.core.see(stamp(at, self.source), &[Observation::Fix(fix)]));
             }
         }
-        if self.seen.is_empty() {
-            return Ok(());
-        }
-        let events = self.core.see(stamp(at, self.source), &self.seen);
-        self.tell(&events)
+        self.tell(&told)
     }
 
     fn tell(&mut self, events: &[Event]) -> Result<(), Failure> {
@@ -312,12 +322,13 @@ fn frames(input: Box<dyn BufRead>, drive: &Drive) -> impl Iterator<Item = (Boot,
         loop {
             match reader.next_entry() {
                 Ok(Some(can::log::Entry::Frame(Line { interface, frame }))) => {
-                    if let Some(at) = interfaces.iter().position(|name| name.as_deref() == Some(interface)) {
-                        let bus = BusId(u8::try_from(at).unwrap_or(u8::MAX));
+                    if let Some(bus) = interfaces.iter().position(|name| name.as_deref() == Some(interface)) {
                         return Some((frame.at, Input::Frame(bus, Box::new(frame))));
                     }
                 }
-                Ok(Some(can::log::Entry::Malformed { number, why })) => eprintln!("telltale: candump: line {number}: {why}; passed over"),
+                Ok(Some(can::log::Entry::Malformed { number, why })) => {
+                    eprintln!("telltale: candump: line {number}: {why}; passed over")
+                }
                 Ok(None) => return None,
                 Err(error) => {
                     eprintln!("telltale: candump: {error}; the rest is passed over");

@@ -205,8 +205,9 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "car/car.toml" => "car", at "profile", "vehicle.profile", "car is a folder; name a file in it";
     T: "\"sim\"" => "\"simm\"", at "simm", "board", "there is no board `simm`; the nearest known one is `sim`";
     // Buses.
-    T: "interface = \"lo\"" => "", at "[bus.body]", "bus.body.interface", "is absent; add [bus.body] interface =";
-    T: "[bus.body]\ninterface = \"lo\"" => "", at "board", "bus.body.interface", "is absent";
+    T: "interface = \"lo\"" => "", at "[bus.body]", "bus.body.interface", "is absent; add interface =";
+    P: "dbc = [\"cabin.dbc\"]\ninterface = \"can1\"" => "dbc = [\"cabin.dbc\"]\n[bus.third]\ndbc = [\"body.dbc\"]", at "[bus.third]", "bus.third.interface", "in telltale.toml";
+    T: "trailer.nmea" => "cabin.log", at "device = \"cabin.log\"", "gnss.device", "is bus.cabin.candump too; give the receiver a port";
     T: "interface = \"lo\"" => "interface = \"can-behind-the-dashboard\"", at "can-behind", "bus.body.interface", "Linux allows 15";
     T: "interface = \"lo\"" => "interface = \"can1\"\ncandump = \"cabin.log\"", at "interface = \"can1\"\ncandump = \"cabin.log\"\n\n[[gnss]]", "bus.cabin.interface", "bus.body reads already";
     T: "[bus.body]" => "[bus.bdoy]", at "[bus.bdoy]", "bus.bdoy", "is no bus of the vehicle profile; the nearest one that it has is `body`";
@@ -277,6 +278,23 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
 }
 
 #[test]
-fn the_whole_site_is_fine() {
-    assert_eq!(told(T, "[journal]", "[journal]").1, "");
+fn the_whole_site_is_fine_and_says_what_would_run() {
+    let folder = tempfile::tempdir().unwrap();
+    lay_out(folder.path());
+    let config = load(&folder.path().join(T)).unwrap();
+    let summary = config.summary().replace(&format!("{}/", folder.path().display()), "");
+    assert_eq!(
+        summary,
+        "telltale.toml: fine. It would\n\
+         \x20 watch   KMHSH81C7LU123456 on the board sim\n\
+         \x20 read    bus body from lo, listening only\n\
+         \x20 read    bus cabin from the lines of can1 in cabin.log\n\
+         \x20 know    3 sources of signals\n\
+         \x20 read    receiver roof from roof.nmea\n\
+         \x20 read    receiver trailer from trailer.nmea\n\
+         \x20 know    2 fences\n\
+         \x20 keep    30 days in journal, 64 MiB at most\n\
+         \x20 answer  http://127.0.0.1:8080 to those who come over lo\n\
+         \x20 answer  http://127.0.0.1:9090/metrics\n"
+    );
 }

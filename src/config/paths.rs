@@ -22,23 +22,24 @@ pub const MAX_TOML: u64 = 1 << 20;
 /// Longest file of fences read, in bytes: 200,000 positions, each on a line of its own.
 pub const MAX_GEOJSON: u64 = 32 << 20;
 
-/// The text of a file of at most `most` bytes.
+/// A file of at most `most` bytes.
 ///
 /// # Errors
-/// When it cannot be opened or read, is longer, or is no UTF-8.
-pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(most + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > most {
+/// When it cannot be opened or read, or is longer.
+pub fn read_bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
         return Err(io::Error::new(ErrorKind::FileTooLarge, format!("over {} MiB, longer than any that is meant", most >> 20)));
     }
-    Ok(text)
+    Ok(bytes)
 }
 
 /// The text of the file that `given` at `key` leads to, and its path; what is wrong with it is noted.
 pub fn text(place: &Place, key: &str, given: &Path, most: u64, findings: &mut Findings) -> Option<(PathBuf, String)> {
     let path = resolve(place, given);
-    match read_text(&path, most) {
+    let text = |bytes| String::from_utf8(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error));
+    match read_bytes(&path, most).and_then(text) {
         Ok(text) => Some((path, text)),
         Err(error) => {
             absent(place, key, given, &path, &error, findings);

@@ -1,6 +1,5 @@
 //! From the site's file to a [`Config`], or to everything that is wrong with it.
 
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -66,7 +65,7 @@ pub fn load_for_replay(file: &Path) -> Result<ReplaySite, LoadError> {
 
 /// Reads a site's file and makes of it whatever `make` makes, with the warnings, unless anything is wrong.
 fn read<T>(file: &Path, make: impl FnOnce(Node, &mut Findings) -> Option<T>) -> Result<(T, Vec<Fault>), LoadError> {
-    let bytes = fs::read(file).map_err(|error| LoadError::Absent { file: file.to_owned(), error })?;
+    let bytes = paths::read_bytes(file, paths::MAX_TOML).map_err(|error| LoadError::Absent { file: file.to_owned(), error })?;
     let mut findings = Findings::default();
     let made = match String::from_utf8(bytes) {
         Ok(text) => Node::parse(file, &text, &mut findings).and_then(|site| make(site, &mut findings)),
@@ -237,7 +236,8 @@ fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings
             findings.fault(place_of(&tree, "metrics.listen"), "metrics.listen", message, "give it a port of its own");
         }
     }
-    http::Settings { unit: units.first().map_or(1, |unit| unit.id), ..settings }
+    let unit = units.first().map_or(1, |unit| unit.id);
+    http::Settings { unit, metrics: metrics.into_iter().collect(), ..settings }
 }
 
 fn transmit(tree: &Node, findings: &mut Findings) -> bool {
@@ -276,4 +276,45 @@ fn is_upstream(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     ["mqtt", "mqtts", "http", "https"].contains(&scheme) && !host.is_empty() && !url.contains(char::is_whitespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        file
+    }
+
+    #[test]
+    fn a_replay_needs_neither_car_nor_unit_and_still_knows_every_key() {
+        let site = load_for_replay(file(b"[child]\nlocked_s = 12\n[bus.body]\ninterface = 'can7'").path()).unwrap();
+        assert_eq!((site.detect.child.locked_s, site.vin, site.uere), (12, None, 5.0));
+        assert_eq!(site.interfaces.get("body").map(String::as_str), Some("can7"));
+        let wrong = load_for_replay(file(b"[child]\nlocked_s = 99\n[chlid]\n").path()).unwrap_err().to_string();
+        assert!(wrong.contains(":2: child.locked_s: ") && wrong.contains(":3: chlid: "), "{wrong}");
+    }
+
+    #[test]
+    fn what_is_no_file_or_no_text_is_told_apart() {
+        assert!(matches!(load(Path::new("/nowhere/telltale.toml")), Err(LoadError::Absent { .. })));
+        let wrong = load(file(b"board = 'sim'\n# \xFF\n").path()).unwrap_err();
+        assert!(matches!(&wrong, LoadError::Wrong(findings) if findings.faults[0].place.line == 2), "{wrong}");
+    }
+
+    #[test]
+    fn addresses_of_brokers_and_collectors() {
+        for (url, good) in [
+            ("mqtts://broker.example:8883", true),
+            ("https://fleet.example/events?x", true),
+            ("ftp://fleet.example", false),
+            ("https:///events", false),
+            ("broker.example", false),
+            ("mqtt://a b", false),
+        ] {
+            assert_eq!(is_upstream(url), good, "{url}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub struct Wanted {
 }
 
 /// Joins what the profile reads with what the site connects: one entry for each bus of the profile, in its order. A board
-/// may name buses that this vehicle does not have; a site may not. What is absent is absent at the site's `root`.
+/// may name buses that this vehicle does not have; a site, whose file begins at `root`, may not.
 pub fn buses(wanted: &[Wanted], site: &BTreeMap<String, Entry<site::Bus>>, root: &Place, findings: &mut Findings) -> Vec<Bus> {
     let stray = |(name, entry): &(&String, &Entry<site::Bus>)| {
         entry.node.place.file == root.file && wanted.iter().all(|bus| bus.name != **name)
@@ -65,9 +65,12 @@ pub fn buses(wanted: &[Wanted], site: &BTreeMap<String, Entry<site::Bus>>, root:
         let Some(interface) = interface else {
             // A misspelt name is told already, and what it would have said is not missed as well.
             if entry.map_or(strays.is_empty(), is_spelt) {
-                let place = entry.map_or(root, |entry| &entry.node.place);
                 let message = if candump.is_some() { "is absent: which lines of the log?" } else { "is absent" };
-                findings.fault(place, key("interface"), message, format!("add [bus.{name}] interface = \"can0\""));
+                let (place, cure) = match entry {
+                    Some(entry) => (&entry.node.place, "add interface = \"can0\"".to_owned()),
+                    None => (place, format!("add interface = \"can0\" here, or below [bus.{name}] in {}", root.file.display())),
+                };
+                findings.fault(place, key("interface"), message, cure);
             }
             continue;
         };

@@ -33,7 +33,12 @@ impl Config {
             writeln!(out, "  know    {}", count(profile.layout.sources.len(), "source of signals", "sources of signals"))?;
         }
         for receiver in &self.receivers {
-            writeln!(out, "  read    receiver {} from {} at {} baud", receiver.name, receiver.device.display(), receiver.baud)?;
+            write!(out, "  read    receiver {} from {}", receiver.name, receiver.device.display())?;
+            // Files have no speed.
+            if receiver.device.starts_with("/dev") {
+                write!(out, " at {} baud", receiver.baud)?;
+            }
+            writeln!(out)?;
         }
         if !self.fences.is_empty() {
             writeln!(out, "  know    {}", count(self.fences.len(), "fence", "fences"))?;

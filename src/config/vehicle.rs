@@ -79,3 +79,19 @@ fn fault(problem: &Problem) -> Fault {
     let (message, cure) = what.split_once("; ").or_else(|| what.split_once(": ")).unwrap_or((what, ""));
     Fault::new(&Place::new(file, line.unwrap_or(1)), key, message, cure)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nearly_is_a_vin_is_doubted() {
+        for (vin, doubted) in
+            [("KMHSH81C7LU123456", false), ("KMHSH81C7LUI23456", true), ("KMHSH81C7LU12345", true), ("TRAILER7", false)]
+        {
+            let mut findings = Findings::default();
+            doubt(&Vin::try_from(vin.to_owned()).unwrap(), &Place::new("t", 1), &mut findings);
+            assert_eq!(!findings.warnings.is_empty(), doubted, "{vin}");
+        }
+    }
+}

@@ -34,8 +34,6 @@ pub struct Engine {
     pub(super) diagnosis: Diagnosis,
     pub(super) geofences: Geofences,
     pub(super) kept: Kept,
-    /// The last step.
-    at: Option<Boot>,
     deadline: Option<Boot>,
 }
 
@@ -43,7 +41,7 @@ pub struct Engine {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Saved {
     layout: Vec<String>,
-    at: Option<Boot>,
+    deadline: Option<Boot>,
     state: vehicle::Memory,
     heat: Heat,
     child: child::Saved,
@@ -66,7 +64,6 @@ impl Engine {
             child: Child::new(child),
             trip: Trip::new(trip),
             geofences: Geofences::new(geofence, fences),
-            at: None,
             deadline: None,
         }
     }
@@ -113,7 +110,6 @@ impl Engine {
         let before = out.last();
         self.diagnosis.step(now.boot, &self.state, out);
         self.kept.conditions_changed |= out.last() != before;
-        self.at = Some(now.boot);
         self.deadline = self.next(now.boot, child);
     }
 
@@ -161,7 +157,7 @@ impl Engine {
     pub fn save(&self) -> Saved {
         Saved {
             layout: fingerprint(self.state.layout()),
-            at: self.at,
+            deadline: self.deadline,
             state: self.state.memory().clone(),
             heat: self.heat.clone(),
             child: self.child.save(),
@@ -184,10 +180,13 @@ impl Engine {
         self.trip.restore(saved.trip);
         self.diagnosis.recall(saved.diagnosis);
         self.geofences.recall(saved.geofences);
-        self.at = saved.at;
-        let child = saved.at.and_then(|at| self.child.deadline(&Sight::of(at, &self.state, &self.heat)));
-        self.deadline = saved.at.and_then(|at| self.next(at, child));
+        self.deadline = saved.deadline;
         Ok(())
+    }
+
+    /// The first event of the alert that runs, where one does.
+    pub fn alert(&self) -> Option<EventId> {
+        self.child.alert()
     }
 
     /// The child watch as it is now.

@@ -459,7 +459,8 @@ impl Car {
 
 /// An event in one line.
 pub fn line(event: &Event, origin: f64) -> String {
-    let mut words = vec![format!("{:.1}", (event.stamp.wall.micros() - EPOCH) as f64 / 1e6 - origin), event.type_name().to_owned()];
+    let mut words =
+        vec![format!("{:.1}", (event.stamp.wall.micros() - EPOCH) as f64 / 1e6 - origin), event.type_name().to_owned()];
     let json = serde_json::to_value(event).unwrap();
     let about = &json[event.kind().name()];
     for key in ["stage", "confidence", "reason", "source", "cause"] {

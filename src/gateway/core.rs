@@ -3,7 +3,9 @@
 //! It takes observations in, steps the engine when something was seen or is due, and puts a name to the place of each
 //! event between engine and journal. It reads no clock and waits for nothing.
 
-use crate::clock::{Boot, Stamp};
+use std::time::Duration;
+
+use crate::clock::{Boot, Stamp, Wall};
 use crate::detect::{Engine, Outbox};
 use crate::event::{Details, Event, EventId, Location, Row, Step};
 use crate::request::{Answer, Refusal, Request};
@@ -15,17 +17,32 @@ pub struct Core {
     engine: Engine,
     outbox: Outbox,
     now: Boot,
+    late: Late,
+}
+
+/// What becomes of deadlines that were not kept in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Late {
+    /// Each is stepped at its own moment: a recording has no now.
+    Never,
+    /// Those that are longer ago than this are stepped together, now: whoever slept through an hour of repeats tells one.
+    After(Duration),
 }
 
 impl Core {
     /// An engine that issues ids from `outbox`.
-    pub fn new(engine: Engine, outbox: Outbox) -> Core {
-        Core { engine, outbox, now: Boot::from_micros(i64::MIN) }
+    pub fn new(engine: Engine, outbox: Outbox, late: Late) -> Core {
+        Core { engine, outbox, now: Boot::from_micros(i64::MIN), late }
     }
 
     /// The engine, to look at.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The journal has reserved ids up to `bound`.
+    pub fn reserve(&mut self, bound: EventId) {
+        self.outbox.reserve(bound);
     }
 
     /// The highest id issued.
@@ -38,32 +55,51 @@ impl Core {
         self.engine.deadline()
     }
 
-    /// Something was seen: what comes of it. Time never runs backwards here: what was read earlier than the last thing
-    /// counts as read with it.
+    /// Something was seen: what was due before it, each at its own moment, and what comes of it. Time never runs backwards
+    /// here: what was read earlier than the last thing counts as read with it.
     pub fn see(&mut self, now: Stamp, observations: &[Observation]) -> Vec<Event> {
         let now = self.monotonic(now);
+        let mut events = self.catch_up(now);
         for observation in observations {
             if let Observation::Journal { writable } = observation {
                 self.outbox.set_durable(*writable);
             }
             self.engine.observe(now, observation);
         }
-        self.step(now)
+        events.extend(self.step(now));
+        events
     }
 
-    /// Nothing was seen, and a deadline came.
+    /// Nothing was seen, and time went by: what was due.
     pub fn pass(&mut self, now: Stamp) -> Vec<Event> {
         let now = self.monotonic(now);
-        self.step(now)
+        self.catch_up(now)
+    }
+
+    /// Steps the engine at each of its deadlines up to `now`.
+    fn catch_up(&mut self, now: Stamp) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut last = Boot::from_micros(i64::MIN);
+        // Deadlines rise; one that did not would be a fault that must not hang the daemon.
+        while let Some(due) = self.engine.deadline().filter(|due| (*due > last) && *due <= now.boot) {
+            last = due;
+            let ago = now.boot.since(due);
+            let then = match self.late {
+                Late::After(longest) if ago > longest => now,
+                Late::Never | Late::After(_) => earlier(now, ago),
+            };
+            events.extend(self.step(then));
+        }
+        events
     }
 
     /// Somebody asks for something: the answer, and what came of it.
     pub fn answer(&mut self, now: Stamp, request: &Request) -> (Result<Answer, Refusal>, Step) {
         let now = self.monotonic(now);
+        let mut events = self.catch_up(now);
         self.outbox.begin(now, self.engine.state().fix().copied());
         let answer = self.engine.answer(now, request, &mut self.outbox);
-        let mut events = self.named();
-        events.extend(self.step(now));
+        events.extend(self.named());
         (answer, Step { events, rows: self.rows(now) })
     }
 
@@ -105,4 +141,11 @@ impl Core {
             }
         }
     }
+}
+
+/// The moment that long before `now`, on both scales.
+fn earlier(now: Stamp, ago: Duration) -> Stamp {
+    let boot = now.boot.before(ago);
+    let micros = now.boot.micros().saturating_sub(boot.micros());
+    Stamp { boot, wall: Wall::from_micros(now.wall.micros().saturating_sub(micros)), source: now.source }
 }

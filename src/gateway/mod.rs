@@ -15,7 +15,7 @@ mod sources;
 mod track;
 mod vehicle;
 
-pub use self::core::Core;
+pub use self::core::{Core, Late};
 pub use self::sources::Sources;
 pub use self::vehicle::Vehicle;
 
@@ -38,6 +38,9 @@ use crate::journal::{Asked, Journal};
 use crate::metrics::Metrics;
 use crate::vehicle::{Observation, Vin};
 use crate::{detect, http, journal};
+
+/// Deadlines this long ago, in the car's time, were slept through: a machine that is merely busy catches up.
+const LATE: Duration = Duration::from_secs(20);
 
 /// How long the journal has for its last transaction.
 const FAREWELL: Duration = Duration::from_secs(10);
@@ -101,9 +104,10 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let now = clock.stamp(clock.now());
     let known = !rows.is_empty();
     engine.restore(&rows, now, &boot_id);
+    journal.settle_alerts(&engine.alert().into_iter().collect::<Vec<_>>());
     let mut outbox = Outbox::new(vin.clone(), last);
     outbox.reserve(journal.reserved());
-    let vehicle = Vehicle::new(vin, Core::new(engine, outbox), clock.clone(), health.clone(), journal.clone());
+    let vehicle = Vehicle::new(vin, Core::new(engine, outbox, Late::After(LATE)), clock.clone(), health.clone(), journal.clone());
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
@@ -124,13 +128,19 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
             }
             Err(error) => {
                 tracing::warn!(socket = %path.display(), %error, "nobody can be paired");
-                let detail = format!("{}: {error}; nobody can be paired until the daemon is started where it may make this", path.display());
+                let detail = format!(
+                    "{}: {error}; nobody can be paired until the daemon is started where it may make this",
+                    path.display()
+                );
                 health.set("control", Condition::Degraded, detail);
             }
         }
     }
     sources.spawn(&mut tasks, &vehicle, &clock, &health, &metrics);
-    tasks.spawn(named("the clockwork", { let vehicle = vehicle.clone(); async move { vehicle.keep_time().await } }));
+    tasks.spawn(named("the clockwork", {
+        let vehicle = vehicle.clone();
+        async move { vehicle.keep_time().await }
+    }));
     tasks.spawn(named("the inbox", answer(vehicle.clone(), inbox)));
     tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable)));
     ready(Open { addresses, feed }).await;
@@ -198,4 +208,3 @@ pub fn boot_id() -> String {
     let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
     read.map(|text| text.trim().to_owned()).unwrap_or_default()
 }
-

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 
 use super::{Vehicle, named};
-use crate::can::{self, Decoder, profile::Profile};
+use crate::can::{self, Intake, profile::Profile};
 use crate::clock::{Boot, Clock};
 use crate::config;
 use crate::gnss::{self, Heard};
@@ -58,8 +58,15 @@ impl Sources {
         match self {
             Sources::Car { profile, buses, receivers } => {
                 let decoder = Arc::new(profile.decoder);
-                for (at, config::Bus { name, interface, candump, listen_only }) in buses.into_iter().enumerate() {
-                    let bus = can::Bus { id: bus_id(at), name, interface, candump, listen_only };
+                let numbered =
+                    buses.into_iter().enumerate().map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
+                        id: bus_id(at),
+                        name,
+                        interface,
+                        candump,
+                        listen_only,
+                    });
+                for wire in can::wires(numbered.collect()) {
                     let around = can::Surroundings {
                         decoder: decoder.clone(),
                         clock: clock.clone(),
@@ -68,7 +75,7 @@ impl Sources {
                     };
                     let vehicle = vehicle.clone();
                     tasks.spawn(named("the source of a bus", async move {
-                        match can::run(bus, around, |at, seen| vehicle.see(at, seen)).await {}
+                        match can::run(wire, around, |at, seen| vehicle.see(at, seen)).await {}
                     }));
                 }
                 for receiver in receivers.into_iter().take(1) {
@@ -82,7 +89,8 @@ impl Sources {
             }
             Sources::Simulated { profile, car, files } => {
                 let (clock, health, vehicle) = (clock.clone(), health.clone(), vehicle.clone());
-                tasks.spawn(named("the simulated car", simulate(profile, *car, files, clock, health, sentences, frames, vehicle)));
+                tasks
+                    .spawn(named("the simulated car", simulate(profile, *car, files, clock, health, sentences, frames, vehicle)));
             }
         }
     }
@@ -105,7 +113,16 @@ async fn simulate(
         health.set(&format!("can.{bus}"), Condition::Ok, "");
     }
     health.set("gnss", Condition::Ok, "");
-    let mut wires = Wires { layout, decoder, frames, seen: Vec::new(), vehicle: vehicle.clone() };
+    let decoder = Arc::new(decoder);
+    let intake = |(at, name): (usize, &String)| (name.clone(), Intake::new(bus_id(at), name, decoder.clone(), frames.clone()));
+    let mut intakes: Vec<(String, Intake)> = layout.buses.iter().enumerate().map(intake).collect();
+    let watcher = vehicle.clone();
+    let on_frame = |bus: &str, frame: Frame| {
+        if let Some((_, intake)) = intakes.iter_mut().find(|(name, _)| name == bus) {
+            intake.present(frame.at, |at, seen| watcher.see(at, seen));
+            intake.frame(frame.at, &frame, |at, seen| watcher.see(at, seen));
+        }
+    };
     let mut reader = gnss::Reader::new(gnss::Settings::default().uere);
     let vouched = clock.clone();
     let on_sentence = |at: Boot, bytes: &[u8]| {
@@ -125,31 +142,10 @@ async fn simulate(
             });
         }
     };
-    sim::run(car, clock, files, |bus, frame| wires.carry(bus, &frame), on_sentence).await;
+    sim::run(car, clock, files, on_frame, on_sentence).await;
 }
 
 /// The bus at this place of the layout.
 fn bus_id(at: usize) -> BusId {
     BusId(u8::try_from(at).unwrap_or(u8::MAX))
-}
-
-/// The simulated car's buses.
-struct Wires {
-    layout: Layout,
-    decoder: Decoder,
-    frames: can::Counters,
-    seen: Vec<Observation>,
-    vehicle: Vehicle,
-}
-
-impl Wires {
-    fn carry(&mut self, bus: &str, frame: &Frame) {
-        let Some(at) = self.layout.buses.iter().position(|name| name == bus) else { return };
-        self.seen.clear();
-        let seen = &mut self.seen;
-        self.decoder.decode(bus_id(at), frame, |source, reading| seen.push(Observation::Reading(source, reading)));
-        if !self.seen.is_empty() {
-            self.vehicle.see(frame.at, &self.seen);
-        }
-    }
 }

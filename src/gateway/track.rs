@@ -76,7 +76,9 @@ mod tests {
     #[test]
     fn a_straight_road_keeps_a_point_every_ten_seconds_and_a_turn_at_once() {
         let mut track = Decimation::default();
-        let kept = (0..=25).filter(|second| track.keeps(&point(*second, 50.0, if *second < 14 { 350.0 } else { 15.0 }))).collect::<Vec<_>>();
+        let kept = (0..=25)
+            .filter(|second| track.keeps(&point(*second, 50.0, if *second < 14 { 350.0 } else { 15.0 })))
+            .collect::<Vec<_>>();
         assert_eq!(kept, [0, 10, 14, 24]);
     }
 

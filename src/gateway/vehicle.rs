@@ -127,20 +127,22 @@ impl Vehicle {
     /// Hands to the journal what changed of the engine's state and was not told with an event.
     pub fn save(&self) {
         let now = self.0.clock.stamp(self.0.clock.now());
-        let rows = self.watched().core.rows(now);
+        let reserved = self.0.journal.reserved();
+        let mut watched = self.watched();
+        watched.core.reserve(reserved);
+        let rows = watched.core.rows(now);
+        drop(watched);
         if !rows.is_empty() {
             self.0.journal.commit(Step { events: Vec::new(), rows }, None);
         }
     }
 
-    /// Steps the engine if it is due.
+    /// Steps the engine as far as it is due.
     fn pass(&self) {
         let now = self.0.clock.now();
         let mut watched = self.watched();
-        if watched.core.deadline().is_some_and(|due| due <= now) {
-            let events = watched.core.pass(self.0.clock.stamp(now));
-            self.remember(&mut watched, now, events);
-        }
+        let events = watched.core.pass(self.0.clock.stamp(now));
+        self.remember(&mut watched, now, events);
     }
 
     fn remember(&self, watched: &mut Watched, at: Boot, events: Vec<Event>) {

@@ -94,7 +94,9 @@ fn read(body: &[u8], id: &str) -> Result<Fence, Problem> {
     let text = std::str::from_utf8(body)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body must be UTF-8 (RFC 8259, 8.1): {error}")))?;
     geo::read_one(text, Some(id), FenceSource::Phone).map_err(|fault| match &fault.wrong {
-        Wrong::Json(_) => Problem::new(StatusCode::BAD_REQUEST, format!("the body must be a GeoJSON Feature (RFC 7946, 3.2): {fault}")),
+        Wrong::Json(_) => {
+            Problem::new(StatusCode::BAD_REQUEST, format!("the body must be a GeoJSON Feature (RFC 7946, 3.2): {fault}"))
+        }
         _ => Problem::field(&fault.key.clone(), fault.to_string()),
     })
 }

@@ -16,8 +16,8 @@
 //!
 //! `server` accepts, `connection` and `socket` judge how long it may take, `service` leads a request through `origin`,
 //! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
-//! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`](crate::feed::Feed),
-//! [`Health`] and [`Metrics`].
+//! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
+//! and [`Metrics`].
 
 mod body;
 mod connection;
@@ -53,7 +53,7 @@ mod telemetry;
 pub use credentials::{hash_token, new_token};
 pub use pairing::{Invitation, Pairing};
 pub use server::Server;
-pub use settings::{Limits, MetricsSettings, Settings};
+pub use settings::{Limits, Settings};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

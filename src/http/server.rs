@@ -15,9 +15,10 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -149,7 +150,11 @@ impl Server {
                 () = shutdown.cancelled() => break,
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
                 accepted = accept(&self.listeners) => match accepted {
-                    Ok((door, stream, peer)) => self.admit(door, stream, peer.ip(), &mut tasks),
+                    Ok((door, stream, peer)) => {
+                        self.admit(door, stream, peer.ip(), &mut tasks);
+                        // In a flood of newcomers each gets its turn before the next is let in and may take its place.
+                        yield_now().await;
+                    }
                     Err(error) => self.rest(&error).await,
                 },
                 _ = again.tick(), if !self.absent.is_empty() => self.bind_absent(),
@@ -220,11 +225,24 @@ fn listen(door: Door, address: SocketAddr, trusted: &Trusted) -> io::Result<TcpL
         let sentence = format!("without TLS this unit does not listen on {name}, which is not in http.trusted");
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, sentence));
     }
-    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    let (socket, address) = socket_for(address)?;
     socket.set_reuseaddr(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// A socket of the address's family. Where the kernel has no IPv6, its wildcard means that of IPv4.
+fn socket_for(address: SocketAddr) -> io::Result<(TcpSocket, SocketAddr)> {
+    if address.is_ipv4() {
+        return Ok((TcpSocket::new_v4()?, address));
+    }
+    match TcpSocket::new_v6() {
+        Err(error) if error.raw_os_error() == Some(Errno::EAFNOSUPPORT as i32) && address.ip().is_unspecified() => {
+            Ok((TcpSocket::new_v4()?, SocketAddr::from(([0; 4], address.port()))))
+        }
+        socket => Ok((socket?, address)),
+    }
 }
 
 /// The next connection of any listener.

@@ -48,15 +48,6 @@ impl Default for Settings {
     }
 }
 
-/// `metrics.*` of the site's file; its addresses belong into [`Settings::metrics`].
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MetricsSettings {
-    /// One address or a list of them; none is none.
-    #[serde(deserialize_with = "one_or_many")]
-    pub listen: Vec<SocketAddr>,
-}
-
 /// `http.limits.*`: what one client, or all of them, may take of the unit.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -200,7 +200,7 @@ impl Journal {
         });
     }
 
-    /// Ids up to this one are reserved on disk: [`Outbox::reserve`](crate::detect::Outbox::reserve).
+    /// Ids up to this one are reserved on disk: the outbox issues none above it while nothing can be written.
     pub fn reserved(&self) -> EventId {
         self.core.state().reserved
     }

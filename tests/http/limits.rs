@@ -65,6 +65,20 @@ async fn the_oldest_stranger_is_closed_for_the_newest_and_nobody_who_signed_in()
 }
 
 #[tokio::test]
+async fn in_a_flood_of_strangers_a_phone_is_heard() {
+    use std::io::Write;
+    let door = Door::with(|settings| settings.limits.strangers = 4).await;
+    // All of it waits in the kernel before the server gets to run.
+    let mut phone = std::net::TcpStream::connect(door.address).unwrap();
+    phone.write_all(read("/api/v1/events").as_bytes()).unwrap();
+    let flood: Vec<_> = (0..50).map(|_| std::net::TcpStream::connect(door.address).unwrap()).collect();
+    phone.set_nonblocking(true).unwrap();
+    let mut phone = Client::of(tokio::net::TcpStream::from_std(phone).unwrap());
+    assert_eq!(phone.answer(false).await.map(|answer| answer.status()), Some(200));
+    drop(flood);
+}
+
+#[tokio::test]
 async fn when_all_places_stream_the_newcomer_is_closed() {
     let limits = |settings: &mut telltale::http::Settings| {
         settings.limits.connections = 2;

@@ -82,7 +82,7 @@ fn what_is_not_there_exits_with_66() {
 fn malformed_lines_are_told_with_their_number_passed_over_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    fs::write(path("log"), "(1771545600.000000) can0 10#00\nnonsense\n(1771545600.1) can0 10#0\n").unwrap();
+    fs::write(path("log"), "(1771545600.000000) can0 010#00\nnonsense\n(1771545600.1) can0 010#0\n").unwrap();
     fs::write(path("nmea"), "$GPGLL,1*00\r\n$GNRMC,000000.00,A,3732.67606,N,12703.34216,E,10.00,182.0,200226,,,A,V*35\r\n").unwrap();
     let output = run(&["decode", "can", "--dbc", project("src/sim/car.dbc").to_str().unwrap(), &path("log")]);
     assert_eq!(output.status.code(), Some(0));
@@ -128,7 +128,7 @@ fn check_names_file_line_key_and_cure_and_a_board_is_a_start() {
     assert!(boards.lines().any(|line| line.starts_with("sim ")), "{boards}");
     assert_eq!(run(&["boards", "simm"]).status.code(), Some(66));
     let board = printed(&run(&["boards", "sim"]));
-    let (code, said) = check(&format!("{board}\n[vehicle]\nvin = \"X\"\n"));
+    let (code, said) = check(&format!("{board}\n[vehicle]\nvin = \"X\"\n[[gnss]]\ndevice = \"/dev/ttyUSB0\"\n"));
     assert_eq!(code, Some(0), "{said}");
 }
 

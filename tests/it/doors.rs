@@ -33,7 +33,7 @@ fn strangers_are_told_what_would_be_right() {
         assert_eq!(ask("GET", &format!("{history}?{name}={}", daemon.token), &[]).status, 200, "{name}");
     }
     assert_eq!(ask("GET", &format!("/metrics?token={}", daemon.token), &[]).status, 401, "not in the query");
-    assert_eq!(ask("DELETE", "/api/v1/devices/demo", signed).status, 403, "the demo's token has not the scope admin");
+    assert_eq!(ask("DELETE", "/api/v1/devices/another", signed).status, 403, "the demo's token has not the scope admin");
     assert_eq!(ask("DELETE", "/api/v1/diagnosis/vehicles/self/auto/dtc", signed).status, 403);
     assert_eq!(ask("GET", "/api/v1/vehicles/ANOTHER/state", signed).status, 404);
     assert_eq!(ask("GET", "/nowhere", signed).status, 404);

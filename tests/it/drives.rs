@@ -9,7 +9,8 @@ use crate::unit::{run, shared_data};
 /// One expectation of a drive's `expect.json`: does this event meet it?
 fn meets(event: &Value, wanted: &Value) -> bool {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let fields = [("stage", "/child/stage"), ("confidence", "/child/confidence"), ("reason", "/child/reason"), ("fence", "/geofence/id")];
+    let fields =
+        [("stage", "/child/stage"), ("confidence", "/child/confidence"), ("reason", "/child/reason"), ("fence", "/geofence/id")];
     text(&event["eventType"]) == text(&wanted["event"])
         && fields.iter().all(|(key, place)| wanted[*key].is_null() || event.pointer(place) == Some(&wanted[*key]))
 }
@@ -96,7 +97,10 @@ fn a_replay_cut_anywhere_and_resumed_tells_the_same() {
     let state = state.to_str().expect("a path");
     let mut told = Vec::new();
     // Cuts where things happen, down to the frame: around starts, doors, locks and alerts, and in between.
-    let cuts = [0.0, 5.1, 13.7, 18.6, 20.65, 47.3, 180.0, 301.0, 349.9, 353.7, 353.75, 361.2, 363.8, 370.0, 423.9, 424.0, 469.0, 574.4, 580.0];
+    let cuts = [
+        0.0, 5.1, 13.7, 18.6, 20.65, 47.3, 180.0, 301.0, 349.9, 353.7, 353.75, 361.2, 363.8, 370.0, 423.9, 424.0, 469.0, 574.4,
+        580.0,
+    ];
     for cut in cuts {
         let until = format!("{:.6}", 1_771_545_600.0 + cut);
         told.extend(drive(&folder, "child-left-sensor", &["--state", state, "--until", &until]));

@@ -1,16 +1,19 @@
 //! A log or a FIFO that stands for a CAN interface.
 //!
-//! It is read as it comes: a frame's time is when it was read, and the log's own times say nothing. A FIFO is opened again
-//! when its writer has gone, and waits for the next; a log ends.
+//! A FIFO is read as it comes: a frame's time is when it was read, and the log's own times say nothing. It is opened again
+//! when its writer has gone, and waits for the next. A log is played at its own speed (a gap of more than 10 s in 10 s), and
+//! ends.
 
 use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
+use std::time::Duration;
 
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::unix::pipe;
+use tokio::time::{Instant, sleep_until};
 
 use super::lines::Assembler;
 use crate::can::candump::Line;
@@ -23,13 +26,16 @@ use crate::vehicle::{BusCondition, Observation};
 /// Bytes read at once: about 200 lines.
 const CHUNK: usize = 8192;
 
-/// Reads `path`, of which the lines of `interface` are kept.
-pub(in crate::can) async fn follow<D: FnMut(Boot, &[Observation])>(
+/// A gap in a log that is longer goes on after this.
+const LONGEST_GAP: Duration = Duration::from_secs(10);
+
+/// Reads `path`; each line goes to the bus of its interface.
+pub(in crate::can) async fn follow(
     path: &Path,
-    interface: &str,
     clock: &Clock,
-    mut intake: Intake<D>,
+    buses: &mut [(String, Intake)],
     tell: impl Fn(Condition, String),
+    deliver: &mut impl FnMut(Boot, &[Observation]),
 ) -> Infallible {
     let shown = path.display();
     let mut patience = Patience::new();
@@ -37,14 +43,14 @@ pub(in crate::can) async fn follow<D: FnMut(Boot, &[Observation])>(
         let result = match open(path).await {
             Ok(Input::Fifo(fifo)) => {
                 let told = || tell(Condition::Ok, String::new());
-                read(fifo, interface, clock, &mut intake, told).await.map(|()| {
+                read(fifo, None, clock, buses, told, deliver).await.map(|()| {
                     patience.restore();
                     (Condition::Degraded, format!("nobody writes to {shown}"))
                 })
             }
             Ok(Input::Log(file)) => {
                 let told = || tell(Condition::Ok, String::new());
-                match read(file, interface, clock, &mut intake, told).await {
+                match read(file, Some(Pace::default()), clock, buses, told, deliver).await {
                     Ok(()) => {
                         tell(Condition::Degraded, format!("the log {shown} is at its end"));
                         return std::future::pending().await;
@@ -57,7 +63,9 @@ pub(in crate::can) async fn follow<D: FnMut(Boot, &[Observation])>(
         match result {
             Ok((condition, sentence)) => tell(condition, sentence),
             Err(error) => {
-                intake.condition(clock.now(), BusCondition::Down);
+                for (_, intake) in buses.iter_mut() {
+                    intake.condition(clock.now(), BusCondition::Down, &mut *deliver);
+                }
                 let missing = error.kind() == io::ErrorKind::NotFound;
                 tell(if missing { Condition::Absent } else { Condition::Degraded }, format!("{shown} cannot be read: {error}"));
                 patience.wait().await;
@@ -79,13 +87,35 @@ async fn open(path: &Path) -> io::Result<Input> {
     }
 }
 
+/// When the lines of a log are due.
+#[derive(Debug, Default)]
+struct Pace {
+    /// The last line's own time, and when it was due.
+    last: Option<(Boot, Instant)>,
+}
+
+impl Pace {
+    /// Waits until a line of this time is due.
+    async fn keep(&mut self, at: Boot) {
+        let due = match self.last {
+            Some((last, due)) => due + at.since(last).min(LONGEST_GAP),
+            None => Instant::now(),
+        };
+        self.last = Some((self.last.map_or(at, |(last, _)| last.max(at)), due));
+        if due > Instant::now() {
+            sleep_until(due).await;
+        }
+    }
+}
+
 /// Reads until the end; `told` when the first bytes come.
-async fn read<D: FnMut(Boot, &[Observation])>(
+async fn read(
     mut input: impl AsyncRead + Unpin,
-    interface: &str,
+    mut pace: Option<Pace>,
     clock: &Clock,
-    intake: &mut Intake<D>,
+    buses: &mut [(String, Intake)],
     told: impl Fn(),
+    deliver: &mut impl FnMut(Boot, &[Observation]),
 ) -> io::Result<()> {
     let mut chunk = [0; CHUNK];
     let mut lines = Assembler::default();
@@ -96,21 +126,28 @@ async fn read<D: FnMut(Boot, &[Observation])>(
             return Ok(());
         }
         told();
-        let now = clock.now();
         let mut rest = chunk.get(..length).unwrap_or_default();
         while !rest.is_empty() {
             let (used, whole) = lines.push(rest);
             rest = rest.get(used..).unwrap_or_default();
             if whole && !lines.is_blank() {
                 match Line::parse(lines.line()) {
-                    Ok(line) if line.interface == interface => {
-                        let mut frame = line.frame;
-                        frame.at = now;
-                        intake.present(now);
-                        intake.frame(now, &frame);
+                    Ok(Line { interface, mut frame }) => {
+                        if let Some(pace) = &mut pace {
+                            pace.keep(frame.at).await;
+                        }
+                        if let Some((_, intake)) = buses.iter_mut().find(|(name, _)| name == interface) {
+                            let now = clock.now();
+                            frame.at = now;
+                            intake.present(now, &mut *deliver);
+                            intake.frame(now, &frame, &mut *deliver);
+                        }
                     }
-                    Ok(_) => {}
-                    Err(_) => intake.counters().dropped("malformed_line", 1),
+                    Err(_) => {
+                        if let Some((_, intake)) = buses.first() {
+                            intake.counters().dropped("malformed_line", 1);
+                        }
+                    }
                 }
             }
         }
@@ -169,7 +206,7 @@ mod tests {
         let mut watch = health.watch();
         let mut seen = Vec::new();
         tokio::select! {
-            never = run(bus, around, |_, observations| seen.extend_from_slice(observations)) => match never {},
+            never = run(vec![bus], around, |_, observations| seen.extend_from_slice(observations)) => match never {},
             () = async {
                 while health.parts().get("can.body").is_none_or(|part| !part.detail.contains("at its end")) {
                     watch.changed().await.unwrap();
@@ -192,7 +229,7 @@ mod tests {
         let health = around.health.clone();
         let mut watch = health.watch();
         let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
-        let reader = run(bus, around, move |_, observations| {
+        let reader = run(vec![bus], around, move |_, observations| {
             observations.iter().for_each(|observation| heard.send(observation.clone()).unwrap());
         });
         let writers = async move {

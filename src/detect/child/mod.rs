@@ -51,6 +51,7 @@ use super::Outbox;
 use super::heat::Outside;
 use super::settings::ChildSettings;
 use crate::clock::{Boot, Stamp, Wall};
+use crate::event::EventId;
 use crate::event::{ChildStage, Confidence, Meanwhile, Verdict};
 use crate::feed::ChildNow;
 use crate::vehicle::{Signal, seconds};
@@ -488,6 +489,11 @@ impl Child {
         let doors = doors.deadline(parked_at, seconds(settings.rear_used_s));
         let all = by_state.into_iter().chain(over).flatten().chain(doors);
         all.filter(|due| *due > sight.now).min()
+    }
+
+    /// The first event of the alert that runs.
+    pub(super) fn alert(&self) -> Option<EventId> {
+        self.running().map(|alert| alert.first)
     }
 
     /// The watch as it is now, for people.

@@ -30,8 +30,6 @@ mod telling;
 mod track;
 
 #[cfg(test)]
-mod drives;
-#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod stories;

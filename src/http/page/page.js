@@ -23,6 +23,7 @@ let lastId = "";
 let twins = 0;
 let heardAt = 0;
 let polledAt = 0;
+let shownId = 0;
 
 function make(tag, text, parent) {
   const element = document.createElement(tag);
@@ -95,7 +96,10 @@ function clock(timestamp, plusSeconds = 0) {
 
 function showAlert() {
   const now = running();
-  if (!now && !$("alert").hidden) note("");
+  // What was said of one alert must not stand beside the next.
+  const id = now ? now.event.eventId : 0;
+  if (id !== shownId) note("");
+  shownId = id;
   $("alert").hidden = !now;
   document.title = now ? "CHILD LEFT BEHIND – Telltale" : "Telltale";
   if (!now) return;

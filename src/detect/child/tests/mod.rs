@@ -5,6 +5,7 @@ mod answers;
 mod evidence;
 mod heat;
 mod model;
+mod property;
 mod restart;
 mod rows;
 mod stops;

@@ -63,10 +63,7 @@ fn what_became_due_during_the_cut_is_told_after_the_resumed_repeat() {
     car.restart(100.0, true);
     assert_eq!(
         car.child_story(locked),
-        [
-            "130.0 CHILD_LEFT_BEHIND repeated direct resumed warning",
-            "130.0 CHILD_LEFT_BEHIND escalated direct critical"
-        ]
+        ["130.0 CHILD_LEFT_BEHIND repeated direct resumed warning", "130.0 CHILD_LEFT_BEHIND escalated direct critical"]
     );
 }
 
@@ -186,10 +183,7 @@ fn a_wall_clock_that_went_back_or_a_week_ahead_is_not_believed() {
         car.start_again();
         assert_eq!(
             car.child_story(restarted),
-            [
-                "0.0 CHILD_LEFT_BEHIND repeated direct resumed warning",
-                "0.0 CHILD_LEFT_BEHIND escalated direct critical"
-            ]
+            ["0.0 CHILD_LEFT_BEHIND repeated direct resumed warning", "0.0 CHILD_LEFT_BEHIND escalated direct critical"]
         );
     }
 }

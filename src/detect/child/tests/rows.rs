@@ -299,10 +299,7 @@ fn late_repeats_want_evidence() {
     car.wait(700.0);
     assert_eq!(
         car.child_story(back),
-        [
-            "0.0 CHILD_LEFT_BEHIND repeated occupancy critical",
-            "600.0 CHILD_LEFT_BEHIND repeated occupancy critical"
-        ]
+        ["0.0 CHILD_LEFT_BEHIND repeated occupancy critical", "600.0 CHILD_LEFT_BEHIND repeated occupancy critical"]
     );
 }
 
@@ -379,10 +376,7 @@ fn the_driver_is_back_when_the_car_drives_ten_seconds_whoever_opened_which_door(
     car.speed(30.0);
     let again = car.seconds() - fast;
     car.wait(15.0);
-    assert_eq!(
-        car.child_story(fast),
-        [format!("{:.1} CHILD_ALERT_CLEARED direct driver_returned info", again + 10.0)]
-    );
+    assert_eq!(car.child_story(fast), [format!("{:.1} CHILD_ALERT_CLEARED direct driver_returned info", again + 10.0)]);
     assert_eq!(car.watch(), "driving");
 }
 
