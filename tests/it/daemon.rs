@@ -10,7 +10,7 @@ use telltale::sim::{Telling, VIN};
 use tempfile::TempDir;
 
 use crate::drives::seconds;
-use crate::feeder::{Feeder, meanwhile};
+use crate::feeder::{APART, Feeder, TOGETHER, Wire, meanwhile};
 use crate::phone::Phone;
 use crate::unit::{Daemon, project};
 
@@ -21,14 +21,15 @@ struct Site {
 }
 
 impl Site {
-    fn new(scenario: &str, ahead: f64, of: impl Fn(Telling) -> bool) -> Site {
+    fn new(wires: [Wire; 2], ahead: f64, of: impl Fn(Telling) -> bool) -> Site {
         let folder = tempfile::tempdir().unwrap();
-        let feeder = Feeder::start(folder.path(), scenario, ahead, of);
+        let feeder = Feeder::start(folder.path(), wires, ahead, of);
         let (profile, fences) = (project("src/sim/car.toml"), project("src/sim/fences.geojson"));
+        let bus = |(name, interface, fifo): Wire| format!("[bus.{name}]\ninterface = \"{interface}\"\ncandump = \"{fifo}\"\n");
+        let buses: String = wires.into_iter().map(bus).collect();
         let text = format!(
             "[vehicle]\nvin = \"{VIN}\"\nprofile = {profile:?}\n\
-             [bus.body]\ncandump = \"body.fifo\"\ninterface = \"can0\"\n\
-             [bus.cabin]\ncandump = \"cabin.fifo\"\ninterface = \"can1\"\n\
+             {buses}\
              [[gnss]]\ndevice = \"receiver\"\nbaud = 115200\n\
              [geofences]\nfile = {fences:?}\n\
              [journal]\ndir = \"journal\"\n\
@@ -51,7 +52,7 @@ fn is_stage(event: &Value, stage: &str) -> bool {
 #[test]
 fn killed_in_an_alert_while_the_car_goes_on_sending_the_daemon_goes_on_in_its_own_time() {
     // From the last metres of the drive on: stop, out, locked, and ten seconds later the alert.
-    let site = Site::new("school-run-forgotten", 30.0, |telling| matches!(telling, Telling::Left(ChildStage::Initial, _)));
+    let site = Site::new(TOGETHER, 30.0, |telling| matches!(telling, Telling::Left(ChildStage::Initial, _)));
     let daemon = site.daemon(None);
     let mut phone = Phone::default();
     phone.connect(&daemon);
@@ -96,7 +97,7 @@ fn killed_in_an_alert_while_the_car_goes_on_sending_the_daemon_goes_on_in_its_ow
 
 #[test]
 fn a_receiver_unplugged_and_a_bus_without_a_writer_are_told_of_and_taken_up_again() {
-    let site = Site::new("school-run-forgotten", 5.0, |telling| telling == Telling::Plain(EventType::TripStart));
+    let site = Site::new(APART, 5.0, |telling| telling == Telling::Plain(EventType::TripStart));
     let daemon = site.daemon(None);
     for part in ["can.body", "can.cabin", "gnss"] {
         daemon.until_part(part, "ok");

@@ -15,10 +15,16 @@ use nix::pty::{PtyMaster, grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::stat::Mode;
 use telltale::can::candump::Line;
 use telltale::clock::Wall;
-use telltale::sim::{Car, Expected, Output, Place, Telling, Timeline, scenario};
+use telltale::sim::{Car, Expected, Output, Place, SCENARIOS, Telling, Timeline};
 
-/// The buses with their interfaces, as in `car.toml`.
-const BUSES: [(&str, &str); 2] = [("body", "can0"), ("cabin", "can1")];
+/// A bus of `car.toml`: its name, its interface, and the FIFO that stands for it.
+pub type Wire = (&'static str, &'static str, &'static str);
+
+/// A FIFO a bus.
+pub const APART: [Wire; 2] = [("body", "can0", "body.fifo"), ("cabin", "can1", "cabin.fifo")];
+
+/// One FIFO for both, as `candump any` writes it.
+pub const TOGETHER: [Wire; 2] = [("body", "can0", "can.fifo"), ("cabin", "can1", "can.fifo")];
 
 /// How the car is connected.
 #[derive(Default)]
@@ -37,21 +43,22 @@ pub struct Feeder {
 }
 
 impl Feeder {
-    /// Drives the car of `name` from `ahead` seconds before the first event that `wanted` takes. In `folder` appear
-    /// `body.fifo`, `cabin.fifo` and the `receiver`.
-    pub fn start(folder: &Path, name: &str, ahead: f64, wanted: impl Fn(Telling) -> bool) -> Feeder {
-        let scenario = scenario(name).unwrap();
+    /// Drives the car from `ahead` seconds before the first event that `wanted` takes. In `folder` appear the FIFOs of
+    /// `wires` and the `receiver`.
+    pub fn start(folder: &Path, wires: [Wire; 2], ahead: f64, wanted: impl Fn(Telling) -> bool) -> Feeder {
+        let scenario = &SCENARIOS[0];
         let Expected { earliest, .. } = Timeline::new(scenario, 1).expected().into_iter().find(|due| wanted(due.telling)).unwrap();
         let within_us = ((earliest - ahead).max(0.0) * 1e6) as u64;
         let car = Car::new(scenario, 1, Place { loops: 0, within_us, wall: Wall::system() }).unwrap();
-        for (bus, _) in BUSES {
-            nix::unistd::mkfifo(&fifo(folder, bus), Mode::S_IRWXU).unwrap();
+        for (_, _, fifo) in wires {
+            // The second time it is there.
+            let _ = nix::unistd::mkfifo(&folder.join(fifo), Mode::S_IRWXU);
         }
         let plugs = Arc::new(Mutex::new(Plugs::default()));
         let mut feeder = Feeder { folder: folder.to_owned(), plugs: plugs.clone(), thread: None };
         feeder.plug_receiver();
         let folder = feeder.folder.clone();
-        feeder.thread = Some(std::thread::spawn(move || drive(car, &folder, &plugs)));
+        feeder.thread = Some(std::thread::spawn(move || drive(car, &folder, wires, &plugs)));
         feeder
     }
 
@@ -95,15 +102,11 @@ impl Drop for Feeder {
     }
 }
 
-fn fifo(folder: &Path, bus: &str) -> PathBuf {
-    folder.join(format!("{bus}.fifo"))
-}
-
 /// Sends everything when it is due.
-fn drive(car: Car, folder: &Path, plugs: &Mutex<Plugs>) {
+fn drive(car: Car, folder: &Path, wires: [Wire; 2], plugs: &Mutex<Plugs>) {
     let begun = Instant::now();
     let start = car.start().wall;
-    let mut wires: [Option<File>; 2] = [None, None];
+    let mut writers: [Option<File>; 2] = [None, None];
     for (after, output) in car {
         // The car's own pace; nothing waits for anything here.
         std::thread::sleep(after.saturating_sub(begun.elapsed()));
@@ -112,14 +115,16 @@ fn drive(car: Car, folder: &Path, plugs: &Mutex<Plugs>) {
             return;
         }
         if plugs.cut {
-            wires = [None, None];
+            writers = [None, None];
         }
         match output {
             Output::Frame { bus, mut frame } if !plugs.cut => {
-                let at = BUSES.iter().position(|(name, _)| *name == bus).unwrap();
+                let at = wires.iter().position(|(name, ..)| *name == bus).unwrap();
+                let (_, interface, fifo) = wires[at];
                 frame.at = telltale::clock::Boot::from_micros(start.micros()) + after;
-                let line = format!("{}\n", Line { interface: BUSES[at].1, frame });
-                wires[at] = wires[at].take().or_else(|| open(&fifo(folder, bus))).filter(|wire| send(wire, line.as_bytes()));
+                let line = format!("{}\n", Line { interface, frame });
+                let writer = writers[at].take().or_else(|| open(&folder.join(fifo)));
+                writers[at] = writer.filter(|writer| send(writer, line.as_bytes()));
             }
             Output::Frame { .. } => {}
             Output::Sentence(sentence) => {
