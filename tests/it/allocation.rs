@@ -134,7 +134,12 @@ fn frames_and_sentences_need_no_memory_once_warm() {
     // What begins may need a place to be remembered in: where the vehicle came from, when a fence seems to be entered; what
     // happened while an alert runs. Each a few times a story, never a frame.
     let most = 8;
-    assert!(faults.len() <= most, "{} of {frames} frames and {sentences} sentences: {:#?}", faults.len(), &faults[..20.min(faults.len())]);
+    assert!(
+        faults.len() <= most,
+        "{} of {frames} frames and {sentences} sentences: {:#?}",
+        faults.len(),
+        &faults[..20.min(faults.len())]
+    );
     figure("allocations_a_frame", faults.len() as f64 / f64::from(frames + sentences));
 }
 

@@ -83,7 +83,8 @@ fn malformed_lines_are_told_with_their_number_passed_over_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("log"), "(1771545600.000000) can0 010#00\nnonsense\n(1771545600.1) can0 010#0\n").unwrap();
-    fs::write(path("nmea"), "$GPGLL,1*00\r\n$GNRMC,000000.00,A,3732.67606,N,12703.34216,E,10.00,182.0,200226,,,A,V*35\r\n").unwrap();
+    fs::write(path("nmea"), "$GPGLL,1*00\r\n$GNRMC,000000.00,A,3732.67606,N,12703.34216,E,10.00,182.0,200226,,,A,V*35\r\n")
+        .unwrap();
     let output = run(&["decode", "can", "--dbc", project("src/sim/car.dbc").to_str().unwrap(), &path("log")]);
     assert_eq!(output.status.code(), Some(0));
     let said = errors(&output);

@@ -40,11 +40,17 @@ fn the_demo_tells_a_trip_a_fence_and_a_child_and_its_recording_tells_the_same() 
     let file = |name: String| record.join(name).to_str().unwrap().to_owned();
     let (profile, fences) = (project("src/sim/car.toml"), project("src/sim/fences.geojson"));
     let (candump, nmea) = (file("school-run-forgotten.candump".to_owned()), file("school-run-forgotten.nmea".to_owned()));
-    let args = ["--profile", profile.to_str().unwrap(), "--fences", fences.to_str().unwrap(), "--candump", &candump, "--nmea", &nmea];
-    let short = |event: &Value| json!([event["eventType"], event["child"]["stage"], event["geofence"]["id"], event["lastLocation"]["address"]]);
+    let args =
+        ["--profile", profile.to_str().unwrap(), "--fences", fences.to_str().unwrap(), "--candump", &candump, "--nmea", &nmea];
+    let short = |event: &Value| {
+        json!([event["eventType"], event["child"]["stage"], event["geofence"]["id"], event["lastLocation"]["address"]])
+    };
     let replayed: Vec<Value> = replay(&args).iter().map(short).collect();
     let told: Vec<Value> = phone.told.iter().map(short).collect();
-    assert!(replayed.len() + 1 >= told.len() && told[..replayed.len().min(told.len())] == replayed[..replayed.len().min(told.len())], "{told:#?}\n{replayed:#?}");
+    assert!(
+        replayed.len() + 1 >= told.len() && told[..replayed.len().min(told.len())] == replayed[..replayed.len().min(told.len())],
+        "{told:#?}\n{replayed:#?}"
+    );
 }
 
 #[test]
@@ -120,7 +126,8 @@ fn killed_at_any_moment_it_loses_nothing_and_repeats_nothing() {
 fn people_answer_an_alert_once_and_are_told_why_not_twice() {
     let data = tempfile::tempdir().unwrap();
     let daemon = Daemon::demo(data.path(), &[]);
-    let answer = |kind: &str, body: Value| daemon.send("POST", &format!("/api/v1/childcare/vehicles/self/child-alert/{kind}"), &body);
+    let answer =
+        |kind: &str, body: Value| daemon.send("POST", &format!("/api/v1/childcare/vehicles/self/child-alert/{kind}"), &body);
     let mut phone = Phone::default();
     phone.connect(&daemon);
     answer("safe", json!({ "eventId": 1 })).expect(409);
@@ -131,7 +138,11 @@ fn people_answer_an_alert_once_and_are_told_why_not_twice() {
     let snoozed = answer("snooze", json!({ "eventId": initial["eventId"], "seconds": 60 })).expect(200);
     assert_eq!(snoozed["eventType"], "CHILD_ALERT_SNOOZED");
     assert_eq!(snoozed["child"]["by"], "demo", "{snoozed}");
-    assert_eq!(phone.until("the snooze", |event| is(event, "CHILD_ALERT_SNOOZED")), snoozed, "the stream tells what the answer told");
+    assert_eq!(
+        phone.until("the snooze", |event| is(event, "CHILD_ALERT_SNOOZED")),
+        snoozed,
+        "the stream tells what the answer told"
+    );
     let again = answer("snooze", json!({ "eventId": initial["eventId"], "seconds": 60 })).expect(200);
     assert_eq!(again, snoozed, "the same answer to the same event is no second snooze");
     let second = answer("snooze", json!({ "eventId": snoozed["eventId"] })).expect(409);

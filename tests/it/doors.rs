@@ -69,7 +69,9 @@ fn the_page_the_state_and_the_numbers_are_there() {
         assert_eq!(state["signals"]["Vehicle.Speed"]["unit"], "km/h", "{state}");
     }
     let metrics = daemon.get("/metrics").body;
-    for name in ["telltale_can_frames_total{bus=\"body\"}", "telltale_gnss_sentences_total", "telltale_journal_checkpoint_seconds"] {
+    for name in
+        ["telltale_can_frames_total{bus=\"body\"}", "telltale_gnss_sentences_total", "telltale_journal_checkpoint_seconds"]
+    {
         let value = metrics.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {metrics}"));
         let value: f64 = value.rsplit(' ').next().unwrap().parse().unwrap();
         assert!(value > 0.0 || !name.ends_with("total"), "{name} counts: {metrics}");

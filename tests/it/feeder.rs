@@ -47,7 +47,8 @@ impl Feeder {
     /// `wires` and the `receiver`.
     pub fn start(folder: &Path, wires: [Wire; 2], ahead: f64, wanted: impl Fn(Telling) -> bool) -> Feeder {
         let scenario = &SCENARIOS[0];
-        let Expected { earliest, .. } = Timeline::new(scenario, 1).expected().into_iter().find(|due| wanted(due.telling)).unwrap();
+        let Expected { earliest, .. } =
+            Timeline::new(scenario, 1).expected().into_iter().find(|due| wanted(due.telling)).unwrap();
         let within_us = ((earliest - ahead).max(0.0) * 1e6) as u64;
         let car = Car::new(scenario, 1, Place { loops: 0, within_us, wall: Wall::system() }).unwrap();
         for (_, _, fifo) in wires {
@@ -69,7 +70,7 @@ impl Feeder {
 
     /// And put in again: as another device, under the same name.
     pub fn plug_receiver(&self) {
-        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK).unwrap();
+        let master = posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let link = self.folder.join("receiver");

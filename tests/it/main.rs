@@ -12,6 +12,8 @@ mod drives;
 mod feeder;
 mod floors;
 mod fuzz;
+mod gpsd;
+mod http;
 mod outage;
 mod phone;
 mod scenarios;

@@ -71,7 +71,8 @@ fn a_full_disk_tells_alerts_and_writes_them_when_there_is_room() {
     let data = tempfile::tempdir().unwrap();
     let disk = data.path().join("journal");
     std::fs::create_dir(&disk).unwrap();
-    let mount = |args: &[&str]| Command::new(args[0]).args(&args[1..]).arg(&disk).output().is_ok_and(|done| done.status.success());
+    let mount =
+        |args: &[&str]| Command::new(args[0]).args(&args[1..]).arg(&disk).output().is_ok_and(|done| done.status.success());
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs"]) {
         println!("passed over: nothing can be mounted here");
         return;
@@ -117,7 +118,7 @@ fn a_journal_taken_away_is_made_anew_with_what_memory_holds() {
 fn without_a_journal_the_daemon_starts_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let (config, journal) = (folder.path().join("telltale.toml"), folder.path().join("journal"));
-    let text = "[vehicle]\nvin = \"X\"\n[journal]\ndir = \"journal\"\n[http]\nlisten = \"127.0.0.1:0\"\n";
+    let text = "[vehicle]\nvin = \"X\"\n[[gnss]]\ndevice = \"/dev/no-receiver\"\n[journal]\ndir = \"journal\"\n[http]\nlisten = \"127.0.0.1:0\"\n";
     std::fs::write(&config, text).unwrap();
     // Something that nobody can write to stands where the journal wants a file of its own.
     std::fs::create_dir_all(journal.join("lock")).unwrap();

@@ -67,7 +67,8 @@ fn faults(scenario: &'static Scenario, mut told: Vec<(f64, Value)>) -> String {
         for Expected { telling, earliest, latest } in timeline.expected() {
             let base = f64::from(lap) * timeline.length();
             let due = base + earliest..base + latest;
-            let found: Vec<usize> = (0..told.len()).filter(|at| due.contains(&told[*at].0) && is(&told[*at].1, telling)).collect();
+            let found: Vec<usize> =
+                (0..told.len()).filter(|at| due.contains(&told[*at].0) && is(&told[*at].1, telling)).collect();
             match found[..] {
                 [at] => drop(told.remove(at)),
                 _ => faults += &format!("{name} loop {lap}: {telling:?} due {due:?}: {} times\n", found.len()),

@@ -71,8 +71,11 @@ impl Daemon {
     /// `telltale run` over a site's file, with its control socket in `runtime`. Without a token nobody has paired yet.
     pub fn site(config: &Path, runtime: &Path, token: Option<&str>) -> Daemon {
         let mut command = telltale();
-        let child = spawn(command.env("RUNTIME_DIRECTORY", runtime).arg("run").arg("--config").arg(config));
-        let (address, code) = invite(runtime);
+        let mut child = spawn(command.env("RUNTIME_DIRECTORY", runtime).arg("run").arg("--config").arg(config));
+        let (address, code) = until("pairing is open", || {
+            assert_eq!(child.try_wait().expect("its state"), None, "the daemon has ended");
+            invite(runtime)
+        });
         let mut daemon = Daemon { child, address, token: String::new(), vin: "self".to_owned() };
         daemon.token = match token {
             Some(token) => token.to_owned(),
@@ -143,24 +146,22 @@ fn spawn(command: &mut Command) -> Child {
     child
 }
 
-/// Opens pairing through the control socket as soon as a daemon answers there: its address, and the code.
-fn invite(runtime: &Path) -> (String, String) {
-    let shown = until("pairing is open", || {
-        let mut pair = telltale();
-        let output = pair.env("RUNTIME_DIRECTORY", runtime).args(["pair", "--member", "anna"]).output().expect("it starts");
-        match output.status.code() {
-            Some(0) => Some(String::from_utf8(output.stdout).expect("UTF-8")),
-            Some(69) => None,
-            _ => panic!("{}", String::from_utf8_lossy(&output.stderr)),
-        }
-    });
+/// Opens pairing through the control socket: the daemon's address, and the code; `None` while no daemon answers there.
+fn invite(runtime: &Path) -> Option<(String, String)> {
+    let mut pair = telltale();
+    let output = pair.env("RUNTIME_DIRECTORY", runtime).args(["pair", "--member", "anna"]).output().expect("it starts");
+    match output.status.code() {
+        Some(0) => {}
+        Some(69) => return None,
+        _ => panic!("{}", errors(&output)),
+    }
+    let shown = String::from_utf8(output.stdout).expect("UTF-8");
     let link = shown.lines().find(|line| line.starts_with("http://")).expect("a link");
     let (url, code) = link.split_once("#pair=").expect("a code");
-    (url.trim_start_matches("http://").trim_end_matches('/').to_owned(), code.to_owned())
+    Some((url.trim_start_matches("http://").trim_end_matches('/').to_owned(), code.to_owned()))
 }
 
 /// All of a command's output that is not its result.
 pub fn errors(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
-
