@@ -5,4 +5,5 @@
 
 mod drives;
 mod floors;
+mod fuzz;
 mod unit;
