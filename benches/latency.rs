@@ -132,7 +132,11 @@ impl Daemon {
     }
 
     fn pair(&self) -> String {
-        let out = Command::new(TELLTALE).args(["pair", "--scopes", "read,control"]).env("RUNTIME_DIRECTORY", &self.run).output().unwrap();
+        let out = Command::new(TELLTALE)
+            .args(["pair", "--scopes", "read,control"])
+            .env("RUNTIME_DIRECTORY", &self.run)
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
         let code = text.split("#pair=").nth(1).unwrap().split_whitespace().next().unwrap();
         let answer = self.ask("POST", "/api/v1/pair", "", Some(&json!({ "code": code, "device": "bench" })));

@@ -1,6 +1,8 @@
 //! What a fuzzer calls: one plain function for each kind of bytes that comes from outside. Each takes anything at all and
-//! panics only when a promise is broken. `cargo +nightly fuzz run NAME` drives them with coverage; `tests/it/fuzz.rs` feeds
-//! the same functions on a stable compiler, with the corpus and with random changes to it.
+//! panics only when a promise is broken. `cargo +nightly fuzz run --sanitizer none NAME` drives them with coverage (a
+//! sanitizer has no unsafe code of ours to watch, and takes a table of SQLite's for a fault unless told
+//! `ASAN_OPTIONS=detect_odr_violation=0`); `tests/it/fuzz.rs` feeds the same functions on a stable compiler, with the
+//! corpus and with random changes to it.
 
 use std::path::Path;
 

@@ -115,7 +115,7 @@ impl Replay {
 
     /// What the recording is put through.
     fn drive(&self) -> Result<Drive, Failure> {
-        let site = self.config.as_deref().map(config::load).transpose().map_err(|error| match error {
+        let site = self.config.as_deref().map(config::load_for_replay).transpose().map_err(|error| match error {
             config::LoadError::Absent { file, error } => Failure::File(file, error),
             config::LoadError::Wrong(findings) => Failure::Configuration(findings.to_string()),
         })?;
@@ -135,8 +135,8 @@ impl Replay {
         };
         let mut interfaces: Vec<Option<String>> = profile.buses.iter().map(|bus| bus.interface.clone()).collect();
         for (name, interface) in profile.layout.buses.iter().zip(&mut interfaces) {
-            if let Some(bus) = site.iter().flat_map(|site| &site.buses).find(|bus| bus.name == *name) {
-                *interface = Some(bus.interface.clone());
+            if let Some(other) = site.as_ref().and_then(|site| site.interfaces.get(name)) {
+                *interface = Some(other.clone());
             }
         }
         let uere =

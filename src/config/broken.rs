@@ -247,6 +247,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     P: "bus = \"cabin\"" => "bus = \"cabn\"", at "cabn", "bus", "cabin";
     P: "covers = \"rear\"" => "cover = \"rear\"", at "cover", "cover", "covers";
     P: "stale_after = 2.5" => "latched = \"yes\"", at "latched", "latched", "true";
+    P: "bus = \"cabin\"" => "bus = \"cabin", at "bus = \"cabin", "signals.\"Vehicle.Cabin.RearOccupant.IsDetected\".bus", "mend the TOML";
     P: "interface = \"can1\"" => "interface = 1", at "interface", "bus.cabin.interface", "can0";
     // The fences.
     T: "fences.geojson" => "fence.geojson", at "file = \"fence.geo", "geofences.file", "there is no fence.geojson";
@@ -258,7 +259,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     F: "\"radius\": 100" => "\"radius\": -100", at "\"radius\": -100", "fence \"home\"", "";
     F: "\"coordinates\": [127.0557, 37.5446]" => "\"coordinates\": [127.0557, \"37.5446\"]", at "\"37.5446\"", "fence \"home\"", "";
     F: "\"radius_units\": \"m\"" => "\"radius_units\": \"miles\"", at "miles", "fence \"home\"", "";
-    F: "\"features\": [" => "\"features\": [,", at "[,", "", "";
+    F: "\"features\": [" => "\"features\": [,", at "[,", "geofences.file", "not the JSON it should be";
 };
 
 #[test]
