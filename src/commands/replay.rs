@@ -139,10 +139,9 @@ impl Replay {
                 *interface = Some(other.clone());
             }
         }
-        let uere =
-            site.as_ref().and_then(|site| site.receivers.first()).map_or(gnss::Settings::default().uere, |first| first.uere);
-        let vin = match &site {
-            Some(site) => site.vin.clone(),
+        let uere = site.as_ref().map_or(gnss::Settings::default().uere, |site| site.uere);
+        let vin = match site.as_ref().and_then(|site| site.vin.clone()) {
+            Some(vin) => vin,
             None => Vin::try_from("REPLAY".to_owned()).map_err(Failure::Configuration)?,
         };
         let settings = site.map(|site| site.detect).unwrap_or_default();
