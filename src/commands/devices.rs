@@ -17,6 +17,7 @@ pub struct Devices {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Forget a phone: its token ends, and so do its streams
+    #[command(after_help = "Example:\n  telltale devices revoke 3f1c")]
     Revoke {
         /// The id that `telltale devices` shows
         id: String,

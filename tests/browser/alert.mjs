@@ -2,7 +2,7 @@
 //
 // usage: node alert.mjs TELLTALE CHROMIUM OUTPUT_FOLDER
 //
-// Prints one JSON line a check: {"name", "passed", "seconds", "figures"}; exit 1 when one failed. Every wait is for a
+// Prints one JSON line a check: {"name", "passed", "seconds", "figures", "error"}; exit 1 when one failed. Every wait is for a
 // condition, under one generous deadline.
 
 import { chromium } from 'playwright-core'
@@ -22,15 +22,15 @@ let failed = 0
 
 async function check(name, body) {
   const begun = Date.now()
-  let passed = true, figures = {}
+  let passed = true, figures = {}, fault
   try {
     figures = (await body()) ?? {}
   } catch (error) {
     passed = false
     failed += 1
-    console.error(`${name}: ${error.stack}`)
+    fault = error.stack
   }
-  console.log(JSON.stringify({ name, passed, seconds: (Date.now() - begun) / 1000, figures }))
+  console.log(JSON.stringify({ name, passed, seconds: (Date.now() - begun) / 1000, figures, error: fault }))
 }
 
 async function startDemo(listen) {
@@ -129,15 +129,20 @@ await check('browser: kill -9 in the middle of an alert; the page goes on with n
   return { events: ids.length, repeated_by_the_restart: seen.filter((e) => e.child?.resumed).length }
 })
 
+async function openOwnPage(width, height) {
+  const context = await browser.newContext({ viewport: { width, height } })
+  const own = await context.newPage()
+  const errors = []
+  own.on('pageerror', (error) => errors.push(String(error)))
+  own.on('console', (message) => { if (message.type() === 'error' && !/net::ERR|Failed to load resource/.test(message.text())) errors.push(message.text()) })
+  await own.goto(`${base}/#token=${demo.token}`)
+  await own.getByRole('alert').filter({ hasText: /child/i }).first().waitFor({ timeout: GENEROUS_MS })
+  return { context, own, errors }
+}
+
 for (const [name, width, height] of [['phone', 360, 740], ['desk', 1280, 800]]) {
   await check(`browser: the daemon's page shows a live alert (${width}×${height})`, async () => {
-    const context = await browser.newContext({ viewport: { width, height } })
-    const own = await context.newPage()
-    const errors = []
-    own.on('pageerror', (error) => errors.push(String(error)))
-    own.on('console', (message) => { if (message.type() === 'error' && !/net::ERR|Failed to load resource/.test(message.text())) errors.push(message.text()) })
-    await own.goto(`${base}/#token=${demo.token}`)
-    await own.getByRole('alert').filter({ hasText: /child/i }).first().waitFor({ timeout: GENEROUS_MS })
+    const { context, own, errors } = await openOwnPage(width, height)
     await own.screenshot({ path: join(output, `page-${name}.png`) })
     const overflow = await own.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
     if (overflow > 0) throw new Error(`the page is ${overflow} px too wide`)
@@ -145,6 +150,25 @@ for (const [name, width, height] of [['phone', 360, 740], ['desk', 1280, 800]]) 
     await context.close()
   })
 }
+
+await check("browser: the daemon's page goes on after kill -9, and answers the alert", async () => {
+  const { context, own, errors } = await openOwnPage(360, 740)
+  const port = new URL(base).port
+  await kill(demo)
+  await own.locator('#link[data-state="lost"]').waitFor({ timeout: GENEROUS_MS })
+  demo = await startDemo(`127.0.0.1:${port}`)
+  await own.locator('#link[data-state="live"]').waitFor({ timeout: GENEROUS_MS })
+  await own.getByRole('alert').filter({ hasText: /child/i }).first().waitFor({ timeout: GENEROUS_MS })
+  await own.getByRole('button', { name: 'The child is safe' }).click()
+  await own.getByText('Thank you. The alert is over.').waitFor({ timeout: GENEROUS_MS })
+  await own.locator('#alert').waitFor({ state: 'hidden', timeout: GENEROUS_MS })
+  await own.locator('#events li', { hasText: 'Alert answered' }).first().waitFor({ timeout: GENEROUS_MS })
+  const count = await own.locator('#count').textContent()
+  if (!count.endsWith(', 0 told twice')) throw new Error(`twins: ${count}`)
+  await own.screenshot({ path: join(output, 'page-answered.png') })
+  if (errors.length) throw new Error(`errors on the page: ${errors}`)
+  await context.close()
+})
 
 await browser.close()
 server.close()

@@ -15,7 +15,8 @@ fn meets(event: &Value, wanted: &Value) -> bool {
         && fields.iter().all(|(key, place)| wanted[*key].is_null() || event.pointer(place) == Some(&wanted[*key]))
 }
 
-fn seconds(event: &Value) -> f64 {
+/// When an event was told, Unix seconds.
+pub fn seconds(event: &Value) -> f64 {
     let time: jiff::Timestamp = event["timestamp"].as_str().expect("a timestamp").parse().expect("ISO 8601");
     time.as_microsecond() as f64 / 1e6
 }

@@ -3,7 +3,18 @@
 #![allow(missing_docs, reason = "tests are read, not called")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod allocation;
+mod cli;
+mod daemon;
+mod demo;
+mod doors;
 mod drives;
+mod feeder;
 mod floors;
 mod fuzz;
+mod gpsd;
+mod http;
+mod outage;
+mod phone;
+mod scenarios;
 mod unit;

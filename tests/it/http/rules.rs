@@ -2,8 +2,8 @@
 
 use telltale::health::Condition;
 
-use crate::client::request;
-use crate::door::Door;
+use super::client::request;
+use super::door::Door;
 
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 
@@ -174,7 +174,7 @@ async fn the_page_holds_no_data_and_nothing_of_anybody_else() {
         let answer = door.ask("GET", path, &[], "").await;
         assert_eq!((answer.status(), answer.header("content-type")), (200, Some(content_type)));
         let text = answer.text().replace("http://www.w3.org/2000/svg", "");
-        assert!(!text.is_empty() && !text.contains("://") && !text.contains(crate::feed::VIN), "{path}");
+        assert!(!text.is_empty() && !text.contains("://") && !text.contains(super::feed::VIN), "{path}");
         for inline in ["<style", "onclick=", "style=\"", "javascript:", "eval(", "innerHTML"] {
             assert!(!text.contains(inline), "{path} has {inline}");
         }
@@ -220,7 +220,7 @@ async fn metrics_may_have_a_door_of_their_own() {
         settings.trusted = vec!["*".to_owned()];
     })
     .await;
-    let mut client = crate::client::Client::connect(door.addresses[1]).await;
+    let mut client = super::client::Client::connect(door.addresses[1]).await;
     for (path, status) in [("/metrics", 200), ("/readyz", 200), ("/healthz", 200), ("/", 404), ("/api/v1/events", 404)] {
         assert_eq!(client.ask("GET", path, &["X-Api-Key: read"], "").await.status(), status, "{path}");
     }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::judge::{Browser, Told};
+use super::judge::{Browser, Told};
 
 /// The head of an answer.
 #[derive(Clone, Debug)]

@@ -9,8 +9,8 @@ use telltale::metrics::Metrics;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Answer, Client, EventStream};
-use crate::feed::MemoryFeed;
+use super::client::{Answer, Client, EventStream};
+use super::feed::MemoryFeed;
 
 pub struct Door {
     pub address: SocketAddr,

@@ -7,9 +7,9 @@ use std::time::Duration;
 use telltale::event::{EventType, Kind};
 use telltale::feed::Scope;
 
-use crate::client::EventStream;
-use crate::door::Door;
-use crate::judge::{Browser, Told};
+use super::client::EventStream;
+use super::door::Door;
+use super::judge::{Browser, Told};
 
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 const ALL: &str = "/api/my-events";

@@ -8,9 +8,9 @@ use telltale::event::EventType;
 use telltale::feed::Scope;
 use telltale::http::Invitation;
 
-use crate::client::EventStream;
-use crate::door::Door;
-use crate::feed::{VIN, stamp};
+use super::client::EventStream;
+use super::door::Door;
+use super::feed::{VIN, stamp};
 
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 

@@ -4,8 +4,8 @@ use serde_json::json;
 use telltale::event::{EventId, EventType};
 use telltale::request::Request;
 
-use crate::door::Door;
-use crate::feed::VIN;
+use super::door::Door;
+use super::feed::VIN;
 
 const ALERT: &str = "/api/v1/childcare/vehicles/self/child-alert";
 
@@ -148,7 +148,7 @@ async fn a_history_that_breaks_off_is_torn_and_not_whole() {
     }
     door.feed.break_after(2);
     let mut client = door.client().await;
-    client.send(crate::client::request("GET", "/api/v1/events?limit=1000", &["X-Api-Key: read"], "")).await;
+    client.send(super::client::request("GET", "/api/v1/events?limit=1000", &["X-Api-Key: read"], "")).await;
     assert_eq!(client.head().await.unwrap().status, 200);
     while let Ok(piece) = client.try_chunk().await {
         assert!(piece.is_some(), "a proper end would be a lie");

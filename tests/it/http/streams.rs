@@ -6,8 +6,8 @@ use telltale::event::EventType;
 use telltale::health::Condition;
 use tokio::time::Instant;
 
-use crate::door::Door;
-use crate::feed::{VIN, fix, stamp};
+use super::door::Door;
+use super::feed::{VIN, fix, stamp};
 
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 
@@ -15,7 +15,7 @@ const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 async fn the_seeds_own_client_sees_the_alert() {
     let door = Door::open().await;
     let path = format!("/api/v1/childcare/vehicles/{VIN}/child-alert/events?token=read");
-    let mut stream = crate::client::EventStream::open(door.address, &path, &["Accept: text/event-stream"]).await;
+    let mut stream = super::client::EventStream::open(door.address, &path, &["Accept: text/event-stream"]).await;
     assert_eq!(stream.head.status, 200);
     for (name, value) in [
         ("content-type", "text/event-stream"),

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use telltale::clock::Wall;
 use telltale::gnss::{Entry, Log};
 
+use crate::unit::shared_data;
+
 /// What gpsd calls a fix: class TPV, of which an epoch may have several; the last counts.
 #[derive(Deserialize)]
 struct Report {
@@ -20,11 +22,8 @@ struct Report {
 }
 
 fn recordings() -> io::Result<Vec<PathBuf>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/nmea");
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("{} is not there: passed over", folder.display());
-        return Ok(Vec::new());
-    };
+    let Some(data) = shared_data() else { return Ok(Vec::new()) };
+    let entries = std::fs::read_dir(data.join("nmea"))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "log"));
     paths.sort();

@@ -5,8 +5,8 @@ use std::time::Duration;
 use telltale::event::EventType;
 use tokio::time::Instant;
 
-use crate::client::{Client, EventStream, request};
-use crate::door::Door;
+use super::client::{Client, EventStream, request};
+use super::door::Door;
 
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 
@@ -268,7 +268,7 @@ async fn addresses_that_are_not_there_yet_degrade_and_others_serve() {
 async fn what_cannot_be_bound_says_why() {
     use telltale::http::{Server, Settings};
     let bind = |settings: Settings| {
-        let feed = crate::feed::MemoryFeed::new();
+        let feed = super::feed::MemoryFeed::new();
         Server::bind(settings, feed, Default::default(), &Default::default(), Default::default()).unwrap_err()
     };
     let at = |address: std::net::SocketAddr| Settings { listen: vec![address], ..Settings::default() };

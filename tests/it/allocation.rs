@@ -1,0 +1,163 @@
+//! No heap allocation for a CAN frame or an NMEA sentence once the gateway is warm, from the bytes to the engine's
+//! decision, as long as nothing begins and there is nothing to tell.
+
+#![allow(unsafe_code, reason = "an allocator that counts cannot be written without")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use telltale::can::{Counters, Intake};
+use telltale::clock::{Boot, Stamp, TimeSource, Wall};
+use telltale::detect::{Engine, Outbox, Settings};
+use telltale::event::EventId;
+use telltale::gateway::{Core, Late};
+use telltale::geo::{FenceSource, read};
+use telltale::gnss::{Heard, Reader};
+use telltale::metrics::Metrics;
+use telltale::sim::{self, Car, Output, Place, SCENARIOS};
+use telltale::vehicle::{BusId, Observation, Vin};
+
+use crate::unit::figure;
+
+/// The system's allocator, and how often this thread has asked it for memory.
+struct Counting;
+
+thread_local! {
+    static ASKED: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that is about to end has nothing to be counted for.
+    let _ = ASKED.try_with(|asked| asked.set(asked.get() + 1));
+}
+
+fn asked() -> u64 {
+    ASKED.with(Cell::get)
+}
+
+// SAFETY: everything is handed to the system's allocator as it came; a counter without a destructor allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps to the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the pointer came from `alloc` above, so from the system.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the pointer came from `alloc` above, so from the system.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// From the wire to the decision.
+struct Path {
+    buses: Vec<(String, Intake)>,
+    reader: Reader,
+    core: Core,
+}
+
+impl Path {
+    fn new() -> Path {
+        let profile = sim::profile().unwrap();
+        let vin = Vin::try_from(sim::VIN.to_owned()).unwrap();
+        let fences = read(sim::FENCES, FenceSource::File).unwrap();
+        let engine = Engine::new(Settings::default(), vin.clone(), profile.layout.clone(), fences);
+        let core = Core::new(engine, Outbox::new(vin, EventId(0)), Late::Never);
+        let (decoder, counters) = (Arc::new(profile.decoder), Counters::register(&Metrics::default()));
+        let intake = |id, name: &str| Intake::new(BusId(id), name, decoder.clone(), counters.clone());
+        let buses = profile.layout.buses.iter().zip(0..).map(|(name, id)| (name.clone(), intake(id, name))).collect();
+        Path { buses, reader: Reader::new(5.0), core }
+    }
+
+    /// Takes one frame or sentence; how many events it led to.
+    fn take(&mut self, now: Boot, output: &Output) -> usize {
+        let stamp = |boot: Boot| {
+            let wall = Wall::from_micros(1_771_545_600_000_000 + boot.micros());
+            Stamp { boot, wall, source: TimeSource::Gnss }
+        };
+        let Path { buses, reader, core } = self;
+        let mut told = core.pass(stamp(now)).len();
+        match output {
+            Output::Frame { bus, frame } => {
+                let (_, intake) = buses.iter_mut().find(|(name, _)| name == bus).unwrap();
+                intake.frame(now, frame, |at, seen| told += core.see(stamp(at), seen).len());
+            }
+            Output::Sentence(sentence) => {
+                for part in [sentence.as_slice(), b"\r\n"] {
+                    reader.take(now, part, |heard| {
+                        if let Heard::Fix(fix) = heard {
+                            told += core.see(stamp(now), &[Observation::Fix(fix)]).len();
+                        }
+                    });
+                }
+            }
+        }
+        told
+    }
+}
+
+#[test]
+fn frames_and_sentences_need_no_memory_once_warm() {
+    let car = Car::new(&SCENARIOS[0], 7, Place::beginning(Wall::from_micros(1_771_545_600_000_000))).unwrap();
+    let length = Duration::from_secs_f64(sim::Timeline::new(&SCENARIOS[0], 7).length());
+    let sent: Vec<(Duration, Output)> = car.take_while(|(after, _)| *after < length * 2).collect();
+    let mut path = Path::new();
+    // The first loop of the story warms it; the second drives, parks and alerts all over again.
+    let (mut frames, mut sentences, mut faults) = (0, 0, Vec::new());
+    for (after, output) in &sent {
+        let before = asked();
+        let told = path.take(Boot::default() + *after, output);
+        let needed = asked() - before;
+        if *after < length || told > 0 {
+            continue;
+        }
+        match output {
+            Output::Frame { .. } => frames += 1,
+            Output::Sentence(_) => sentences += 1,
+        }
+        if needed > 0 {
+            faults.push(format!("{needed} at {after:?}: {output:?}"));
+        }
+    }
+    assert!(frames > 10_000 && sentences > 1_000, "{frames} frames, {sentences} sentences");
+    // What begins may need a place to be remembered in: where the vehicle came from, when a fence seems to be entered; what
+    // happened while an alert runs. Each a few times a story, never a frame.
+    let most = 8;
+    assert!(
+        faults.len() <= most,
+        "{} of {frames} frames and {sentences} sentences: {:#?}",
+        faults.len(),
+        &faults[..20.min(faults.len())]
+    );
+    figure("allocations_a_frame", faults.len() as f64 / f64::from(frames + sentences));
+}
+
+#[test]
+fn a_frame_that_changes_nothing_needs_no_memory() {
+    let mut car = Car::new(&SCENARIOS[0], 7, Place::beginning(Wall::from_micros(1_771_545_600_000_000))).unwrap();
+    let mut path = Path::new();
+    let (mut after, mut last) = (Duration::ZERO, None);
+    while after < Duration::from_secs(30) {
+        let (at, output) = car.next().unwrap();
+        path.take(Boot::default() + at, &output);
+        after = at;
+        last = Some(output).filter(|output| matches!(output, Output::Frame { .. })).or(last);
+    }
+    let frame = last.unwrap();
+    let before = asked();
+    for _ in 0..1_000 {
+        assert_eq!(path.take(Boot::default() + after, &frame), 0);
+    }
+    assert_eq!(asked() - before, 0);
+}
