@@ -202,13 +202,7 @@ impl World {
         self.alert = active.last().and_then(|event| event.alert).map(|first| first.0);
     }
 
-    fn survived(
-        &self,
-        id: u64,
-        event: &Event,
-        found: &BTreeMap<u64, Arc<Stored>>,
-        marks: &[(Option<&str>, u64)],
-    ) -> bool {
+    fn survived(&self, id: u64, event: &Event, found: &BTreeMap<u64, Arc<Stored>>, marks: &[(Option<&str>, u64)]) -> bool {
         match found.get(&id) {
             Some(stored) => {
                 assert_eq!(*stored.json, event.to_json(), "an event changed");
