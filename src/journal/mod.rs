@@ -167,13 +167,11 @@ impl Journal {
                 self.core.counters.drop("order", events.len());
             }
             let events = if accepted { events } else { Vec::new() };
-            let told = events.len() as u64;
             let mut freed = state.hand_over(events, step.rows, reply, Instant::now());
             if state.mode == Mode::Writing && state.is_full() {
                 freed.extend(state.degrade("more than 256 steps wait for the disk"));
             }
             if state.mode != Mode::Writing {
-                self.core.counters.told_unwritten.inc_by(told);
                 self.core.count_lost(&state.trim());
             }
             freed

@@ -156,6 +156,8 @@ pub(super) struct State {
     pub track: VecDeque<TrackPoint>,
     /// Which file readers may open: a number that changes with the file; none when there is no file.
     pub file: Option<u64>,
+    /// How many events were told before they could be written, since somebody last looked.
+    pub told_unwritten: u64,
     /// A reader found the file wrecked.
     pub suspect: bool,
     /// The writer is to end.
@@ -191,6 +193,7 @@ impl State {
             alerts: loaded.alerts.iter().filter_map(|entry| Some((entry.stored.alert?, entry.clone()))).collect(),
             track: VecDeque::new(),
             file: readable.then_some(0),
+            told_unwritten: 0,
             suspect: false,
             stop: None,
             files: 0,
@@ -409,6 +412,7 @@ impl State {
         for entry in self.ring.after_mut(self.head).take_while(|entry| entry.id() <= upto) {
             if !written {
                 entry.mark();
+                self.told_unwritten += 1;
             }
             match entry.stored.alert {
                 Some(first) if entry.ends => {

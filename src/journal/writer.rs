@@ -32,6 +32,12 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often the id bound is compared with the clock while nothing happens.
 const BOUND_LOOK: Duration = Duration::from_secs(60);
 
+/// A reader's word that the file is wrecked leads to no second look at all of it within this time.
+const CHECK_GAP: Duration = Duration::from_secs(60);
+
+/// So often in a row the file may say in a write that it is wrecked, although a check finds nothing.
+const WRECKED: u32 = 3;
+
 /// How often it is looked for what is too old, and for room for the reserve.
 const TIDY_LOOK: Duration = Duration::from_secs(600);
 
@@ -45,7 +51,10 @@ pub(super) struct Writer {
     /// The name of the file that was written last, and of all that this process has written.
     names: Vec<String>,
     failures: u32,
+    /// How many of them in a row said that the file is wrecked.
+    wrecked: u32,
     retry_at: Instant,
+    check_at: Instant,
     retention: Retention,
     wrote: Instant,
     /// Not all of the log is in the file.
@@ -118,7 +127,9 @@ impl Writer {
             store,
             names,
             failures,
+            wrecked: 0,
             retry_at: now,
+            check_at: now,
             retention,
             wrote: now,
             log_waits: true,
@@ -164,8 +175,11 @@ impl Writer {
     /// One thing that is to be done: the most urgent.
     fn turn(&mut self) -> Result<(), Trouble> {
         let now = Instant::now();
-        if std::mem::take(&mut self.core.state().suspect) {
-            return Err(Trouble::Wrecked("a page could not be read".to_owned()));
+        let suspect = std::mem::take(&mut self.core.state().suspect);
+        if suspect && now >= self.check_at {
+            self.check_at = now + CHECK_GAP;
+            self.store = None;
+            self.retry_at = now;
         }
         if self.store.is_none() {
             if now < self.retry_at {
@@ -207,7 +221,7 @@ impl Writer {
             }
             freed
         });
-        self.failures = 0;
+        (self.failures, self.wrecked) = (0, 0);
         self.wrote = Instant::now();
         if !prompt {
             self.retry_at = self.wrote + self.pause();
@@ -261,14 +275,16 @@ impl Writer {
     /// Something failed.
     fn meet(&mut self, trouble: &Trouble) {
         self.core.counters.failures.inc();
-        tracing::warn!(%trouble, failures = self.failures, "the journal's disk");
+        tracing::debug!(%trouble, failures = self.failures, "the journal's disk");
+        let wrecked = matches!(trouble, Trouble::Wrecked(_));
+        self.wrecked = if wrecked { self.wrecked + 1 } else { 0 };
         if *trouble == Trouble::Full && self.make_room() {
             return;
         }
         self.store = None;
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Instant::now();
-        let readable = self.place.has_db() && !matches!(trouble, Trouble::Wrecked(_));
+        let readable = self.place.has_db() && !wrecked;
         let again = self.failures == 1;
         if !again {
             self.retry_at += self.pause();
@@ -312,7 +328,10 @@ impl Writer {
     fn reopen(&mut self) -> Result<(), Trouble> {
         let lock = self.place.prepare()?;
         let _resting = self.let_reader_rest();
-        let mut store = match self.open(lock, Check::Thorough) {
+        let opened = self.open(lock, Check::Thorough);
+        let hopeless = Trouble::Wrecked("again and again".to_owned());
+        let opened = if self.wrecked < WRECKED { opened } else { opened.and(Err(hopeless)) };
+        let mut store = match opened {
             Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => self.replace(&trouble)?,
             opened => opened?,
         };
@@ -341,10 +360,9 @@ impl Writer {
     /// in it gives way to the engine's, which has been running since.
     fn adopt(&self, store: &Store) -> Result<bool, Trouble> {
         let loaded = schema::load(&store.conn)?;
-        let mut state = self.core.state();
-        let fits = loaded.bound <= state.start;
+        let fits = loaded.bound <= self.core.state().start;
         if fits {
-            state.adopt(loaded);
+            self.core.state().adopt(loaded);
             self.core.devices.send_modify(|changes| *changes += 1);
         }
         Ok(fits)
