@@ -74,7 +74,7 @@ impl StateSettings {
 
     /// What `volts` of a 12 V system are in this one.
     pub fn volts(&self, volts: f64) -> f64 {
-        volts * f64::from(self.nominal_v) / 12.0
+        volts * (f64::from(self.nominal_v) / 12.0)
     }
 
     /// The least age at which a value is stale.
