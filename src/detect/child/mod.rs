@@ -322,7 +322,9 @@ impl Child {
         if class > Confidence::Inferred || !sight.covered {
             return Some(due);
         }
-        let said_no_all_the_while = sensor.clear_since().is_some_and(|clear| clear <= closed.max(stop.cleared.unwrap_or(closed)));
+        // A sensor that has just begun to see somebody is direct evidence in a moment, or was a blink.
+        let clear = sensor.clear_since()?;
+        let said_no_all_the_while = clear <= closed.max(stop.cleared.unwrap_or(closed));
         (!said_no_all_the_while).then(|| due.max(closed + seconds(self.settings.covered_s)))
     }
 

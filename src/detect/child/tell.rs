@@ -37,7 +37,7 @@ impl Child {
             }
         }
         for (belt, signal) in self.memory.marks.belts.iter().zip(REAR_BELTS) {
-            if let Some(closed) = belt.changed.filter(|_| belt.counts) {
+            if let Some(closed) = belt.changed.filter(|_| belt.holds()) {
                 let age = sight.seconds_since(closed);
                 evidence.push(Evidence { signal, value: Value::Bool(true), age });
             }

@@ -223,11 +223,22 @@ impl Model {
 
     fn belt(&self, k: usize) -> bool {
         let until = self.drives.get(k).map_or(Ms::MAX, |drive| drive.0);
-        let closings = self.closings(BELT).into_iter().filter(|at| *at <= until);
+        let mut closings = self.closings(BELT).into_iter().filter(|at| *at <= until);
         if let Some(emptied) = self.emptied(k) {
-            return { closings }.any(|at| at >= emptied);
+            return closings.any(|at| at >= emptied);
         }
-        k > 0 && (self.in_drive(k, closings) || self.belt(k - 1))
+        if k == 0 {
+            return false;
+        }
+        let (begin, end) = self.drives[k - 1];
+        let closings: Vec<Ms> = closings.collect();
+        let before = closings.iter().any(|at| *at >= begin - 10 * MINUTE && *at <= begin) || self.belt(k - 1);
+        let within = closings.iter().any(|at| *at >= begin && *at <= end.unwrap_or(self.now));
+        within || (before && self.was(BELT, begin))
+    }
+
+    fn was(&self, signal: usize, then: Ms) -> bool {
+        self.stretches(signal).iter().any(|(from, to)| *from <= then && to.is_none_or(|to| to > then))
     }
 
     fn in_drive(&self, k: usize, mut times: impl Iterator<Item = Ms>) -> bool {
@@ -240,8 +251,12 @@ impl Model {
             return false;
         }
         let (begin, _) = self.drives[k - 1];
-        let sat = self.stretches(SEAT).iter().any(|(from, to)| *from <= begin && to.is_none_or(|to| to > begin));
-        self.in_drive(k, self.closings(SEAT).into_iter()) || self.loaded(k) || (sat && self.seat(k - 1))
+        self.in_drive(k, self.closings(SEAT).into_iter()) || self.loaded(k) || (self.was(SEAT, begin) && self.seat(k - 1))
+    }
+
+    fn occupied(&self) -> bool {
+        let k = self.drives.len();
+        (self.is(BELT) && self.belt(k)) || (self.is(SEAT) && self.seat(k))
     }
 
     /// The sensor's word: yes, no or nothing; and whether it is kept.
@@ -294,7 +309,7 @@ impl Model {
         let healthy = self.covers && self.word().0.is_some() && !self.word().1;
         if self.yes() >= 5 * SECOND {
             Some("direct")
-        } else if self.belt(k) || (self.is(SEAT) && self.seat(k)) {
+        } else if self.occupied() {
             Some("occupancy")
         } else if self.inferred(k) && !(in_alert && healthy) {
             Some("inferred")
@@ -410,6 +425,9 @@ impl Model {
         let mut due = closed.max(stop).max(self.since(LOCK)) + wait;
         let (word, kept) = self.word();
         if class == "inferred" && self.covers && word.is_some() && !kept {
+            if word == Some(true) {
+                return false;
+            }
             let no_since =
                 self.log.iter().rev().take_while(|(_, input)| !matches!(input, Input::Set(SENSOR, true) | Input::SensorFault));
             let no_since = no_since.filter(|(_, input)| *input == Input::Set(SENSOR, false)).last().map(|(at, _)| *at);
@@ -458,7 +476,7 @@ impl Model {
         let no_since =
             self.log.iter().rev().take_while(|(_, input)| !matches!(input, Input::Set(SENSOR, true) | Input::SensorFault));
         let no_since = no_since.filter(|(_, input)| *input == Input::Set(SENSOR, false)).last().map(|(at, _)| *at);
-        let others = self.belt(k) || (self.is(SEAT) && self.seat(k)) || (self.inferred(k) && !self.covers);
+        let others = self.occupied() || (self.inferred(k) && !self.covers);
         let clear = word == Some(false) && no_since.is_some_and(|at| self.now >= at + 120 * SECOND);
         if self.confidence == "direct" && clear && !others {
             self.clear("sensor_clear");

@@ -430,12 +430,8 @@ fn a_sensor_that_told_and_sees_nobody_for_two_minutes_ends_the_alert() {
     assert!(car.child_events().is_empty(), "and the door used before the drive alerts nobody beside that sensor");
     car.set(SENSOR, true);
     let seen = car.seconds();
-    car.wait(70.0);
-    assert_eq!(
-        car.child_story(seen),
-        ["0.0 CHILD_LEFT_BEHIND initial inferred warning", "60.0 CHILD_LEFT_BEHIND escalated direct critical"],
-        "the car is still watched: with the first yes that sensor has no longer said no all the while"
-    );
+    car.wait(10.0);
+    assert_eq!(car.child_story(seen), ["5.0 CHILD_LEFT_BEHIND initial direct warning"], "the car is still watched");
 }
 
 #[test]
