@@ -23,6 +23,8 @@ pub(super) struct Message {
     always: bool,
     /// Whether no other message of its bus is mapped.
     alone: bool,
+    /// Whether it carries only commands, which come when somebody gives one.
+    commands: bool,
 }
 
 /// What was told of a message.
@@ -35,7 +37,7 @@ pub(super) struct Faults {
 /// The messages of a layout: sources whose names share what stands before the dot.
 pub(super) fn messages(layout: &Layout) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
-    for (at, spec) in (0..).zip(&layout.sources) {
+    for (at, spec) in (0..=u16::MAX).zip(&layout.sources) {
         let bus = spec.bus.and_then(|bus| layout.buses.get(usize::from(bus.0))).map_or("board", String::as_str);
         let message = spec.name.split('.').next().unwrap_or_default();
         let name = format!("{bus}/{message}");
@@ -43,10 +45,12 @@ pub(super) fn messages(layout: &Layout) -> Vec<Message> {
             Some(message) => {
                 message.sources.push(SourceId(at));
                 message.always |= spec.always;
+                message.commands &= spec.latched;
             }
             None => {
                 let sources = vec![SourceId(at)];
-                messages.push(Message { name, bus: spec.bus, sources, always: spec.always, alone: true });
+                let (bus, always, commands) = (spec.bus, spec.always, spec.latched);
+                messages.push(Message { name, bus, sources, always, alone: true, commands });
             }
         }
     }
@@ -92,7 +96,8 @@ impl Message {
         let (heard, limit) = self.heard(state).unwrap_or((listening, long));
         let silent = heard.max(watched).max(listening) + limit.max(long);
         let invalid = self.sources.iter().filter_map(|id| state.source_health(*id)?.1).min();
-        [Some(silent), invalid.map(|since| since.max(watched) + long)]
+        let silent = (!self.commands).then_some(silent);
+        [silent, invalid.map(|since| since.max(watched) + long)]
     }
 
     fn bus_is_silent(&self, now: Boot, state: &State, settings: &DiagnosisSettings) -> bool {

@@ -153,6 +153,14 @@ fn a_message_silent_or_invalid_with_the_ignition_on_is_stale_once_for_each_cause
 }
 
 #[test]
+fn a_message_that_carries_only_commands_is_not_stale_when_nobody_gives_one() {
+    let mut car = running();
+    car.silence(LOCK);
+    car.wait(100.0);
+    assert!(car.other_story(0.0).is_empty());
+}
+
+#[test]
 fn a_message_silent_with_the_ignition_off_is_stale_only_where_it_must_always_come() {
     let mut car = standing();
     car.silence(BELT);
