@@ -64,7 +64,7 @@ pub(super) fn messages(layout: &Layout) -> Vec<Message> {
 impl Message {
     pub(super) fn step(&self, now: Boot, faults: &mut Faults, state: &State, settings: &DiagnosisSettings, out: &mut Outbox) {
         let [silent, invalid] = self.due(state, settings);
-        let silent = silent.is_some_and(|due| due <= now) && !self.bus_is_silent(now, state, settings);
+        let silent = silent.is_some_and(|due| due <= now && self.bus_spoke(due, state));
         let speaks = self.heard(state).is_some_and(|(heard, _)| now < heard + seconds(settings.sensor_stale_s));
         self.turn(&mut faults.silent, silent, speaks, "silent", out);
         let valid = !self.sources.iter().any(|id| state.source_health(*id).is_some_and(|(_, invalid, _)| invalid.is_some()));
@@ -100,10 +100,10 @@ impl Message {
         [silent, invalid.map(|since| since.max(watched) + long)]
     }
 
-    fn bus_is_silent(&self, now: Boot, state: &State, settings: &DiagnosisSettings) -> bool {
-        let heard = self.bus.and_then(|bus| state.bus_health(bus)).and_then(|(heard, _)| heard);
-        let speaks = heard.is_some_and(|heard| now < heard + seconds(settings.sensor_stale_s));
-        !(speaks || self.alone || self.always || self.bus.is_none())
+    /// Whether silence until `due` is this message's own: its bus went on without it.
+    fn bus_spoke(&self, due: Boot, state: &State) -> bool {
+        let Some(bus) = self.bus.filter(|_| !self.alone && !self.always) else { return true };
+        state.bus_health(bus).and_then(|(heard, _)| heard).is_some_and(|heard| heard >= due)
     }
 
     pub(super) fn deadline(&self, faults: Faults, state: &State, settings: &DiagnosisSettings) -> impl Iterator<Item = Boot> {

@@ -118,7 +118,7 @@ fn a_bus_silent_for_ten_seconds_while_another_source_says_on_is_a_fault_until_it
     assert_eq!(car.engine.sources()["cabin"], crate::health::Condition::Ok);
     car.sleep(BODY);
     car.wait(100.0);
-    assert!(car.other_story(silent).is_empty(), "nobody else says that the ignition is on");
+    assert!(car.other_story(silent).is_empty(), "nobody else says that the ignition is on, and messages die with their bus");
 }
 
 #[test]

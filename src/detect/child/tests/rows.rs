@@ -408,6 +408,11 @@ fn unlocking_without_a_door_and_a_remote_start_change_nothing_and_the_next_event
     car.stop();
     car.wait(45.0);
     assert_eq!(car.child_story(began), ["105.0 CHILD_LEFT_BEHIND repeated direct critical"], "and off again");
+    let (mut car, _) = direct_alert(Plan::sensor());
+    car.start();
+    car.wait(61.0);
+    let json = serde_json::to_value(car.last(EventType::ChildLeftBehind)).unwrap();
+    assert_eq!(json["child"]["meanwhile"], serde_json::json!(["ignition_on"]), "nobody knows of the lock any more");
 }
 
 #[test]
