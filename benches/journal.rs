@@ -4,7 +4,13 @@
 //! First come figures that divan has no place for: the spread of the time until an event is shown, and the bytes that
 //! went to the disk for each (`write_bytes` of `/proc/self/io`), checkpoints included.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a bench that cannot run may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a bench that cannot run may panic"
+)]
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
