@@ -100,6 +100,7 @@ impl Engine {
     /// Decides what everything observed, and the time, mean.
     pub fn step(&mut self, now: Stamp, out: &mut Outbox) {
         out.begin(now, self.state.fix().copied());
+        let first = out.last();
         self.state.settle(now.boot);
         self.heat.settle(now.boot, &self.state);
         let sight = Sight::of(now.boot, &self.state, &self.heat);
@@ -110,6 +111,7 @@ impl Engine {
         let before = out.last();
         self.diagnosis.step(now.boot, &self.state, out);
         self.kept.conditions_changed |= out.last() != before;
+        self.kept.told |= out.last() != first;
         self.deadline = self.next(now.boot, child);
     }
 

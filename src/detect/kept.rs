@@ -2,7 +2,8 @@
 //!
 //! Keys: `child`, `ignition`, `trip`, `diagnosis`, `fix`, `signal/<path>` for each signal that a detector reads, and the
 //! fences' own (`geofence::keep`). A row
-//! is written when what it holds has changed; numbers, positions and what moves all the time at most once a minute.
+//! is written when what it holds has changed; numbers, positions and what moves all the time at most once a minute, but the
+//! position with every event as well.
 //!
 //! A row's value is JSON: `{"version", "boot_id", "boot", "wall", "source", "state"}`. In the same boot, boot time
 //! counts. In another boot the wall time between the last row and now counts, if both come from GNSS or an RTC and it
@@ -51,6 +52,8 @@ pub(super) struct Kept {
     trip: Option<(trip::Memory, Boot)>,
     pub(super) conditions_changed: bool,
     fix: Option<(Fix, Boot)>,
+    /// Something was told since the last rows: a restart must not know less of where the vehicle is than who was told.
+    pub(super) told: bool,
     signals: Vec<SignalRow>,
 }
 
@@ -127,6 +130,9 @@ pub(super) fn rows(engine: &mut Engine, now: Stamp) -> Vec<Row> {
     let Engine { state, child, trip, diagnosis, kept, .. } = engine;
     let Kept { boot_id, signals, .. } = kept;
     let due = |written: Option<Boot>| written.is_none_or(|written| now.boot >= written + PACE);
+    if std::mem::take(&mut kept.told) {
+        kept.fix = None;
+    }
     if kept.child.as_ref() != Some(child.memory()) {
         kept.child = Some(child.memory().clone());
         rows.extend(row(CHILD, now, boot_id, child.memory()));
@@ -248,6 +254,7 @@ pub(super) fn restore(engine: &mut Engine, rows: &[Row], now: Stamp, boot_id: &s
     if let Some((mut fix, shift)) = shelf.get::<Fix>(FIX) {
         fix.at = fix.at.shifted(shift);
         engine.state.restore_fix(fix);
+        engine.geofences.pass_over(&fix);
     }
     restore_signals(engine, &shelf);
     match shelf.get::<child::Memory>(CHILD) {

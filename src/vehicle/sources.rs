@@ -15,7 +15,7 @@ pub(super) struct Plan {
     pub(super) specs: Vec<Spec>,
     /// Sources of each signal, by its discriminant.
     by_signal: Vec<Vec<u16>>,
-    /// Places in [`Memory::buses`] of what carries the ignition signal; empty where only the board does.
+    /// Places in `Memory::buses` of what carries the ignition signal; empty where only the board does.
     pub(super) ignition_buses: Vec<usize>,
     /// Whether anything maps the ignition.
     pub(super) maps_ignition: bool,
@@ -25,7 +25,7 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spec {
     pub(super) signal: Signal,
-    /// Place in [`Memory::buses`].
+    /// Place in `Memory::buses`.
     pub(super) bus: usize,
     pub(super) latched: bool,
     pub(super) keeps: bool,

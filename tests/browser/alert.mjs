@@ -159,7 +159,7 @@ await check("browser: the daemon's page goes on after kill -9, and answers the a
   demo = await startDemo(`127.0.0.1:${port}`)
   await own.locator('#link[data-state="live"]').waitFor({ timeout: GENEROUS_MS })
   await own.getByRole('alert').filter({ hasText: /child/i }).first().waitFor({ timeout: GENEROUS_MS })
-  await own.getByRole('button', { name: 'The child is safe' }).click()
+  await own.getByRole('button', { name: 'The child is safe' }).click({ timeout: GENEROUS_MS })
   await own.getByText('Thank you. The alert is over.').waitFor({ timeout: GENEROUS_MS })
   await own.locator('#alert').waitFor({ state: 'hidden', timeout: GENEROUS_MS })
   await own.locator('#events li', { hasText: 'Alert answered' }).first().waitFor({ timeout: GENEROUS_MS })

@@ -69,6 +69,7 @@ fn killed_in_the_middle_of_an_alert_it_goes_on_with_no_gap_and_no_twin() {
     let resumed = phone.until("the alert going on", |event| is(event, "CHILD_LEFT_BEHIND"));
     figure("seconds_to_resume", begun.elapsed().as_secs_f64());
     assert_eq!((&resumed["child"]["stage"], &resumed["child"]["resumed"]), (&json!("repeated"), &json!(true)), "{resumed}");
+    assert_eq!(resumed["lastLocation"]["address"], "Office", "it knows where the car is: {resumed}");
     phone.until("its escalation", |event| is_stage(event, "escalated"));
     daemon.kill();
     phone.drain();
@@ -81,6 +82,9 @@ fn killed_in_the_middle_of_an_alert_it_goes_on_with_no_gap_and_no_twin() {
     assert_eq!(end["child"]["reason"], "rear_door_opened", "{end}");
     let count = |stage: &str| phone.told.iter().filter(|event| is_stage(event, stage)).count();
     assert_eq!((count("initial"), count("escalated")), (1, 1), "{:#?}", phone.summary());
+    let begun = phone.told.iter().position(|event| is_stage(event, "initial")).unwrap();
+    let moved = phone.told[begun..].iter().find(|event| event["geofence"].is_object());
+    assert_eq!(moved, None, "the car has not moved: {:#?}", phone.summary());
     phone.agrees_with_history(&daemon);
 
     // Told again, each of the alert's events says that it has ended, and when.

@@ -125,6 +125,11 @@ impl Geofences {
         geofences
     }
 
+    /// The state's fix comes from before a restart, and is not to be judged.
+    pub(super) fn pass_over(&mut self, fix: &Fix) {
+        self.track.pass_over(fix);
+    }
+
     /// Judges what is new.
     pub fn step(&mut self, now: Stamp, state: &State, out: &mut Outbox) {
         self.judge(now, &Motion::of(state, now.boot), out);

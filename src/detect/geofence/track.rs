@@ -73,6 +73,11 @@ impl Track {
         Some(Sight { fix: *fix, here: Vantage::new(fix.point), before, alone, parked })
     }
 
+    /// This fix is known from before a restart: it is no news, and may be older than what the fences know.
+    pub(super) fn pass_over(&mut self, fix: &Fix) {
+        self.looked = Some((fix.at, fix.time));
+    }
+
     /// Speed by GNSS, km/h, as far as it is believed and not old.
     pub(super) fn speed(&self, now: Boot) -> Option<f64> {
         self.believed.filter(|fix| now.since(fix.at) <= SPEED_HOLDS).and_then(|fix| fix.speed)
