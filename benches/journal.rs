@@ -60,7 +60,7 @@ impl Written {
         let child = Child {
             stage: Some(ChildStage::Repeated),
             count: Some(3),
-            alert: Some(Alert { first: id, ends: false }),
+            alert: Some(Alert { first: EventId(self.opened.last.0 + 1), ends: false }),
             ..Child::default()
         };
         let event = Event {
@@ -114,6 +114,7 @@ fn figures() {
     let resident = resident_kib();
     let mut journal = Written::new();
     journal.commit(1);
+    let empty = resident_kib().saturating_sub(resident);
     let before = written_bytes();
     let mut times: Vec<_> = (0..500).map(|_| timed(|| journal.commit(1))).collect();
     let in_log = written_bytes() - before;
@@ -121,15 +122,19 @@ fn figures() {
     checkpointed();
     println!("bytes written an event: {} in the log, {} in all", in_log / 500, (written_bytes() - before) / 500);
     let before = written_bytes();
-    journal.commit(5_000);
+    for _ in 0..25 {
+        journal.commit(200);
+    }
     checkpointed();
     println!("bytes written an event in bursts: {}", (written_bytes() - before) / 5_000);
+    let full = resident_kib().saturating_sub(resident);
     let filter = Filter::of(&telltale::event::Kind::ALL);
     let page = journal.opened.journal.events_after(&journal.vin, EventId(0), &filter, 1_000);
     let begin = Instant::now();
     let events = journal.runtime.block_on(page).expect("a page").events.len();
     println!("{events} events read from the file in {:.1?}", begin.elapsed());
-    println!("resident memory of a full journal: {} KiB", resident_kib().saturating_sub(resident));
+    let read = resident_kib().saturating_sub(resident);
+    println!("resident memory in KiB: {empty} at the start, {full} with 1,024 events in memory, {read} after that read");
     let begin = Instant::now();
     assert!(journal.opened.journal.close(Duration::from_secs(60)));
     let length = fs::metadata(journal.dir.path().join("journal/journal.db")).expect("a file").len();

@@ -70,13 +70,7 @@ impl Store {
             quick_check(&conn)?;
         }
         let created = schema::prepare(&conn, vin, &name())?;
-        let mut store = Store { conn, place: place.clone(), created, synchronous: None, files: None, _lock: lock };
-        if check == Check::Thorough {
-            // What the log holds may be in memory only, if the disk failed to sync it. This writes it once more, to the
-            // file itself.
-            store.checkpoint("TRUNCATE")?;
-        }
-        Ok(store)
+        Ok(Store { conn, place: place.clone(), created, synchronous: None, files: None, _lock: lock })
     }
 
     /// The file's own name: a random number from when it was made.

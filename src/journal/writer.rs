@@ -142,7 +142,7 @@ impl Writer {
     /// Writes until it is told to stop.
     pub fn run(mut self) {
         loop {
-            match self.core.wait(self.next_look(), self.store.is_some()) {
+            match self.core.wait(self.next_look(), self.store.is_some() && self.failures == 0) {
                 Signal::Go => {
                     if let Err(trouble) = self.turn() {
                         self.meet(&trouble);
@@ -157,7 +157,7 @@ impl Writer {
 
     /// When to look again without being woken.
     fn next_look(&self) -> Instant {
-        if self.store.is_none() {
+        if self.store.is_none() || self.failures > 0 {
             return self.retry_at;
         }
         if self.surplus {
@@ -181,10 +181,10 @@ impl Writer {
             self.store = None;
             self.retry_at = now;
         }
+        if self.failures > 0 && now < self.retry_at {
+            return Ok(());
+        }
         if self.store.is_none() {
-            if now < self.retry_at {
-                return Ok(());
-            }
             self.reopen()?;
         }
         let Some(mut store) = self.store.take() else { return Ok(()) };
@@ -194,7 +194,8 @@ impl Writer {
     }
 
     fn work(&mut self, store: &mut Store, now: Instant) -> Result<(), Trouble> {
-        let extent = if self.is_degraded() && now >= self.retry_at { Extent::Probe } else { Extent::Due };
+        let doubtful = self.failures > 0 || self.is_degraded() && now >= self.retry_at;
+        let extent = if doubtful { Extent::Probe } else { Extent::Due };
         if now >= self.bound_at {
             self.bound_at = now + BOUND_LOOK;
         }
@@ -281,11 +282,15 @@ impl Writer {
         if *trouble == Trouble::Full && self.make_room() {
             return;
         }
-        self.store = None;
+        // A disk that is full or a file that is held is in order; anything else may have left the connection astray.
+        let in_order = matches!(trouble, Trouble::Full | Trouble::Busy);
+        if !in_order {
+            self.store = None;
+        }
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Instant::now();
         let readable = self.place.has_db() && !wrecked;
-        let again = self.failures == 1;
+        let again = self.failures == 1 && !in_order;
         if !again {
             self.retry_at += self.pause();
         }
@@ -328,13 +333,17 @@ impl Writer {
     fn reopen(&mut self) -> Result<(), Trouble> {
         let lock = self.place.prepare()?;
         let _resting = self.let_reader_rest();
-        let opened = self.open(lock, Check::Thorough);
+        // Once is enough: to look at every page whenever a bad disk is tried again would not make it better.
+        let check = if self.failures <= 1 || self.wrecked > 0 { Check::Thorough } else { Check::Quick };
+        let opened = self.open(lock, check);
         let hopeless = Trouble::Wrecked("again and again".to_owned());
         let opened = if self.wrecked < WRECKED { opened } else { opened.and(Err(hopeless)) };
         let mut store = match opened {
             Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => self.replace(&trouble)?,
             opened => opened?,
         };
+        // What the log holds may be in memory only, if the disk failed to sync it. This writes it once more, to the file.
+        store.checkpoint("TRUNCATE")?;
         let mut name = store.name()?.unwrap_or_default();
         if self.names.last() != Some(&name) {
             if !store.created && !self.names.contains(&name) && !self.adopt(&store)? {

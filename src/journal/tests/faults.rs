@@ -70,6 +70,48 @@ async fn a_disk_that_hangs_holds_up_no_alert_and_it_is_written_under_its_id_when
 }
 
 #[tokio::test]
+async fn a_disk_that_hangs_at_the_start_is_gone_on_without_until_it_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, _) = filled(dir.path(), 1).await;
+    let lock = dir.path().join("lock");
+    fs::remove_file(&lock).unwrap();
+    // Who opens a pipe to write waits for somebody who reads.
+    nix::unistd::mkfifo(&lock, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let later = Clock::scaled(Wall::from_micros(Wall::build().micros().max(THEN) + 3_600_000_000), 1.0);
+    let bench = Bench::open_at(Settings { stall_seconds: 0.2, ..settings(dir.path()) }, later);
+    assert!(bench.complaint().contains("did not open the journal within 1 s"), "{}", bench.complaint());
+    let new = bench.id(1);
+    committed(&bench, [event(new, Severity::Info)]);
+    assert_eq!(bench.head().0, new);
+    let answers = fs::OpenOptions::new().read(true).write(true).open(&lock).unwrap();
+    bench.writable(true).await;
+    bench.saved().await;
+    assert_eq!(ids(&bench.all(0).await), [old, new]);
+    drop(answers);
+}
+
+#[tokio::test]
+async fn a_phone_is_paired_for_good_or_not_at_all_and_locked_out_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::open(Settings { stall_seconds: 0.3, ..settings(dir.path()) });
+    bench.journal().add_device([1; 32], device("stays")).await.unwrap();
+    bench.journal().add_device([2; 32], device("goes")).await.unwrap();
+    let holder = Holder::of(dir.path());
+    let paired = until(bench.journal().add_device([3; 32], device("comes"))).await;
+    assert!(matches!(paired, Err(Unavailable::Journal(_))), "the disk did not take it in time");
+    assert!(bench.journal().device(&[3; 32]).is_none());
+    let revoked = until(bench.journal().revoke_device("goes")).await;
+    assert!(revoked.unwrap_err().to_string().contains("locked out"));
+    assert!(bench.journal().device(&[2; 32]).is_none());
+    holder.let_go();
+    bench.writable(true).await;
+    bench.saved().await;
+    bench.crash();
+    let again = Bench::open(settings(dir.path()));
+    assert_eq!(again.journal().devices().iter().map(|device| &*device.id).collect::<Vec<_>>(), ["stays"]);
+}
+
+#[tokio::test]
 async fn more_than_256_steps_do_not_wait() {
     let dir = tempfile::tempdir().unwrap();
     let bench = Bench::open(settings(dir.path()));
@@ -91,7 +133,7 @@ async fn more_than_256_steps_do_not_wait() {
 #[tokio::test]
 async fn memory_holds_what_it_can_and_lets_the_least_severe_go_first() {
     let parent = tempfile::tempdir().unwrap();
-    let dir = parent.path().join("journal");
+    let dir = movable(parent.path());
     let bench = Bench::open(settings(&dir));
     take_away(&dir);
     let first = bench.id(1);
@@ -119,7 +161,7 @@ async fn memory_holds_what_it_can_and_lets_the_least_severe_go_first() {
 #[tokio::test]
 async fn a_directory_that_goes_and_comes_back_costs_nothing() {
     let parent = tempfile::tempdir().unwrap();
-    let dir = parent.path().join("journal");
+    let dir = movable(parent.path());
     let bench = Bench::open(settings(&dir));
     let first = bench.id(1);
     committed(&bench, (0..2_000).map(|at| event(first + at, Severity::Info)));
@@ -208,7 +250,7 @@ async fn without_a_directory_it_tells_from_memory_and_writes_when_there_is_one()
 #[tokio::test]
 async fn a_journal_that_comes_late_is_gone_on_with() {
     let parent = tempfile::tempdir().unwrap();
-    let dir = parent.path().join("journal");
+    let dir = movable(parent.path());
     let bench = Bench::open(settings(&dir));
     let old = bench.id(1);
     bench.journal().add_device([1; 32], device("d")).await.unwrap();
@@ -238,7 +280,7 @@ async fn a_journal_that_comes_late_is_gone_on_with() {
 #[tokio::test]
 async fn a_late_journal_whose_ids_go_further_is_set_aside_and_its_phones_stay_paired() {
     let parent = tempfile::tempdir().unwrap();
-    let dir = parent.path().join("journal");
+    let dir = movable(parent.path());
     let tomorrow = Clock::scaled(Wall::from_micros(Wall::build().micros() + 86_400_000_000), 1.0);
     let bench = Bench::open_at(settings(&dir), tomorrow);
     let old = bench.id(1);

@@ -203,17 +203,22 @@ impl Holder {
     }
 }
 
-/// Takes the directory away and puts something there that is none, as when a mount is lost.
+/// A directory that can go and come back, at once: there is no moment in which one could be made in its place.
+pub(super) fn movable(parent: &Path) -> PathBuf {
+    let dir = parent.join("journal");
+    std::fs::create_dir(dir.with_extension("elsewhere")).unwrap();
+    bring_back(&dir);
+    dir
+}
+
+/// Takes it away and puts something there that is no directory, as when a mount is lost.
 pub(super) fn take_away(dir: &Path) {
-    if !dir.is_symlink() {
-        std::fs::rename(dir, dir.with_extension("elsewhere")).unwrap();
-    }
     let none = dir.with_extension("none");
     std::fs::write(&none, "not a directory").unwrap();
     std::fs::rename(none, dir).unwrap();
 }
 
-/// Brings it back, at once: there is no moment in which a directory could be made in its place.
+/// Brings it back.
 pub(super) fn bring_back(dir: &Path) {
     let link = dir.with_extension("link");
     std::os::unix::fs::symlink(dir.with_extension("elsewhere"), &link).unwrap();
