@@ -12,6 +12,24 @@ const WORDS = {
   CHILD_ALERT_SNOOZED: "Alert snoozed",
   CHILD_ALERT_ACKNOWLEDGED: "Alert answered: the child is safe",
   CHILD_ALERT_CLEARED: "Alert over",
+  GEOFENCE_ENTER: "Entered",
+  GEOFENCE_EXIT: "Left",
+  GEOFENCE_DWELL: "Stayed in",
+  GEOFENCE_OVERSPEED: "Too fast in",
+  TRIP_START: "Trip begun",
+  TRIP_END: "Trip ended",
+  BATTERY_LOW: "Battery low",
+  BATTERY_RECOVERED: "Battery well again",
+  COOLANT_OVERHEAT: "Coolant too hot",
+  COOLANT_NORMAL: "Coolant well again",
+  CAN_BUS_FAULT: "A bus of the car is down",
+  CAN_BUS_RECOVERED: "The bus is back",
+  GNSS_LOST: "Position lost",
+  GNSS_RECOVERED: "Position back",
+  SENSOR_STALE: "A sensor is silent",
+  SENSOR_RECOVERED: "The sensor is back",
+  JOURNAL_DEGRADED: "Events cannot be stored",
+  JOURNAL_RECOVERED: "Events are stored again",
 };
 
 const $ = (id) => document.getElementById(id);
@@ -130,7 +148,7 @@ function setText(id, text) {
 function describe(event) {
   const fence = event.geofence && (event.geofence.name || event.geofence.id);
   const words = WORDS[event.eventType] || event.eventType.toLowerCase().replaceAll("_", " ");
-  const what = fence ? `${words}: ${fence}` : words;
+  const what = fence ? `${words} ${fence}` : words;
   return event.child && event.child.stage ? `${what} (${event.child.stage})` : what;
 }
 
