@@ -195,7 +195,7 @@ impl Journal {
         });
     }
 
-    /// Ids up to this one are reserved on disk: [`Outbox::reserve`](crate::detect::Outbox::reserve).
+    /// Ids up to this one are reserved on disk: before each step the outbox is told, and stays inside.
     pub fn reserved(&self) -> EventId {
         self.core.state().reserved
     }
