@@ -127,9 +127,7 @@ impl Vehicle {
     /// Hands to the journal what changed of the engine's state and was not told with an event.
     pub fn save(&self) {
         let now = self.0.clock.stamp(self.0.clock.now());
-        let reserved = self.0.journal.reserved();
         let mut watched = self.watched();
-        watched.core.reserve(reserved);
         let rows = watched.core.rows(now);
         drop(watched);
         if !rows.is_empty() {
@@ -159,7 +157,11 @@ impl Vehicle {
         self.0.journal.show(picture::of(&self.0.vin, core, stamp, &self.0.health));
     }
 
+    /// The engine, which issues no id beyond what the journal has reserved by now.
     fn watched(&self) -> MutexGuard<'_, Watched> {
-        self.0.watched.lock().unwrap_or_else(PoisonError::into_inner)
+        let reserved = self.0.journal.reserved();
+        let mut watched = self.0.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        watched.core.reserve(reserved);
+        watched
     }
 }

@@ -71,3 +71,18 @@ impl Counters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metrics_have_the_names_that_the_documents_give_them() {
+        let metrics = Metrics::default();
+        Counters::register(&metrics).drop("memory", 3);
+        let page = metrics.encode();
+        assert!(page.contains("telltale_journal_dropped_total{reason=\"memory\"} 3"), "{page}");
+        assert!(page.contains("telltale_journal_checkpoint_seconds_count 0"), "{page}");
+        assert!(page.contains("telltale_journal_commits_total 0"), "{page}");
+    }
+}

@@ -42,25 +42,28 @@ pub(super) fn lowered(last: EventId) -> EventId {
 
 /// The last id of those that may have been told, for a journal that is the first one here.
 pub(super) fn first(now: Stamp) -> EventId {
-    match now.source {
-        TimeSource::Unset => EventId(of_clock(now).saturating_add(random())),
-        _ => EventId(of_clock(now).saturating_sub(1)),
-    }
+    let clock = of_clock(now);
+    EventId(if is_known(now) { clock.saturating_sub(1) } else { clock.saturating_add(random()) })
 }
 
 /// The same where a former run may have told ids that nobody can read any more, the highest known being `known`.
 pub(super) fn beyond(known: EventId, now: Stamp) -> EventId {
-    match now.source {
-        TimeSource::Unset => EventId(of_clock(now).max(known.0).saturating_add(random())),
-        _ => EventId(of_clock(now).saturating_add(BEYOND).max(known.0)),
-    }
-    .min(EventId::MAX)
+    let clock = of_clock(now);
+    let last =
+        if is_known(now) { clock.saturating_add(BEYOND).max(known.0) } else { clock.max(known.0).saturating_add(random()) };
+    EventId(last).min(EventId::MAX)
 }
 
-/// The wall clock's milliseconds × 1000; the build's while nobody vouches for the clock.
+/// Somebody vouches for the clock, and it shows no time from 2080 on, as a broken one may: ids that followed it would
+/// come to their end.
+fn is_known(now: Stamp) -> bool {
+    now.source != TimeSource::Unset && now.wall < Wall::from_micros(3_471_292_800_000_000)
+}
+
+/// The wall clock's milliseconds × 1000; the build's while the clock is not known.
 fn of_clock(now: Stamp) -> u64 {
-    let wall = if now.source == TimeSource::Unset { Wall::build() } else { now.wall };
-    u64::try_from(wall.micros().div_euclid(1000).saturating_mul(1000)).unwrap_or(0).min(EventId::MAX.0)
+    let wall = if is_known(now) { now.wall } else { Wall::build() };
+    u64::try_from(wall.micros().div_euclid(1000).saturating_mul(1000)).unwrap_or(0)
 }
 
 fn random() -> u64 {
@@ -94,8 +97,11 @@ mod tests {
     fn a_first_journal_begins_at_its_clock_and_a_unit_without_clock_somewhere_after_its_build() {
         assert_eq!(first(at(7_000_999, TimeSource::Rtc)), EventId(6_999_999));
         let build = Wall::build().micros() as u64 / 1000 * 1000;
-        let begin = first(at(0, TimeSource::Unset)).0;
-        assert!((build..build + SPREAD).contains(&begin));
+        let broken = at(i64::MAX / 2, TimeSource::Rtc);
+        for begin in [first(at(0, TimeSource::Unset)).0, first(broken).0] {
+            assert!((build..build + SPREAD).contains(&begin));
+        }
+        assert!(raised(EventId(0), EventId(5), broken).unwrap().0 <= build + AHEAD, "ids do not follow a broken clock");
     }
 
     #[test]

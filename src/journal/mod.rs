@@ -195,7 +195,7 @@ impl Journal {
         });
     }
 
-    /// Ids up to this one are reserved on disk: the outbox issues none above it while nothing can be written.
+    /// Ids up to this one are reserved on disk: before each step the outbox is told, and stays inside.
     pub fn reserved(&self) -> EventId {
         self.core.state().reserved
     }

@@ -173,6 +173,9 @@ async fn a_directory_that_goes_and_comes_back_costs_nothing() {
     let gap = bench.journal().pruned(&vin(), &Filter::of(&[Kind::Diagnosis])).unwrap();
     assert!(gap.0 >= first + 900, "what is out of reach for now is told as a gap");
     assert!(!bench.all(gap.0).await.is_empty());
+    let middle = bench.journal().events_after(&vin(), EventId(first + 10), &Filter::of(&Kind::ALL), 10).await;
+    assert!(matches!(middle, Err(Unavailable::Journal(_))), "who was not told of the gap is not led past it");
+    assert_eq!(bench.page(0, &Filter::of(&Kind::ALL), 10).await.events.len(), 10, "the beginning is where there is something");
     bring_back(&dir);
     bench.writable(true).await;
     bench.saved().await;
