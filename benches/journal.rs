@@ -60,7 +60,7 @@ impl Written {
         let child = Child {
             stage: Some(ChildStage::Repeated),
             count: Some(3),
-            alert: Some(Alert { first: id, ends: false }),
+            alert: Some(Alert { first: EventId(self.opened.last.0 + 1), ends: false }),
             ..Child::default()
         };
         let event = Event {
@@ -111,29 +111,46 @@ fn figures() {
     let bare = Bare::new();
     let mut times: Vec<_> = (0..500).map(|at| timed(|| bare.sync(at))).collect();
     print("bare fdatasync of 4 KiB", &mut times);
+    let resident = resident_kib();
     let mut journal = Written::new();
     journal.commit(1);
+    let empty = resident_kib().saturating_sub(resident);
     let before = written_bytes();
     let mut times: Vec<_> = (0..500).map(|_| timed(|| journal.commit(1))).collect();
-    let log_only = written_bytes() - before;
+    let in_log = written_bytes() - before;
     print("an event, until it is shown", &mut times);
-    std::thread::sleep(Duration::from_millis(1_500));
-    let with_checkpoint = written_bytes() - before;
-    println!("bytes written an event: {} in the log, {} with the checkpoint", log_only / 500, with_checkpoint / 500);
+    checkpointed();
+    println!("bytes written an event: {} in the log, {} in all", in_log / 500, (written_bytes() - before) / 500);
     let before = written_bytes();
-    journal.commit(5_000);
-    let taken = Instant::now();
-    std::thread::sleep(Duration::from_millis(1_500));
+    for _ in 0..25 {
+        journal.commit(200);
+    }
+    checkpointed();
     println!("bytes written an event in bursts: {}", (written_bytes() - before) / 5_000);
+    let full = resident_kib().saturating_sub(resident);
     let filter = Filter::of(&telltale::event::Kind::ALL);
     let page = journal.opened.journal.events_after(&journal.vin, EventId(0), &filter, 1_000);
     let begin = Instant::now();
     let events = journal.runtime.block_on(page).expect("a page").events.len();
     println!("{events} events read from the file in {:.1?}", begin.elapsed());
-    let close = Instant::now();
+    let read = resident_kib().saturating_sub(resident);
+    println!("resident memory in KiB: {empty} at the start, {full} with 1,024 events in memory, {read} after that read");
+    let begin = Instant::now();
     assert!(journal.opened.journal.close(Duration::from_secs(60)));
     let length = fs::metadata(journal.dir.path().join("journal/journal.db")).expect("a file").len();
-    println!("closed in {:.1?}, {} bytes a kept event; {:.0?} ago", close.elapsed(), length / 5_500, taken.elapsed());
+    println!("closed in {:.1?}; {} bytes of the file for an event", begin.elapsed(), length / 5_501);
+}
+
+/// Long enough for the log to be taken into the file, which happens when nothing was written for a second.
+fn checkpointed() {
+    std::thread::sleep(Duration::from_millis(1_500));
+}
+
+/// What of this process is in memory.
+fn resident_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
 fn timed(act: impl FnOnce()) -> Duration {

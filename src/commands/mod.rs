@@ -11,11 +11,13 @@ pub mod pair;
 pub mod replay;
 pub mod run;
 
-use std::io::{ErrorKind, IsTerminal, Write};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How the program ends when it does not end well (sysexits.h, BSD).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,12 +96,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Sends the log to stderr, at `TELLTALE_LOG` (as tracing's `EnvFilter`) or `info`.
+/// Sends the log to stderr: what `TELLTALE_LOG` says (`debug`, or `info,telltale::http=debug`), else `info` and above.
 fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("TELLTALE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let format = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let wanted = std::env::var("TELLTALE_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     // A second call would change nothing.
-    let _ = format.with_ansi(std::io::stderr().is_terminal()).try_init();
+    let _ = tracing_subscriber::registry().with(format.with_ansi(false)).with(filter).try_init();
 }
 
 /// The control socket did not answer: what to say of it.

@@ -27,6 +27,10 @@ use crate::vehicle::{Datatype, Fix, IgnitionKept, LastWord, Layout, Signal, Sour
 const VERSION: u32 = 1;
 /// Between two rows of what changes all the time.
 const PACE: Duration = Duration::from_secs(60);
+/// Between two rows of a position that stays where it is.
+const SLOW_PACE: Duration = Duration::from_secs(600);
+/// Farther away than this, some 20 m, is somewhere else.
+const ELSEWHERE_DEGREES: f64 = 2e-4;
 /// A longer time between two boots is a wrong clock.
 const LONGEST_CUT_US: i64 = 7 * 86_400_000_000;
 /// When nobody knows how long a cut was: longer than any timer but the 24 h of an alert's repeats.
@@ -112,6 +116,14 @@ fn outlives(signal: Signal) -> bool {
     keeps_asleep(signal) || is_rear_occupant(signal) || numbers.contains(&signal)
 }
 
+/// Whether a fix says more than the one last written: a minute later somewhere else, or ten minutes later.
+fn worth_writing(fix: &Fix, written: Option<&(Fix, Boot)>, now: Boot) -> bool {
+    let Some((last, at)) = written else { return true };
+    let north = (fix.point.latitude - last.point.latitude).abs();
+    let east = (fix.point.longitude - last.point.longitude).abs();
+    now >= *at + if north.max(east) > ELSEWHERE_DEGREES { PACE } else { SLOW_PACE }
+}
+
 /// The rows of what changed.
 pub(super) fn rows(engine: &mut Engine, now: Stamp) -> Vec<Row> {
     let mut rows = Vec::new();
@@ -140,12 +152,9 @@ pub(super) fn rows(engine: &mut Engine, now: Stamp) -> Vec<Row> {
     if std::mem::take(&mut kept.conditions_changed) {
         rows.extend(row(DIAGNOSIS, now, boot_id, &diagnosis.conditions(state.layout())));
     }
-    if let Some(fix) = state.fix() {
-        let written = kept.fix.as_ref();
-        if written.is_none_or(|(last, at)| last != fix && due(Some(*at))) {
-            kept.fix = Some((*fix, now.boot));
-            rows.extend(row(FIX, now, boot_id, fix));
-        }
+    if let Some(fix) = state.fix().filter(|fix| worth_writing(fix, kept.fix.as_ref(), now.boot)) {
+        kept.fix = Some((*fix, now.boot));
+        rows.extend(row(FIX, now, boot_id, fix));
     }
     for signal in signals {
         let SignalRow { sources, paced, changed, written, .. } = signal;
@@ -257,7 +266,7 @@ pub(super) fn restore(engine: &mut Engine, rows: &[Row], now: Stamp, boot_id: &s
         None => {}
     }
     if let Some((mut memory, shift)) = shelf.get::<trip::Memory>(TRIP) {
-        memory.shift(shift);
+        memory.shift(shift, now.boot);
         engine.trip.restore(memory);
     }
     if let Some((conditions, _)) = shelf.get::<diagnosis::Conditions>(DIAGNOSIS) {

@@ -31,7 +31,7 @@ pub struct Plan(pub Layout);
 impl Plan {
     /// Ignition, speed, four doors, lock commands, a belt and the voltage on one bus.
     pub fn doors_only() -> Plan {
-        let plan = Plan(Layout { buses: vec!["body".to_owned(), "cabin".to_owned()], sources: Vec::new() });
+        let plan = Plan(Layout { buses: vec!["body".to_owned()], sources: Vec::new() });
         let signals = [IGNITION, SPEED, DRIVER, PASSENGER, REAR_LEFT, REAR_RIGHT, BELT, VOLTS];
         let plan = signals.into_iter().fold(plan, |plan, signal| plan.with(signal, BODY));
         plan.with_source(SourceSpec { latched: true, ..spec(LOCK, BODY) })
@@ -53,6 +53,9 @@ impl Plan {
     }
 
     pub fn with_source(mut self, spec: SourceSpec) -> Plan {
+        if spec.bus == Some(CABIN) && self.0.buses.len() == 1 {
+            self.0.buses.push("cabin".to_owned());
+        }
         self.0.sources.push(spec);
         self
     }
@@ -116,6 +119,7 @@ impl Car {
         }
         car.number(VOLTS, 12.6);
         car.number(CABIN_CELSIUS, 24.0);
+        car.say(LOCK, Reading::Unlisted);
         car
     }
 
@@ -346,6 +350,7 @@ impl Car {
     pub fn start(&mut self) {
         self.word(IGNITION, "ON");
         self.number(VOLTS, 14.1);
+        self.number(SPEED, 0.0);
     }
 
     pub fn stop(&mut self) {

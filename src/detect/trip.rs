@@ -47,14 +47,21 @@ impl Run {
         Run { began: now, start, distance: 0.0, counted: now, speed: None, top: 0.0 }
     }
 
-    /// Counts the way up to `now` whenever the speed changes.
+    /// Counts the way whenever the speed changes, and once a minute, so that a power cut loses no more than that.
     fn see(&mut self, now: Boot, speed: Option<f64>) {
+        while self.count_due() <= now {
+            self.count(self.count_due());
+        }
         if speed == self.speed {
             return;
         }
         self.count(now);
         self.speed = speed;
         self.top = self.top.max(speed.unwrap_or(0.0));
+    }
+
+    fn count_due(&self) -> Boot {
+        self.counted + seconds(60)
     }
 
     fn count(&mut self, now: Boot) {
@@ -103,9 +110,10 @@ impl Trip {
 
     pub(super) fn deadline(&self, now: Boot, state: &State) -> Option<Boot> {
         let start = self.memory.fast.as_ref().map(|run| run.began + seconds(self.settings.start_s));
-        let still = self.memory.running.as_ref().and(state.still_since());
-        let end = still.map(|since| since + seconds(self.settings.standing_s));
-        start.into_iter().chain(end).filter(|due| *due > now).min()
+        let running = self.memory.running.as_ref();
+        let end = running.and(state.still_since()).map(|since| since + seconds(self.settings.standing_s));
+        let count = running.map(Run::count_due);
+        start.into_iter().chain(end).chain(count).filter(|due| *due > now).min()
     }
 }
 
@@ -138,17 +146,104 @@ impl Memory {
         began(self) == began(other)
     }
 
-    /// The same on a time scale that is `micros` further on. The way driven in between was not seen.
-    pub(super) fn shift(&mut self, micros: i64) {
+    /// The same on a time scale that is `micros` further on, `now`. The way driven in between was not seen.
+    pub(super) fn shift(&mut self, micros: i64, now: Boot) {
         let Memory { fast, running } = self;
         *fast = None;
         if let Some(Run { began, start, counted, speed, .. }) = running {
             *began = began.shifted(micros);
-            *counted = counted.shifted(micros);
+            *counted = now;
             if let Some(fix) = start {
                 fix.at = fix.at.shifted(micros);
             }
             *speed = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::testcar::*;
+    use crate::event::EventType;
+
+    fn trip(car: &Car, event_type: EventType) -> serde_json::Value {
+        serde_json::to_value(car.last(event_type)).unwrap()["trip"].clone()
+    }
+
+    #[test]
+    fn it_starts_after_three_seconds_over_five_with_the_ignition_on_and_ends_with_it() {
+        let mut car = Car::new(Plan::doors_only());
+        car.speed(30.0);
+        car.wait(10.0);
+        car.speed(0.0);
+        assert!(car.other_story(0.0).is_empty(), "towed with the ignition off");
+        car.start();
+        car.speed(5.0);
+        car.wait(10.0);
+        car.speed(5.1);
+        car.wait(2.9);
+        car.speed(4.0);
+        car.wait(1.0);
+        let off = car.seconds();
+        car.speed(36.0);
+        car.wait(3.0);
+        assert_eq!(car.told.last().map(|event| line(event, off)), Some("3.0 TRIP_START info".to_owned()));
+        car.wait(97.0);
+        car.speed(0.0);
+        car.wait(10.0);
+        car.stop();
+        let ended = trip(&car, EventType::TripEnd);
+        assert_eq!((&ended["distance"], &ended["topSpeed"], &ended["duration"]), (&1000.0.into(), &36.0.into(), &110.0.into()));
+        let north = ended["end"]["latitude"].as_f64().unwrap() - ended["start"]["latitude"].as_f64().unwrap();
+        assert!(north > 0.008, "a kilometre north: {north}°");
+        assert_eq!(car.other_story(off), ["3.0 TRIP_START info", "110.0 TRIP_END info"]);
+    }
+
+    #[test]
+    fn standing_for_five_minutes_ends_it_as_of_when_it_stood_and_driving_on_begins_another() {
+        let mut car = Car::new(Plan::doors_only());
+        car.start();
+        car.speed(36.0);
+        car.wait(60.0);
+        car.speed(0.0);
+        let stood = car.seconds();
+        car.wait(305.0);
+        assert_eq!(trip(&car, EventType::TripEnd)["duration"], 60.0);
+        car.speed(36.0);
+        car.wait(4.0);
+        let told = car.other_story(stood);
+        assert_eq!(told[1..], ["300.0 TRIP_END info", "308.0 TRIP_START info"]);
+    }
+
+    #[test]
+    fn without_can_the_receiver_tells_the_speed() {
+        let mut car = Car::new(Plan::doors_only().without(SPEED));
+        car.start();
+        car.gnss(Some(20.0));
+        car.wait(20.0);
+        car.gnss(Some(0.0));
+        car.wait(2.0);
+        car.stop();
+        let ended = trip(&car, EventType::TripEnd);
+        let distance = ended["distance"].as_f64().unwrap();
+        assert!((100.0..=125.0).contains(&distance), "{distance} m in 20 s at 20 km/h");
+        assert_eq!(car.other_story(0.0).len(), 2);
+    }
+
+    #[test]
+    fn a_trip_goes_on_over_a_power_cut_and_is_not_begun_twice() {
+        let mut car = Car::new(Plan::doors_only());
+        car.start();
+        car.speed(36.0);
+        car.wait(100.0);
+        car.restart(10.0, true);
+        car.wait(100.0);
+        car.stop();
+        let ended = trip(&car, EventType::TripEnd);
+        let distance = ended["distance"].as_f64().unwrap();
+        assert!((1300.0..=2000.0).contains(&distance), "{distance} m: at most a minute and the cut are lost");
+        assert_eq!(ended["duration"], 210.0);
+        let told = car.other_story(0.0);
+        assert_eq!(told.len(), 2, "{told:?}");
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Core {
     wake: Condvar,
     /// A step waits: somebody has to look at the time.
     waits: Arc<Notify>,
+    announced: Mutex<Option<Mode>>,
 }
 
 /// Why the writer woke up.
@@ -56,8 +57,9 @@ impl Core {
             state: Mutex::new(state),
             wake: Condvar::new(),
             waits: Arc::default(),
+            announced: Mutex::default(),
         };
-        core.announce_mode(&core.state().mode);
+        core.announce_mode();
         core
     }
 
@@ -72,37 +74,48 @@ impl Core {
     }
 
     /// Changes the state, then lets everybody see what came of it.
+    ///
+    /// Nobody who holds the state's lock touches a watch: who looks at a watch may ask for the state meanwhile. Watches
+    /// take the state as it is when it is their turn, so none goes back.
     pub fn change(&self, reads: &mpsc::WeakSender<Job>, change: impl FnOnce(&mut State) -> Vec<Freed>) {
-        let freed = {
+        let (freed, told, waits) = {
             let mut state = self.state();
-            let before = state.mode.clone();
             let freed = change(&mut state);
-            self.head.send_if_modified(|head| std::mem::replace(head, state.head) != state.head);
-            if state.mode != before {
-                self.announce_mode(&state.mode);
-            }
-            if state.waiting_since().is_some() {
-                self.waits.notify_one();
-            }
-            freed
+            (freed, std::mem::take(&mut state.told_unwritten), state.waiting_since().is_some())
         };
+        self.head.send_if_modified(|shown| {
+            let head = self.state().head;
+            std::mem::replace(shown, head) != head
+        });
+        self.counters.told_unwritten.inc_by(told);
+        self.announce_mode();
+        if waits {
+            self.waits.notify_one();
+        }
         for (reply, event) in freed {
             reader::finish(reads, reply, event);
         }
         self.wake.notify_one();
     }
 
-    fn announce_mode(&self, mode: &Mode) {
-        match mode {
+    /// Says whether the journal can be written, and why not, where that is news.
+    fn announce_mode(&self) {
+        let mut announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+        let mode = self.state().mode.clone();
+        if announced.as_ref() == Some(&mode) {
+            return;
+        }
+        match &mode {
             Mode::Writing => self.health.set("journal", Condition::Ok, ""),
             Mode::Degraded(why) => {
                 tracing::warn!(why, "the journal is degraded");
                 self.health.set("journal", Condition::Degraded, format!("{why}; meanwhile alerts are told from memory"));
             }
         }
-        let writing = *mode == Mode::Writing;
-        self.writable.send_replace(writing);
+        let writing = mode == Mode::Writing;
         self.counters.writable.set(writing.into());
+        self.writable.send_if_modified(|writable| std::mem::replace(writable, writing) != writing);
+        *announced = Some(mode);
     }
 
     /// Counts what memory had no room for.

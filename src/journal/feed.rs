@@ -58,29 +58,32 @@ impl Journal {
         answer.unwrap_or_else(nobody).map_err(Unavailable::Journal)
     }
 
-    /// Up to the floor from the file, from there on out of memory; each piece says where the next begins.
+    /// Up to the floor from the file, from there on out of memory; each piece says where the next begins. Nothing above
+    /// the head that watchers have seen. While there is no file, what lies below the floor is told as pruned; who comes
+    /// from below nevertheless must not be led past it, except from the beginning, which is wherever there is something.
     async fn page(&self, mut after: EventId, filter: &Filter, limit: usize) -> Result<Page, Unavailable> {
         let limit = limit.clamp(1, PAGE);
+        let from_beginning = after == EventId(0);
+        let head = *self.core.head.borrow();
         let mut events = Vec::new();
-        loop {
+        while after < head && events.len() < limit {
             let floor = {
                 let state = self.core.state();
-                let floor = if state.file.is_some() { state.ring.floor() } else { EventId(0) };
-                if after >= floor {
-                    let page = state.ring.page(after, state.head, filter, limit - events.len());
+                let floor = state.ring.floor();
+                if after >= floor || (from_beginning && state.file.is_none()) {
+                    let page = state.ring.page(after, head, filter, limit - events.len());
                     events.extend(page.events);
-                    return Ok(Page { events, next: page.next });
+                    after = page.next;
+                    break;
                 }
                 floor
             };
-            let (shown, rest) = (filter.clone(), limit - events.len());
-            let page = self.read(move |conn| reader::page(conn, after, floor, &shown, rest)).await?;
+            let (shown, rest, upto) = (filter.clone(), limit - events.len(), floor.min(head));
+            let page = self.read(move |conn| reader::page(conn, after, upto, &shown, rest)).await?;
             events.extend(page.events.into_iter().map(|stored| self.with_end(stored)));
             after = page.next;
-            if events.len() == limit {
-                return Ok(Page { events, next: after });
-            }
         }
+        Ok(Page { events, next: after })
     }
 
     /// The file does not know yet of an end that was told from memory.
@@ -98,10 +101,11 @@ impl Journal {
         let since_id = EventId(u64::try_from(since.micros()).unwrap_or(0));
         // An id is never behind the clock that issued it, unless the journal could not be written then.
         let is_recent = |time: Wall, id: EventId| id >= since_id || (now.source != TimeSource::Unset && time >= since);
-        let mut found = Recent { position: self.core.state().head, left: limit };
+        let head = *self.core.head.borrow();
+        let mut found = Recent { position: head, left: limit };
         let mut below = {
             let state = self.core.state();
-            for entry in state.ring.after(EventId(0)).rev().filter(|entry| entry.id() <= state.head) {
+            for entry in state.ring.after(EventId(0)).rev().filter(|entry| entry.id() <= head) {
                 if filter.matches(&entry.stored) && !found.take(entry.id(), is_recent(entry.time, entry.id())) {
                     return Ok(found.position);
                 }

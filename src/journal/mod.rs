@@ -72,9 +72,6 @@ use crate::geo::Fence;
 use crate::health::Health;
 use crate::vehicle::Vin;
 
-/// A disk that has not opened the journal by then is gone on without.
-const LONGEST_OPEN: Duration = Duration::from_secs(10);
-
 /// So many requests may wait for the engine.
 const ASKED: usize = 64;
 
@@ -122,7 +119,7 @@ pub struct Journal {
 
 impl Journal {
     /// Opens the journal of `vin`, or makes it. A disk that is absent, full, read-only or wrecked is no error: then the
-    /// journal opens degraded. Takes as long as the disk does, ten seconds at most. To be called on the runtime.
+    /// journal opens degraded. Takes as long as the disk does, five times `stall_seconds` at most. To be called on the runtime.
     ///
     /// # Errors
     /// When the settings make no sense, or the system gives no threads.
@@ -130,9 +127,9 @@ impl Journal {
         settings.check().map_err(Error::Settings)?;
         let place = Place::new(&settings.dir);
         let (first_look, hand_over) = start_writer(&settings, &vin, &clock, &counters, &place)?;
-        let found = first_look.recv_timeout(LONGEST_OPEN).ok();
+        let found = first_look.recv_timeout(settings.longest_open()).ok();
         let awaited = found.is_some();
-        let found = found.unwrap_or_else(|| late(clock.stamp(clock.now())));
+        let found = found.unwrap_or_else(|| late(&settings, clock.stamp(clock.now())));
         let (rows, last, fences) = (found.loaded.rows.clone(), found.last, found.loaded.fences.clone());
         let core = Arc::new(Core::new(settings, vin.clone(), clock, health, counters, found));
         let (reads, jobs) = mpsc::channel(READS);
@@ -167,13 +164,11 @@ impl Journal {
                 self.core.counters.drop("order", events.len());
             }
             let events = if accepted { events } else { Vec::new() };
-            let told = events.len() as u64;
             let mut freed = state.hand_over(events, step.rows, reply, Instant::now());
             if state.mode == Mode::Writing && state.is_full() {
                 freed.extend(state.degrade("more than 256 steps wait for the disk"));
             }
             if state.mode != Mode::Writing {
-                self.core.counters.told_unwritten.inc_by(told);
                 self.core.count_lost(&state.trim());
             }
             freed
@@ -264,17 +259,16 @@ fn start_writer(
         // Who does not wait any more says so below.
         let _ = look.send(found);
         let Ok(HandOver { core, reads, end, awaited }) = handed.recv() else { return };
-        let (store, name) = if awaited { (store, name) } else { (None, None) };
-        Writer::new(core, reads, place, store, name).run();
+        Writer::new(core, reads, place, store.filter(|_| awaited), name.filter(|_| awaited)).run();
         // Who waits hears of it by the end of the channel too.
         let _ = end.send(());
     })?;
     Ok((first_look, hand_over))
 }
 
-fn late(now: Stamp) -> Found {
+fn late(settings: &Settings, now: Stamp) -> Found {
     let last = ids::beyond(EventId(0), now);
-    let why = format!("the disk did not open the journal within {} s", LONGEST_OPEN.as_secs());
+    let why = format!("the disk did not open the journal within {} s", settings.longest_open().as_secs_f64());
     Found { loaded: Loaded::default(), last, reserved: last, fresh: false, readable: false, trouble: Some(why) }
 }
 

@@ -11,6 +11,7 @@
 //! for it, and no more goes than has to.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
@@ -20,7 +21,7 @@ use super::state::Marks;
 use super::store::{Store, mark_pruned};
 use super::trouble::Trouble;
 use crate::clock::{Stamp, TimeSource, Wall};
-use crate::event::{EventId, Kind, Severity};
+use crate::event::{EventId, Kind};
 
 /// How many events go in one transaction.
 const SLICE: usize = 256;
@@ -43,8 +44,15 @@ pub(super) struct Retention {
     /// Bytes that may be in use.
     limit: u64,
     max_age_us: i64,
-    /// Up to which event nothing of each severity is left that may go.
-    searched: [EventId; SEVERITIES.len()],
+    searched: Searched,
+}
+
+/// Up to which event nothing is left that may go.
+#[derive(Debug, Default)]
+struct Searched {
+    published: EventId,
+    /// By severity.
+    own: [EventId; SEVERITIES.len()],
 }
 
 /// What a slice took.
@@ -57,23 +65,24 @@ pub(super) struct Slice {
 impl Retention {
     /// For a file of `quota` bytes.
     pub fn new(quota: u64, max_days: u32) -> Retention {
-        Retention { limit: quota / 8 * 7, max_age_us: i64::from(max_days) * 86_400_000_000, searched: Default::default() }
+        Retention { limit: quota / 8 * 7, max_age_us: i64::from(max_days) * 86_400_000_000, searched: Searched::default() }
     }
 
     /// Takes what is too old; nothing is left to take when the slice is empty.
     pub fn take_old(&mut self, store: &mut Store, running: &Running, now: Stamp) -> Result<Slice, Trouble> {
-        self.searched = Default::default();
+        self.searched = Searched::default();
         if now.source == TimeSource::Unset {
             return Ok(Slice::default());
         }
         let before = Wall::from_micros(now.wall.micros().saturating_sub(self.max_age_us));
-        let old = "id < ?1 AND time < ?1";
+        // An id is never behind the clock that issued it.
+        let upto = EventId(u64::try_from(before.micros()).unwrap_or(0));
         store.tidy(|conn| {
             let points = take_points(conn, before)?;
             if points > 0 {
                 return Ok(Slice { marks: Marks::new(), count: points });
             }
-            take_events(conn, &candidates(conn, old, before.micros(), running, EventId(0))?.found)
+            take_events(conn, &candidates(conn, "time < ?1", before.micros(), running, EventId(0)..upto)?.found)
         })
     }
 
@@ -95,16 +104,18 @@ impl Retention {
                 return Ok(Slice { marks: Marks::new(), count });
             }
             if tally(conn, Kind::Published as i64)? > limit / 8 {
-                let published = candidates(conn, "kind = ?1", Kind::Published, running, EventId(0))?;
-                return take_events(conn, &published.found);
-            }
-            for (searched, severity) in searched.iter_mut().zip(SEVERITIES) {
-                let events = own_events(conn, severity, running, searched)?;
-                if !events.is_empty() {
-                    return take_events(conn, &events);
+                let found = oldest(conn, "kind = ?1", Kind::Published, running, &mut searched.published)?;
+                if !found.is_empty() {
+                    return take_events(conn, &found);
                 }
             }
-            *searched = Default::default();
+            for (searched, severity) in searched.own.iter_mut().zip(SEVERITIES) {
+                let found = oldest(conn, "severity = ?1 AND kind <> 4", Code(severity), running, searched)?;
+                if !found.is_empty() {
+                    return take_events(conn, &found);
+                }
+            }
+            *searched = Searched::default();
             Ok(Slice::default())
         })
     }
@@ -138,15 +149,16 @@ struct Search {
     at_end: bool,
 }
 
-/// The oldest of the vehicle's own events of this severity that may go; `searched` says how far there are none.
-fn own_events(
+/// The oldest events that meet `condition` and may go; `searched` says how far there are none.
+fn oldest(
     conn: &Connection,
-    severity: Severity,
+    condition: &str,
+    value: impl rusqlite::ToSql + Copy,
     running: &Running,
     searched: &mut EventId,
 ) -> rusqlite::Result<Vec<Candidate>> {
     loop {
-        let search = candidates(conn, "severity = ?1 AND kind <> 4", Code(severity), running, *searched)?;
+        let search = candidates(conn, condition, value, running, *searched..EventId::MAX)?;
         if !search.found.is_empty() {
             return Ok(search.found);
         }
@@ -157,19 +169,21 @@ fn own_events(
     }
 }
 
-/// The oldest events above `after` that meet `condition` and belong to no active alert.
+/// The oldest events between these that meet `condition` and belong to no active alert.
 fn candidates(
     conn: &Connection,
     condition: &str,
     value: impl rusqlite::ToSql,
     running: &Running,
-    after: EventId,
+    between: Range<EventId>,
 ) -> rusqlite::Result<Search> {
-    let sql =
-        format!("SELECT id, kind, member, alert, {condition}, octet_length(json) FROM events WHERE id > ?2 ORDER BY id LIMIT ?3");
+    let sql = format!(
+        "SELECT id, kind, member, alert, {condition}, octet_length(json) FROM events
+         WHERE id > ?2 AND id < ?3 ORDER BY id LIMIT ?4"
+    );
     let mut statement = conn.prepare_cached(&sql)?;
-    let mut rows = statement.query(params![value, after, LOOKED_AT as i64])?;
-    let mut search = Search { found: Vec::new(), to: after, at_end: true };
+    let mut rows = statement.query(params![value, between.start, between.end, LOOKED_AT as i64])?;
+    let mut search = Search { found: Vec::new(), to: between.start, at_end: true };
     let (mut looked_at, mut bytes) = (0, 0);
     while let Some(row) = rows.next()? {
         looked_at += 1;

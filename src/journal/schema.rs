@@ -218,6 +218,7 @@ impl FromSql for Kind {
 }
 
 /// A severity as its place among [`SEVERITIES`].
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Code<T>(pub T);
 
 /// Least first.

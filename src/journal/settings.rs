@@ -78,6 +78,11 @@ impl Settings {
         Duration::from_secs_f64(self.stall_seconds)
     }
 
+    /// A disk that has not opened the journal by then is gone on without.
+    pub(super) fn longest_open(&self) -> Duration {
+        self.stall() * 5
+    }
+
     pub(super) fn retry(&self) -> Duration {
         Duration::from_secs_f64(self.retry_seconds)
     }

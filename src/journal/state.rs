@@ -28,6 +28,9 @@ pub(super) const STEPS: usize = 256;
 /// How long a changed row may wait for company before it is written by itself.
 const ROWS_WAIT: Duration = Duration::from_millis(500);
 
+/// So many alerts may be active at once; the engine knows of one.
+const ALERTS: usize = 16;
+
 /// Track points are written in batches of this many,
 pub(super) const TRACK_BATCH: usize = 64;
 
@@ -156,6 +159,8 @@ pub(super) struct State {
     pub track: VecDeque<TrackPoint>,
     /// Which file readers may open: a number that changes with the file; none when there is no file.
     pub file: Option<u64>,
+    /// How many events were told before they could be written, since somebody last looked.
+    pub told_unwritten: u64,
     /// A reader found the file wrecked.
     pub suspect: bool,
     /// The writer is to end.
@@ -191,6 +196,7 @@ impl State {
             alerts: loaded.alerts.iter().filter_map(|entry| Some((entry.stored.alert?, entry.clone()))).collect(),
             track: VecDeque::new(),
             file: readable.then_some(0),
+            told_unwritten: 0,
             suspect: false,
             stop: None,
             files: 0,
@@ -409,6 +415,7 @@ impl State {
         for entry in self.ring.after_mut(self.head).take_while(|entry| entry.id() <= upto) {
             if !written {
                 entry.mark();
+                self.told_unwritten += 1;
             }
             match entry.stored.alert {
                 Some(first) if entry.ends => {
@@ -417,6 +424,9 @@ impl State {
                 }
                 Some(first) if entry.is_left_behind() => {
                     self.alerts.insert(first, entry.clone());
+                    if self.alerts.len() > ALERTS {
+                        self.alerts.pop_first();
+                    }
                 }
                 _ => {}
             }
@@ -484,5 +494,84 @@ impl State {
         });
         let gone = marks.copied().max().unwrap_or_default().max(self.base);
         if self.file.is_some() { gone } else { gone.max(self.ring.floor()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{TimeSource, Wall};
+    use crate::event::Severity;
+    use crate::journal::tests::event;
+
+    fn at(micros: i64) -> Stamp {
+        Stamp { wall: Wall::from_micros(micros), source: TimeSource::Gnss, ..Stamp::default() }
+    }
+
+    fn state() -> State {
+        let (last, reserved) = (EventId(1_000_000_000), EventId(1_000_000_000 + ids::AHEAD));
+        let loaded = Loaded::default();
+        State::new(Found { loaded, last, reserved, fresh: false, readable: true, trouble: None })
+    }
+
+    #[test]
+    fn while_nothing_happens_only_the_bound_follows_the_clock() {
+        let now = Instant::now();
+        let mut state = state();
+        assert_eq!(state.due(now), None);
+        assert!(state.batch(at(1_000_000_000), now, Extent::Due).is_none());
+        let later = state.batch(at(1_400_000_000), now, Extent::Due).unwrap();
+        assert_eq!((later.bound, later.events.len(), later.must_last()), (Some(EventId(2_000_000_000)), 0, true));
+        state.written(&later, now);
+        assert_eq!(state.reserved, EventId(2_000_000_000));
+        assert!(state.batch(at(1_400_000_000), now, Extent::Due).is_none());
+    }
+
+    #[test]
+    fn changed_rows_wait_half_a_second_for_company_and_events_do_not() {
+        let now = Instant::now();
+        let mut state = state();
+        let row = Row { key: "speed".to_owned(), value: Some(vec![1]) };
+        state.hand_over(Vec::new(), vec![row], None, now);
+        assert_eq!(state.due(now), Some(now + ROWS_WAIT));
+        state.hand_over(vec![Entry::of(event(1_000_000_001, Severity::Info))], Vec::new(), None, now);
+        assert_eq!(state.due(now), Some(now));
+        let batch = state.batch(at(1_000_000_000), now, Extent::Due).unwrap();
+        assert_eq!((batch.events.len(), batch.rows.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_step_told_while_its_transaction_is_under_way_is_neither_told_again_nor_written_again() {
+        let now = Instant::now();
+        let mut state = state();
+        state.hand_over(vec![Entry::of(event(1_000_000_001, Severity::Info))], Vec::new(), None, now);
+        let batch = state.batch(at(1_000_000_000), now, Extent::Due).unwrap();
+        assert_eq!(state.head, EventId(1_000_000_000));
+        state.degrade("the disk hangs");
+        assert_eq!((state.head, state.saved), (EventId(1_000_000_001), EventId(1_000_000_000)));
+        state.written(&batch, now);
+        assert_eq!((state.head, state.saved), (EventId(1_000_000_001), EventId(1_000_000_001)));
+        assert!(state.batch(at(1_000_000_000), now, Extent::Due).is_none());
+    }
+
+    #[test]
+    fn the_track_has_only_so_much_patience_of_memory() {
+        let now = Instant::now();
+        let mut state = state();
+        let point = |at| TrackPoint {
+            time: Wall::from_micros(at),
+            point: crate::geo::Point { latitude: 0.0, longitude: 0.0 },
+            altitude: None,
+            speed: None,
+            heading: None,
+            accuracy: 3.0,
+        };
+        assert!((0..TRACK_WAITING as i64).all(|at| state.add_point(point(at), now)));
+        assert!(!state.add_point(point(-1), now), "the disk is too slow");
+        let batch = state.batch(at(1_000_000_000), now, Extent::Due).unwrap();
+        assert!(!batch.must_last() && batch.track.len() == TRACK_WAITING);
+        state.written(&batch, now);
+        assert!(state.add_point(point(-1), now));
+        assert_eq!(state.due(now), Some(now + TRACK_WAIT));
     }
 }

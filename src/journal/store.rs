@@ -70,13 +70,7 @@ impl Store {
             quick_check(&conn)?;
         }
         let created = schema::prepare(&conn, vin, &name())?;
-        let mut store = Store { conn, place: place.clone(), created, synchronous: None, files: None, _lock: lock };
-        if check == Check::Thorough {
-            // What the log holds may be in memory only, if the disk failed to sync it. This writes it once more, to the
-            // file itself.
-            store.checkpoint("TRUNCATE")?;
-        }
-        Ok(store)
+        Ok(Store { conn, place: place.clone(), created, synchronous: None, files: None, _lock: lock })
     }
 
     /// The file's own name: a random number from when it was made.
@@ -327,4 +321,41 @@ fn write_track(change: &Connection, batch: &Batch) -> Result<(), Trouble> {
         ])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Wall;
+    use crate::feed::TrackPoint;
+    use crate::geo::Point;
+    use crate::journal::tests::vin;
+
+    fn pragma(store: &Store, name: &str) -> i64 {
+        store.conn.pragma_query_value(None, name, |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn events_are_synced_and_track_points_wait_for_the_next_sync() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::new(dir.path());
+        let mut store = Store::open(&place, place.prepare().unwrap(), &vin(), 8 << 20, Check::Quick).unwrap();
+        let point = Point { latitude: 37.5, longitude: 127.1 };
+        let time = Wall::from_micros(1);
+        let point = TrackPoint { time, point, altitude: None, speed: None, heading: None, accuracy: 4.0 };
+        store.write(&Batch { track: vec![point], ..Batch::default() }).unwrap();
+        assert_eq!(pragma(&store, "synchronous"), 1, "NORMAL");
+        store.write(&Batch { rows: vec![("key".to_owned(), None)], ..Batch::default() }).unwrap();
+        assert_eq!(pragma(&store, "synchronous"), 2, "FULL");
+        assert_eq!((pragma(&store, "wal_autocheckpoint"), pragma(&store, "cache_size")), (0, -256));
+        assert_eq!(pragma(&store, "max_page_count"), 2048);
+        assert!(store.log().unwrap().1, "the log waits for us");
+        store.checkpoint("PASSIVE").unwrap();
+        assert!(!store.log().unwrap().1);
+    }
+
+    #[test]
+    fn a_path_is_escaped_in_a_uri() {
+        assert_eq!(uri(Path::new("/a b/ü?#%.db")), "file:/a%20b/%C3%BC%3F%23%25.db");
+    }
 }

@@ -32,6 +32,12 @@ const IDLE: Duration = Duration::from_secs(1);
 /// How often the id bound is compared with the clock while nothing happens.
 const BOUND_LOOK: Duration = Duration::from_secs(60);
 
+/// A reader's word that the file is wrecked leads to no second look at all of it within this time.
+const CHECK_GAP: Duration = Duration::from_secs(60);
+
+/// So often in a row the file may say in a write that it is wrecked, although a check finds nothing.
+const WRECKED: u32 = 3;
+
 /// How often it is looked for what is too old, and for room for the reserve.
 const TIDY_LOOK: Duration = Duration::from_secs(600);
 
@@ -45,7 +51,10 @@ pub(super) struct Writer {
     /// The name of the file that was written last, and of all that this process has written.
     names: Vec<String>,
     failures: u32,
+    /// How many of them in a row said that the file is wrecked.
+    wrecked: u32,
     retry_at: Instant,
+    check_at: Instant,
     retention: Retention,
     wrote: Instant,
     /// Not all of the log is in the file.
@@ -118,7 +127,9 @@ impl Writer {
             store,
             names,
             failures,
+            wrecked: 0,
             retry_at: now,
+            check_at: now,
             retention,
             wrote: now,
             log_waits: true,
@@ -131,7 +142,7 @@ impl Writer {
     /// Writes until it is told to stop.
     pub fn run(mut self) {
         loop {
-            match self.core.wait(self.next_look(), self.store.is_some()) {
+            match self.core.wait(self.next_look(), self.store.is_some() && self.failures == 0) {
                 Signal::Go => {
                     if let Err(trouble) = self.turn() {
                         self.meet(&trouble);
@@ -146,7 +157,7 @@ impl Writer {
 
     /// When to look again without being woken.
     fn next_look(&self) -> Instant {
-        if self.store.is_none() {
+        if self.store.is_none() || self.failures > 0 {
             return self.retry_at;
         }
         if self.surplus {
@@ -164,13 +175,16 @@ impl Writer {
     /// One thing that is to be done: the most urgent.
     fn turn(&mut self) -> Result<(), Trouble> {
         let now = Instant::now();
-        if std::mem::take(&mut self.core.state().suspect) {
-            return Err(Trouble::Wrecked("a page could not be read".to_owned()));
+        let suspect = std::mem::take(&mut self.core.state().suspect);
+        if suspect && now >= self.check_at {
+            self.check_at = now + CHECK_GAP;
+            self.store = None;
+            self.retry_at = now;
+        }
+        if self.failures > 0 && now < self.retry_at {
+            return Ok(());
         }
         if self.store.is_none() {
-            if now < self.retry_at {
-                return Ok(());
-            }
             self.reopen()?;
         }
         let Some(mut store) = self.store.take() else { return Ok(()) };
@@ -180,7 +194,8 @@ impl Writer {
     }
 
     fn work(&mut self, store: &mut Store, now: Instant) -> Result<(), Trouble> {
-        let extent = if self.is_degraded() && now >= self.retry_at { Extent::Probe } else { Extent::Due };
+        let doubtful = self.failures > 0 || self.is_degraded() && now >= self.retry_at;
+        let extent = if doubtful { Extent::Probe } else { Extent::Due };
         if now >= self.bound_at {
             self.bound_at = now + BOUND_LOOK;
         }
@@ -207,7 +222,7 @@ impl Writer {
             }
             freed
         });
-        self.failures = 0;
+        (self.failures, self.wrecked) = (0, 0);
         self.wrote = Instant::now();
         if !prompt {
             self.retry_at = self.wrote + self.pause();
@@ -261,15 +276,21 @@ impl Writer {
     /// Something failed.
     fn meet(&mut self, trouble: &Trouble) {
         self.core.counters.failures.inc();
-        tracing::warn!(%trouble, failures = self.failures, "the journal's disk");
+        tracing::debug!(%trouble, failures = self.failures, "the journal's disk");
+        let wrecked = matches!(trouble, Trouble::Wrecked(_));
+        self.wrecked = if wrecked { self.wrecked + 1 } else { 0 };
         if *trouble == Trouble::Full && self.make_room() {
             return;
         }
-        self.store = None;
+        // A disk that is full or a file that is held is in order; anything else may have left the connection astray.
+        let in_order = matches!(trouble, Trouble::Full | Trouble::Busy);
+        if !in_order {
+            self.store = None;
+        }
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Instant::now();
-        let readable = self.place.has_db() && !matches!(trouble, Trouble::Wrecked(_));
-        let again = self.failures == 1;
+        let readable = self.place.has_db() && !wrecked;
+        let again = self.failures == 1 && !in_order;
         if !again {
             self.retry_at += self.pause();
         }
@@ -312,10 +333,17 @@ impl Writer {
     fn reopen(&mut self) -> Result<(), Trouble> {
         let lock = self.place.prepare()?;
         let _resting = self.let_reader_rest();
-        let mut store = match self.open(lock, Check::Thorough) {
+        // Once is enough: to look at every page whenever a bad disk is tried again would not make it better.
+        let check = if self.failures <= 1 || self.wrecked > 0 { Check::Thorough } else { Check::Quick };
+        let opened = self.open(lock, check);
+        let hopeless = Trouble::Wrecked("again and again".to_owned());
+        let opened = if self.wrecked < WRECKED { opened } else { opened.and(Err(hopeless)) };
+        let mut store = match opened {
             Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => self.replace(&trouble)?,
             opened => opened?,
         };
+        // What the log holds may be in memory only, if the disk failed to sync it. This writes it once more, to the file.
+        store.checkpoint("TRUNCATE")?;
         let mut name = store.name()?.unwrap_or_default();
         if self.names.last() != Some(&name) {
             if !store.created && !self.names.contains(&name) && !self.adopt(&store)? {
@@ -341,10 +369,9 @@ impl Writer {
     /// in it gives way to the engine's, which has been running since.
     fn adopt(&self, store: &Store) -> Result<bool, Trouble> {
         let loaded = schema::load(&store.conn)?;
-        let mut state = self.core.state();
-        let fits = loaded.bound <= state.start;
+        let fits = loaded.bound <= self.core.state().start;
         if fits {
-            state.adopt(loaded);
+            self.core.state().adopt(loaded);
             self.core.devices.send_modify(|changes| *changes += 1);
         }
         Ok(fits)

@@ -15,6 +15,8 @@ mod settings;
 mod signal;
 mod sources;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use ignition::Ignition;
 pub use keep::{IgnitionKept, LastWord};

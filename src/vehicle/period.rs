@@ -35,6 +35,12 @@ impl Period {
         }
     }
 
+    /// Whether the median is known, and surely no longer than `most`: that is cheaper to tell than the median.
+    pub fn within(&self, most: Duration) -> bool {
+        let most = u32::try_from(most.as_micros()).unwrap_or(u32::MAX);
+        self.gaps.len() >= FEWEST && self.gaps.iter().all(|gap| *gap <= most)
+    }
+
     /// The median gap; `None` before four are known.
     pub fn median(&self) -> Option<Duration> {
         if self.gaps.len() < FEWEST {

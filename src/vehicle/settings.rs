@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::period::Period;
+
 /// How values age and how the ignition is told. Each number has a default and a range that [`check`](Self::check) holds.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -88,6 +90,14 @@ impl StateSettings {
             Some(period) => period.saturating_mul(self.stale_periods).max(self.floor()),
             None => seconds(self.stale_unknown_s),
         }
+    }
+
+    /// The same where the period is learnt.
+    pub(super) fn stale_after_learnt(&self, period: &Period) -> Duration {
+        if period.within(self.floor() / self.stale_periods.max(1)) {
+            return self.floor();
+        }
+        self.stale_after(period.median())
     }
 }
 

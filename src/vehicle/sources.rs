@@ -118,7 +118,7 @@ impl Source {
     pub(super) fn hear(&mut self, now: Boot, limit: Option<Duration>, settings: &StateSettings) {
         if let (Some(heard), None) = (self.heard, limit) {
             self.period.push(now.since(heard));
-            self.limit = settings.stale_after(self.period.median());
+            self.limit = settings.stale_after_learnt(&self.period);
         }
         self.heard = Some(now);
     }
@@ -170,7 +170,7 @@ impl Fixes {
     pub(super) fn take(&mut self, now: Boot, fix: Fix, settings: &StateSettings) {
         if let Some(heard) = self.heard {
             self.period.push(now.since(heard));
-            self.limit = settings.stale_after(self.period.median());
+            self.limit = settings.stale_after_learnt(&self.period);
         }
         self.last = Some(fix);
         self.heard = Some(now);

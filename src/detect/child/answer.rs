@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Child;
+use super::memory::Phase;
 use super::sight::Sight;
-use super::{Child, Phase};
 use crate::detect::Outbox;
 use crate::event::{EventId, EventType, Severity};
 use crate::request::{Answer, Refusal};

@@ -87,9 +87,10 @@ impl Doors {
             }
         }
         self.closed = if sight.open { None } else { self.closed.or(Some(now)) };
-        if sight.locked != self.locked {
-            happened.unlocked = self.locked && !sight.open;
-            self.locked = sight.locked;
+        let locked = sight.lock == Some(true);
+        if locked != self.locked {
+            happened.unlocked = sight.lock == Some(false) && !sight.open;
+            self.locked = locked;
             self.lock_since = now;
         }
         happened

@@ -2,8 +2,9 @@
 //!
 //! - *direct*: the rear-occupant sensor ([`super::sensor`]);
 //! - *occupancy*: a rear seat that is occupied, where that changed during the drive or in the 10 min before it, or with a
-//!   rear door used then; or a rear belt that was closed in that time. A belt closed for months is no evidence. A belt's
-//!   evidence is gone once a rear door is used after the stop, until the belt is closed anew;
+//!   rear door used then; or a rear belt that is closed and was closed in that time. A belt closed for months is no
+//!   evidence. A belt's evidence is gone once a rear door is used after the stop, until the belt is closed anew; a belt
+//!   of which nobody knows is as it last was;
 //! - *inferred*: a rear door was used in the 10 min before the ignition came on, or during the drive. It is carried over
 //!   a stop in which no rear door was used, and gone once one is used after the stop.
 
@@ -50,6 +51,11 @@ impl Mark {
         became
     }
 
+    /// Whether a belt counts: an open one does not, though its closing may.
+    pub(super) fn holds(&self) -> bool {
+        self.counts && self.last == Some(true)
+    }
+
     fn changed_since(&self, begin: Boot) -> bool {
         self.changed.is_some_and(|changed| changed >= begin)
     }
@@ -74,7 +80,7 @@ impl Marks {
             seat.counts = kept || seat.changed_since(begin) || recent.is_some();
         }
         for belt in &mut self.belts {
-            belt.counts |= belt.changed_since(begin);
+            belt.counts = belt.last == Some(true) && (belt.counts || belt.changed_since(begin));
         }
         self.door = recent.map(|(number, _)| number).or(self.door);
         self.blind = false;
@@ -101,7 +107,7 @@ impl Marks {
 
     pub(super) fn occupancy(&self, sight: &Sight) -> bool {
         let occupied = self.seats.iter().zip(sight.seats).any(|(seat, now)| seat.counts && now == Some(true));
-        occupied || self.belts.iter().any(|belt| belt.counts)
+        occupied || self.belts.iter().any(Mark::holds)
     }
 
     pub(super) fn inferred(&self) -> bool {

@@ -22,7 +22,7 @@ pub(in crate::detect) struct Sight<'a> {
     /// Some door is open.
     pub(super) open: bool,
     /// Locked; an unknown lock counts as not locked.
-    pub(super) locked: bool,
+    pub(super) lock: Option<bool>,
     /// The rear-occupant sensor says yes or no; silent or faulty is unknown.
     pub(super) sensor: Option<bool>,
     /// A healthy one of those sees every rear seat.
@@ -45,7 +45,7 @@ impl<'a> Sight<'a> {
             driver: flag(DRIVER_DOOR),
             rear: REAR_DOORS.map(|door| flag(door) == Some(true)),
             open: state.any_door_open(now),
-            locked: state.locked(now) == Some(true),
+            lock: state.locked(now),
             sensor: rear_occupant(state, now),
             covered: state.rear_covered(now),
             seats: REAR_SEATS.map(flag),

@@ -1,8 +1,9 @@
 //! How the watch's events read.
 
+use super::Child;
 use super::alert::Alert;
+use super::memory::Phase;
 use super::sight::Sight;
-use super::{Child, Phase};
 use crate::detect::Outbox;
 use crate::event::{
     Alert as AlertOf, Child as About, ChildStage, Confidence, Details, EventId, EventType, Evidence, Severity, Verdict,
@@ -37,7 +38,7 @@ impl Child {
             }
         }
         for (belt, signal) in self.memory.marks.belts.iter().zip(REAR_BELTS) {
-            if let Some(closed) = belt.changed.filter(|_| belt.counts) {
+            if let Some(closed) = belt.changed.filter(|_| belt.holds()) {
                 let age = sight.seconds_since(closed);
                 evidence.push(Evidence { signal, value: Value::Bool(true), age });
             }
@@ -87,7 +88,7 @@ impl Child {
         }
         alert.hot |= self.hot(sight, alert.confidence);
         alert.escalated |= stage == ChildStage::Escalated;
-        alert.count += u32::from(stage == ChildStage::Repeated);
+        alert.count = alert.count.saturating_add(u32::from(stage == ChildStage::Repeated));
         alert.stage = stage;
         let severity = if alert.escalated || alert.hot { Severity::Critical } else { Severity::Warning };
         let about = About {

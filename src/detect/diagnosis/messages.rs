@@ -23,6 +23,8 @@ pub(super) struct Message {
     always: bool,
     /// Whether no other message of its bus is mapped.
     alone: bool,
+    /// Whether it carries only commands, which come when somebody gives one.
+    commands: bool,
 }
 
 /// What was told of a message.
@@ -35,7 +37,7 @@ pub(super) struct Faults {
 /// The messages of a layout: sources whose names share what stands before the dot.
 pub(super) fn messages(layout: &Layout) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
-    for (at, spec) in (0..).zip(&layout.sources) {
+    for (at, spec) in (0..=u16::MAX).zip(&layout.sources) {
         let bus = spec.bus.and_then(|bus| layout.buses.get(usize::from(bus.0))).map_or("board", String::as_str);
         let message = spec.name.split('.').next().unwrap_or_default();
         let name = format!("{bus}/{message}");
@@ -43,10 +45,12 @@ pub(super) fn messages(layout: &Layout) -> Vec<Message> {
             Some(message) => {
                 message.sources.push(SourceId(at));
                 message.always |= spec.always;
+                message.commands &= spec.latched;
             }
             None => {
                 let sources = vec![SourceId(at)];
-                messages.push(Message { name, bus: spec.bus, sources, always: spec.always, alone: true });
+                let (bus, always, commands) = (spec.bus, spec.always, spec.latched);
+                messages.push(Message { name, bus, sources, always, alone: true, commands });
             }
         }
     }
@@ -60,7 +64,7 @@ pub(super) fn messages(layout: &Layout) -> Vec<Message> {
 impl Message {
     pub(super) fn step(&self, now: Boot, faults: &mut Faults, state: &State, settings: &DiagnosisSettings, out: &mut Outbox) {
         let [silent, invalid] = self.due(state, settings);
-        let silent = silent.is_some_and(|due| due <= now) && !self.bus_is_silent(now, state, settings);
+        let silent = silent.is_some_and(|due| due <= now && self.bus_spoke(due, state));
         let speaks = self.heard(state).is_some_and(|(heard, _)| now < heard + seconds(settings.sensor_stale_s));
         self.turn(&mut faults.silent, silent, speaks, "silent", out);
         let valid = !self.sources.iter().any(|id| state.source_health(*id).is_some_and(|(_, invalid, _)| invalid.is_some()));
@@ -92,13 +96,14 @@ impl Message {
         let (heard, limit) = self.heard(state).unwrap_or((listening, long));
         let silent = heard.max(watched).max(listening) + limit.max(long);
         let invalid = self.sources.iter().filter_map(|id| state.source_health(*id)?.1).min();
-        [Some(silent), invalid.map(|since| since.max(watched) + long)]
+        let silent = (!self.commands).then_some(silent);
+        [silent, invalid.map(|since| since.max(watched) + long)]
     }
 
-    fn bus_is_silent(&self, now: Boot, state: &State, settings: &DiagnosisSettings) -> bool {
-        let heard = self.bus.and_then(|bus| state.bus_health(bus)).and_then(|(heard, _)| heard);
-        let speaks = heard.is_some_and(|heard| now < heard + seconds(settings.sensor_stale_s));
-        !(speaks || self.alone || self.always || self.bus.is_none())
+    /// Whether silence until `due` is this message's own: its bus went on without it.
+    fn bus_spoke(&self, due: Boot, state: &State) -> bool {
+        let Some(bus) = self.bus.filter(|_| !self.alone && !self.always) else { return true };
+        state.bus_health(bus).and_then(|(heard, _)| heard).is_some_and(|heard| heard >= due)
     }
 
     pub(super) fn deadline(&self, faults: Faults, state: &State, settings: &DiagnosisSettings) -> impl Iterator<Item = Boot> {

@@ -125,7 +125,7 @@ impl Diagnosis {
         self.coolant(now, state, out);
         self.gnss(now, state, out);
         let Diagnosis { settings, messages, memory } = self;
-        for (id, bus) in (0..).map(BusId).zip(&mut memory.buses) {
+        for (id, bus) in (0..=u8::MAX).map(BusId).zip(&mut memory.buses) {
             bus.step(now, id, state, settings, out);
         }
         for (message, faults) in messages.iter().zip(&mut memory.messages) {
@@ -199,7 +199,7 @@ impl Diagnosis {
             memory.coolant.good.due(seconds(settings.coolant_normal_s)),
             self.gnss_due(state),
         ];
-        let buses = (0..).map(BusId).zip(&memory.buses).flat_map(|(id, bus)| bus.deadline(id, state, settings));
+        let buses = (0..=u8::MAX).map(BusId).zip(&memory.buses).flat_map(|(id, bus)| bus.deadline(id, state, settings));
         let stale = messages.iter().zip(&memory.messages);
         let stale = stale.flat_map(|(message, faults)| message.deadline(*faults, state, settings));
         levels.into_iter().flatten().chain(buses).chain(stale).filter(|due| *due > now).min()
@@ -238,7 +238,7 @@ impl Diagnosis {
     /// How each bus, the receiver and the journal are.
     pub(super) fn sources(&self, state: &State) -> BTreeMap<String, Condition> {
         let mut sources = BTreeMap::new();
-        for ((name, bus), id) in state.layout().buses.iter().zip(&self.memory.buses).zip((0..).map(BusId)) {
+        for ((name, bus), id) in state.layout().buses.iter().zip(&self.memory.buses).zip((0..=u8::MAX).map(BusId)) {
             let down = state.bus_health(id).is_some_and(|(_, (condition, _))| condition == BusCondition::Down);
             let degraded = bus.fault.is_some();
             let condition = if down {

@@ -2,6 +2,7 @@
 //! own, faults that a real disk has.
 
 mod faults;
+mod kill;
 mod model;
 mod stories;
 
@@ -66,9 +67,9 @@ pub(super) fn step(events: impl IntoIterator<Item = Event>) -> Step {
     Step { events: events.into_iter().collect(), rows: Vec::new() }
 }
 
-/// Settings for tests: nothing takes long.
+/// Settings for tests: no long pauses, and patience with a machine that is busy.
 pub(super) fn settings(dir: &Path) -> Settings {
-    Settings { dir: dir.to_owned(), stall_seconds: 0.3, retry_seconds: 0.64, ..Settings::default() }
+    Settings { dir: dir.to_owned(), stall_seconds: 10.0, retry_seconds: 0.64, ..Settings::default() }
 }
 
 /// A journal, what it counts and how it says it is.
@@ -202,14 +203,24 @@ impl Holder {
     }
 }
 
-/// Takes the directory away and puts something there that is none, as when a mount is lost.
+/// A directory that can go and come back, at once: there is no moment in which one could be made in its place.
+pub(super) fn movable(parent: &Path) -> PathBuf {
+    let dir = parent.join("journal");
+    std::fs::create_dir(dir.with_extension("elsewhere")).unwrap();
+    bring_back(&dir);
+    dir
+}
+
+/// Takes it away and puts something there that is no directory, as when a mount is lost.
 pub(super) fn take_away(dir: &Path) {
-    std::fs::rename(dir, dir.with_extension("elsewhere")).unwrap();
-    std::fs::write(dir, "not a directory").unwrap();
+    let none = dir.with_extension("none");
+    std::fs::write(&none, "not a directory").unwrap();
+    std::fs::rename(none, dir).unwrap();
 }
 
 /// Brings it back.
 pub(super) fn bring_back(dir: &Path) {
-    std::fs::remove_file(dir).unwrap();
-    std::fs::rename(dir.with_extension("elsewhere"), dir).unwrap();
+    let link = dir.with_extension("link");
+    std::os::unix::fs::symlink(dir.with_extension("elsewhere"), &link).unwrap();
+    std::fs::rename(link, dir).unwrap();
 }

@@ -98,8 +98,10 @@ struct Client {
 
 impl World {
     fn new() -> World {
+        let parent = tempfile::tempdir().unwrap();
+        movable(parent.path());
         let mut world = World {
-            parent: tempfile::tempdir().unwrap(),
+            parent,
             bench: None,
             wall: Wall::build().micros() + 1_000_000,
             issued: 0,

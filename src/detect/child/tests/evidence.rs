@@ -1,7 +1,7 @@
 //! The classes of evidence, and what takes them away.
 
 use crate::detect::testcar::*;
-use crate::vehicle::{Reading, Signal};
+use crate::vehicle::{Reading, Signal, Value};
 
 /// Leaves, and what is told within so many seconds of locking, after the reminder.
 fn left(car: &mut Car, seconds: f64) -> Vec<String> {
@@ -10,6 +10,10 @@ fn left(car: &mut Car, seconds: f64) -> Vec<String> {
     car.child_events();
     car.wait(seconds);
     car.child_story(locked)
+}
+
+fn flag(yes: bool) -> Reading {
+    Reading::Value(Value::Bool(yes))
 }
 
 fn alert(after: &str, class: &str) -> Vec<String> {
@@ -227,14 +231,35 @@ fn a_belts_evidence_is_gone_once_a_rear_door_is_used_after_the_stop_until_it_is_
 }
 
 #[test]
-fn a_child_that_opens_its_own_belt_is_still_in_the_car() {
-    let mut car = Car::new(Plan::doors_only());
+fn an_open_belt_is_no_evidence_and_one_that_fell_silent_is_as_it_was() {
+    for (reading, told) in [(flag(false), 0), (Reading::Invalid, 1), (Reading::Unlisted, 1)] {
+        let mut car = Car::new(Plan::doors_only());
+        car.start();
+        car.wait(5.0);
+        car.set(BELT, true);
+        car.wait(60.0);
+        car.say(BELT, reading);
+        car.drive(60.0);
+        assert_eq!(left(&mut car, 20.0).len(), told);
+    }
+}
+
+#[test]
+fn who_gets_out_with_the_engine_running_leaves_no_belt_behind() {
+    let mut car = Car::new(Plan::sensor());
+    car.door(REAR_LEFT, 8.0);
     car.start();
-    car.wait(5.0);
     car.set(BELT, true);
-    car.drive(60.0);
+    car.set(SENSOR, true);
+    car.wait(60.0);
     car.set(BELT, false);
-    assert_eq!(left(&mut car, 20.0), alert("10.0", "occupancy"));
+    car.set(REAR_LEFT, true);
+    car.wait(4.0);
+    car.set(SENSOR, false);
+    car.wait(2.0);
+    car.set(REAR_LEFT, false);
+    car.drive(60.0);
+    assert!(left(&mut car, 400.0).is_empty(), "and the sensor says no all the while");
 }
 
 #[test]
@@ -327,6 +352,33 @@ fn beside_a_healthy_sensor_that_said_yes_for_a_moment_a_door_alerts_after_a_minu
     car.set(SENSOR, false);
     car.wait(90.0);
     assert_eq!(car.child_story(closed), alert("60.0", "inferred"));
+
+    let mut car = Car::new(Plan::sensor());
+    car.door(REAR_LEFT, 8.0);
+    car.drive(60.0);
+    car.leave();
+    car.wait(300.0);
+    car.child_events();
+    let seen = car.seconds();
+    car.set(SENSOR, true);
+    car.wait(1.0);
+    car.set(SENSOR, false);
+    car.wait(90.0);
+    assert_eq!(car.child_story(seen), alert("1.0", "inferred"), "at any time after that minute");
+}
+
+#[test]
+fn a_sensor_that_sees_somebody_late_is_told_as_what_it_is() {
+    let mut car = Car::new(Plan::sensor());
+    car.door(REAR_LEFT, 8.0);
+    car.drive(60.0);
+    car.leave();
+    car.wait(300.0);
+    car.child_events();
+    let seen = car.seconds();
+    car.set(SENSOR, true);
+    car.wait(20.0);
+    assert_eq!(car.child_story(seen), alert("5.0", "direct"));
 }
 
 #[test]

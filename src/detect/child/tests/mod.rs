@@ -1,6 +1,7 @@
 //! Each row and each rule of the child table as a story. Seconds in the stories count from the moment that matters: the
 //! locking, the closing of the doors, the alert.
 
+mod agreement;
 mod answers;
 mod evidence;
 mod heat;
