@@ -8,9 +8,7 @@ use crate::config::{BOARDS, Board};
 
 /// List the known boards, or print one as TOML to start from
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  telltale boards\n  telltale boards sim > telltale.toml"
-)]
+#[command(after_help = "Example:\n  telltale boards\n  telltale boards sim > telltale.toml")]
 pub struct Boards {
     /// Print this board's file
     name: Option<String>,

@@ -231,6 +231,27 @@ fn a_belts_evidence_is_gone_once_a_rear_door_is_used_after_the_stop_until_it_is_
 }
 
 #[test]
+fn the_belt_of_an_empty_child_seat_is_no_evidence_in_the_next_drive_either() {
+    let mut car = Car::new(Plan::doors_only());
+    car.start();
+    car.wait(5.0);
+    car.set(BELT, true);
+    car.drive(60.0);
+    car.wait(1.0);
+    car.door(DRIVER, 2.0);
+    car.door(REAR_LEFT, 8.0);
+    car.start();
+    car.drive(60.0);
+    car.wait(1.0);
+    car.door(DRIVER, 2.0);
+    car.child_events();
+    car.command(LOCK, true);
+    let locked = car.seconds();
+    car.wait(20.0);
+    assert_eq!(car.child_story(locked), alert("10.0", "inferred"), "by the rear door only");
+}
+
+#[test]
 fn an_open_belt_is_no_evidence_and_one_that_fell_silent_is_as_it_was() {
     for (reading, told) in [(flag(false), 0), (Reading::Invalid, 1), (Reading::Unlisted, 1)] {
         let mut car = Car::new(Plan::doors_only());

@@ -171,7 +171,10 @@ impl Model {
         }
         let (begin, end) = self.drives[k - 1];
         let closings: Vec<Ms> = closings.collect();
-        let before = closings.iter().any(|at| *at >= begin - 10 * MINUTE && *at <= begin) || self.belt(k - 1);
+        // What was closed before a rear door was used at a stop is gone until it is closed anew.
+        let emptied = (0..k).filter_map(|stop| self.emptied(stop)).max();
+        let from = emptied.unwrap_or(Ms::MIN).max(begin - 10 * MINUTE);
+        let before = closings.iter().any(|at| *at >= from && *at <= begin) || self.belt(k - 1);
         let within = closings.iter().any(|at| *at >= begin && *at <= end.unwrap_or(self.now));
         within || (before && self.was(BELT, begin))
     }
