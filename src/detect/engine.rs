@@ -122,7 +122,8 @@ impl Engine {
         [self.state.deadline(now), child, trip, self.geofences.deadline(), diagnosis].into_iter().flatten().min()
     }
 
-    /// When to step next, should nothing be observed before; always after the last step.
+    /// When to step next, should nothing be observed before; always after the last step. An input at that very moment
+    /// goes before the step.
     pub fn deadline(&self) -> Option<Boot> {
         self.deadline
     }

@@ -2,10 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::sight::Sight;
 use crate::clock::Boot;
 use crate::detect::settings::ChildSettings;
 use crate::event::{ChildStage, Confidence, EventId, Meanwhile};
 use crate::vehicle::seconds;
+
+/// A car that moves faster than this with the ignition off is towed, km/h.
+const TOWED_KMH: f64 = 5.0;
 
 /// An alert from its `initial` to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,6 +97,16 @@ impl Alert {
         self.from = now;
         self.told = now;
         self.often_from = now;
+    }
+
+    /// Remembers what goes on now for the next event. Called at every step and after every event, so that what an event
+    /// says does not depend on how many steps lie between.
+    pub(super) fn note_now(&mut self, sight: &Sight) {
+        if sight.ignition == Some(true) {
+            self.note(Meanwhile::IgnitionOn);
+        } else if sight.speed().is_some_and(|speed| speed >= TOWED_KMH) {
+            self.note(Meanwhile::Towed);
+        }
     }
 
     /// Remembers what the next event has to say.

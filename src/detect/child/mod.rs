@@ -55,8 +55,6 @@ use crate::event::{ChildStage, Confidence, EventId, Meanwhile};
 use crate::feed::ChildNow;
 use crate::vehicle::{Signal, seconds};
 
-/// A car that moves faster than this with the ignition off is towed, km/h.
-const TOWED_KMH: f64 = 5.0;
 /// One input leads through fewer rows of the table than this.
 const ROWS_AT_MOST: usize = 8;
 
@@ -156,14 +154,8 @@ impl Child {
         if happened.unlocked {
             alert.note(Meanwhile::Unlocked);
         }
-        if sight.ignition == Some(true) {
-            alert.note(Meanwhile::IgnitionOn);
-        }
-        let speed = sight.speed();
-        if sight.ignition != Some(true) && speed.is_some_and(|speed| speed >= TOWED_KMH) {
-            alert.note(Meanwhile::Towed);
-        }
-        let drives = speed.is_some_and(|speed| speed > self.settings.returned_kmh) && sight.ignition != Some(false);
+        alert.note_now(sight);
+        let drives = sight.speed().is_some_and(|speed| speed > self.settings.returned_kmh) && sight.ignition != Some(false);
         *fast = if drives { fast.or(Some(now)) } else { None };
         happened
     }

@@ -78,7 +78,9 @@ impl Child {
         let id = out.tell_own(EventType::ChildLeftBehind, severity, |id| {
             Details::Child(About { alert: Some(AlertOf { first: id, ends: false }), ..about })
         });
-        Alert::new(id, sight.now, class, hot)
+        let mut alert = Alert::new(id, sight.now, class, hot);
+        alert.note_now(sight);
+        alert
     }
 
     /// `escalated` or `repeated`: the running alert is told again.
@@ -128,11 +130,9 @@ impl Child {
 
     /// What an event of a running alert says; what happened meanwhile is said once.
     fn of_alert(&self, sight: &Sight, alert: &mut Alert) -> About {
-        About {
-            alert: Some(AlertOf { first: alert.first, ends: false }),
-            meanwhile: std::mem::take(&mut alert.meanwhile),
-            ..self.about(sight, Some(alert.confidence))
-        }
+        let meanwhile = std::mem::take(&mut alert.meanwhile);
+        alert.note_now(sight);
+        About { alert: Some(AlertOf { first: alert.first, ends: false }), meanwhile, ..self.about(sight, Some(alert.confidence)) }
     }
 
     fn hot(&self, sight: &Sight, class: Confidence) -> bool {

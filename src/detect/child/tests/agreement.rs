@@ -199,7 +199,7 @@ fn compare(covers: bool, inputs: &[Input]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 4000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, max_shrink_iters: 4000, ..ProptestConfig::default() })]
 
     #[test]
     fn no_sequence_of_inputs_tells_the_engine_from_the_table(covers: bool, inputs in inputs()) {

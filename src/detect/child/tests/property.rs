@@ -250,7 +250,7 @@ fn at(now: Stamp, boot: Boot) -> Stamp {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_the_tables_promises_hold(acts in acts()) {
@@ -259,7 +259,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_a_journal_gives_back_the_engine_goes_on(wrecks in proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u8>()), 1..20)) {
@@ -286,7 +286,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn saved_and_loaded_anywhere_or_stepped_in_between_the_events_are_the_same(acts in acts(), every in 1_usize..40) {

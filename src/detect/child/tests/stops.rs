@@ -86,6 +86,18 @@ fn an_unknown_drivers_door_counts_as_used() {
     car.wait(20.0);
     assert_eq!(car.child_story(locked), ["10.0 CHILD_LEFT_BEHIND initial inferred warning"], "and reminds nobody");
 
+    let mut car = Car::new(Plan::doors_only());
+    car.door(REAR_LEFT, 8.0);
+    car.start();
+    car.say(DRIVER, Reading::Invalid);
+    car.wait(60.0);
+    car.stop();
+    car.set(DRIVER, false);
+    car.command(LOCK, true);
+    let locked = car.seconds();
+    car.wait(20.0);
+    assert_eq!(car.child_story(locked), ["10.0 CHILD_LEFT_BEHIND initial inferred warning"], "unknown at the stop");
+
     let mut car = Car::new(Plan::doors_only().without(DRIVER));
     car.door(REAR_LEFT, 8.0);
     car.drive(60.0);
