@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use super::pair::qr;
 use super::run::watch;
 use super::{Exit, log_to_stderr};
-use crate::can::profile::Profile;
 use crate::clock::{Clock, Wall};
 use crate::detect;
 use crate::feed::{Device, Feed, Scope};
@@ -92,8 +91,7 @@ impl Demo {
         let recording = self.record.as_deref().map(|dir| Recording::create(dir, self.scenario.name)).transpose();
         let recording =
             recording.map_err(|error| format!("--record: {error}; name a folder without a recording of that name"))?;
-        let own = |_: &Path| Ok(crate::can::dbc::Database::parse(sim::DBC.as_bytes()));
-        let profile = Profile::parse(Path::new("car.toml"), sim::PROFILE, own).map_err(|problems| format!("{problems:?}"))?;
+        let profile = sim::profile().map_err(|problems| format!("{problems:?}"))?;
         let fences = geo::read(sim::FENCES, FenceSource::File).map_err(|faults| format!("{faults:?}"))?;
         let car = Car::new(self.scenario, SEED, place).map_err(|error| error.to_string())?;
         let trusted = if self.lan { "*" } else { "lo" };
