@@ -50,7 +50,6 @@ pub(super) struct Loaded {
     pub bound: EventId,
     pub base: EventId,
     pub rows: Vec<(String, Arc<[u8]>)>,
-    pub fences: Vec<(String, Arc<str>)>,
     pub devices: Vec<(TokenHash, Arc<Device>)>,
     pub marks: Marks,
     pub alerts: Vec<Entry>,
@@ -121,7 +120,6 @@ pub(super) struct Batch {
     pub fresh: bool,
     pub events: Vec<Entry>,
     pub rows: Vec<(String, Option<Arc<[u8]>>)>,
-    pub fences: Vec<(String, Option<Arc<str>>)>,
     pub devices: Vec<(TokenHash, Option<Arc<Device>>)>,
     pub settled: Vec<(EventId, EventId)>,
     pub marks: Marks,
@@ -133,7 +131,7 @@ pub(super) struct Batch {
 impl Batch {
     /// Whether a power cut must not undo it.
     pub fn must_last(&self) -> bool {
-        let keyed = !(self.rows.is_empty() && self.fences.is_empty() && self.devices.is_empty());
+        let keyed = !(self.rows.is_empty() && self.devices.is_empty());
         let marks = !(self.settled.is_empty() && self.marks.is_empty());
         !self.events.is_empty() || keyed || marks || self.fresh || self.bound.is_some()
     }
@@ -152,7 +150,6 @@ pub(super) struct State {
     /// The last of the ids that may have been told before this start.
     pub start: EventId,
     pub rows: Keyed<String, Arc<[u8]>>,
-    pub fences: Keyed<String, Arc<str>>,
     pub devices: Keyed<TokenHash, Arc<Device>>,
     /// By its first event, each alert that is active, as its latest `CHILD_LEFT_BEHIND`.
     pub alerts: BTreeMap<EventId, Entry>,
@@ -191,7 +188,6 @@ impl State {
             issued: last,
             start: last,
             rows: Keyed::default(),
-            fences: Keyed::default(),
             devices: Keyed::default(),
             alerts: loaded.alerts.iter().filter_map(|entry| Some((entry.stored.alert?, entry.clone()))).collect(),
             track: VecDeque::new(),
@@ -224,9 +220,6 @@ impl State {
         let absent = |token: &TokenHash| !self.devices.values().contains_key(token);
         let devices: Vec<_> = loaded.devices.into_iter().filter(|(token, _)| absent(token)).collect();
         self.devices.load(devices);
-        let absent = |id: &str| !self.fences.values().contains_key(id);
-        let fences: Vec<_> = loaded.fences.into_iter().filter(|(id, _)| absent(id)).collect();
-        self.fences.load(fences);
         self.base = self.base.max(loaded.base);
         for (whose, id) in loaded.marks {
             let mark = self.marks.entry(whose).or_default();
@@ -239,7 +232,6 @@ impl State {
         self.turn += 1;
         self.saved = self.ring.floor();
         self.rows.unsave(self.turn);
-        self.fences.unsave(self.turn);
         self.devices.unsave(self.turn);
         self.marks_changed = Some(self.turn);
         self.fresh = true;
@@ -268,10 +260,7 @@ impl State {
         for Row { key, value } in rows {
             self.rows.set(key, value.map(Arc::from), self.turn);
         }
-        if let Some(mut reply) = reply {
-            if let Some((id, fence)) = reply.take_fence() {
-                self.fences.set(id, fence, self.turn);
-            }
+        if let Some(reply) = reply {
             self.waiters.push_back((self.turn, Waiter::Reply(reply)));
         }
         self.note_change(now);
@@ -353,7 +342,6 @@ impl State {
             fresh: self.fresh,
             events: older.chain(self.ring.after(self.saved)).cloned().collect(),
             rows: self.rows.unsaved(),
-            fences: self.fences.unsaved(),
             devices: self.devices.unsaved(),
             settled: self.settled.iter().map(|(_, first, end)| (*first, *end)).collect(),
             marks: self.marks_changed.map(|_| self.marks.clone()).unwrap_or_default(),
@@ -378,7 +366,6 @@ impl State {
         self.saved = self.saved.max(batch.last);
         self.show(batch.last, true);
         self.rows.settle(batch.turn);
-        self.fences.settle(batch.turn);
         self.devices.settle(batch.turn);
         self.settled.retain(|(turn, ..)| *turn > batch.turn);
         self.marks_changed = self.marks_changed.filter(|turn| *turn > batch.turn);
@@ -388,7 +375,7 @@ impl State {
             self.track.drain(..batch.track.len().min(self.track.len()));
             self.track_since = (!self.track.is_empty()).then_some(now);
         }
-        let saved = self.rows.is_saved() && self.fences.is_saved() && self.devices.is_saved() && self.settled.is_empty();
+        let saved = self.rows.is_saved() && self.devices.is_saved() && self.settled.is_empty();
         self.changed = if saved { None } else { Some(now) };
         let freed = self.release(batch.turn, None);
         (freed, self.trim())

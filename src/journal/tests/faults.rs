@@ -414,7 +414,7 @@ async fn a_file_of_a_newer_version_is_kept_and_what_can_be_read_of_it_is_taken()
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), 5).await;
     let conn = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
-    conn.execute_batch("PRAGMA user_version = 999; ALTER TABLE fences RENAME TO corridors").unwrap();
+    conn.execute_batch("PRAGMA user_version = 999; ALTER TABLE track RENAME TO path").unwrap();
     drop(conn);
     let bench = Bench::open(settings(dir.path()));
     assert_eq!(bench.opened.rows, [row("child", Some("alert"))]);
