@@ -119,12 +119,7 @@ pub(super) fn salvage(conn: &Connection, vin: &Vin) -> Loaded {
     if meta::<String>(conn, "vin").ok().flatten().as_deref() != Some(vin.as_str()) {
         return Loaded { bound, ..Loaded::default() };
     }
-    Loaded {
-        bound,
-        rows: readable(conn, ROWS, row),
-        devices: readable(conn, DEVICES, device),
-        ..Loaded::default()
-    }
+    Loaded { bound, rows: readable(conn, ROWS, row), devices: readable(conn, DEVICES, device), ..Loaded::default() }
 }
 
 const ROWS: &str = "SELECT key, value FROM rows";
