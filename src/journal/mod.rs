@@ -197,6 +197,11 @@ impl Journal {
         self.core.state().reserved
     }
 
+    /// Whether a stream looks at the picture all the time. Others look once, and take the one that is there.
+    pub fn is_watched(&self) -> bool {
+        self.picture.receiver_count() > 0
+    }
+
     /// The vehicle as it is now, for the doors.
     pub fn show(&self, picture: Arc<Picture>) {
         self.picture.send_replace(picture);
@@ -280,7 +285,7 @@ fn nothing(vin: Vin) -> Picture {
         vin,
         signals: Vec::new(),
         location: Location::of(None),
-        fences: Vec::new(),
+        fences: Arc::default(),
         child: ChildNow::default(),
         status: Status::default(),
     }

@@ -114,7 +114,7 @@ impl State {
             rows: Keyed::default(),
             devices: Keyed::default(),
             alerts: loaded.alerts.iter().filter_map(|entry| Some((entry.stored.alert?, entry.clone()))).collect(),
-            track: VecDeque::new(),
+            track: VecDeque::with_capacity(TRACK_WAITING),
             file: readable.then_some(0),
             told_unwritten: 0,
             suspect: false,
