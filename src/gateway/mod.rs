@@ -85,8 +85,6 @@ pub enum Error {
 pub struct Open {
     /// Where phones reach it.
     pub addresses: Vec<SocketAddr>,
-    /// What is remembered, and the way to let a phone in.
-    pub feed: Arc<dyn Feed>,
 }
 
 /// Watches a vehicle until `shutdown`. `ready` is called once the doors are open.
@@ -143,7 +141,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     }));
     tasks.spawn(named("the inbox", answer(vehicle.clone(), inbox)));
     tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable)));
-    ready(Open { addresses, feed }).await;
+    ready(Open { addresses }).await;
 
     let result = tokio::select! {
         () = server.run() => Ok(()),

@@ -111,7 +111,7 @@ impl Server {
         let shared = Shared {
             names: Names::new(own_name.as_deref(), &settings.names),
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
-            gate: Gate::new(),
+            gate: Gate::new(settings.guests.clone()),
             pairing: Pairing::default(),
             metrics: metrics.clone(),
             settings: settings.clone(),

@@ -112,7 +112,7 @@ impl Stream {
         let vin = self.vin.clone();
         let filter = self.surface.filter();
         let mut eyes = Eyes::open(&*feed, &vin)?;
-        if !self.who.stands(&*feed) {
+        if !self.shared.gate.stands(&*feed, &self.who) {
             return self.end_revoked(out).await;
         }
 
@@ -134,7 +134,7 @@ impl Stream {
             let mut wire = Vec::new();
             match eyes.wake(&self.shared, &mut reading, &place, &mut pulse).await {
                 Wake::Shutdown => return Ok(()),
-                Wake::Devices if self.who.stands(&*feed) => {}
+                Wake::Devices if self.shared.gate.stands(&*feed, &self.who) => {}
                 Wake::Devices => return self.end_revoked(out).await,
                 Wake::Page(page) => {
                     reading = None;
@@ -145,7 +145,7 @@ impl Stream {
                     wire = self.surface.position(place.looked_at);
                     place.told(place.looked_at);
                 }
-                Wake::Comment if self.who.stands(&*feed) => wire.extend_from_slice(sse::COMMENT),
+                Wake::Comment if self.shared.gate.stands(&*feed, &self.who) => wire.extend_from_slice(sse::COMMENT),
                 Wake::Comment => return self.end_revoked(out).await,
                 Wake::Tick => {
                     if let ControlFlow::Break(()) = self.surface.tick(&moment(&self.shared, &mut eyes.picture), &mut wire) {
