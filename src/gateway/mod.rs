@@ -17,6 +17,7 @@ mod vehicle;
 
 pub use self::core::{Core, Late};
 pub use self::sources::Sources;
+use self::sources::Surroundings;
 pub use self::vehicle::Vehicle;
 
 use std::io;
@@ -134,7 +135,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
             }
         }
     }
-    sources.spawn(&mut tasks, &vehicle, &clock, &health, &metrics);
+    sources.spawn(&mut tasks, Surroundings::new(vehicle.clone(), clock.clone(), health.clone(), &metrics));
     tasks.spawn(named("the clockwork", {
         let vehicle = vehicle.clone();
         async move { vehicle.keep_time().await }
