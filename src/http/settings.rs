@@ -18,7 +18,7 @@ pub struct Settings {
     #[serde(deserialize_with = "one_or_many")]
     pub listen: Vec<SocketAddr>,
     /// Interfaces (`lo`, `wlan0`) on which plain HTTP may carry a token; `*` is all of them. A board adds the one of its
-    /// access point. Connections that reach other interfaces are closed unread.
+    /// access point. Connections that run over other interfaces, at either of their ends, are closed unread.
     pub trusted: Vec<String>,
     /// Names by which `Host` may call this unit, beside IP addresses, `localhost` and the host's own name.
     pub names: Vec<String>,
