@@ -196,7 +196,7 @@ pub struct Picture {
     /// Where it is.
     pub location: Location,
     /// How it stands to each fence.
-    pub fences: Vec<FenceNow>,
+    pub fences: Arc<Vec<FenceNow>>,
     /// The child watch.
     pub child: ChildNow,
     /// What works.

@@ -197,6 +197,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "max_days = 30" => "max_days = 0", at "max_days", "journal.max_days", "1 to 3650";
     T: "locked_s = 10" => "locked_s = 100", at "locked_s", "child.locked_s", "is 100; it must lie between 2 and 15";
     T: "start_kmh = 5.0" => "start_kmh = 500.0", at "start_kmh", "trip.start_kmh", "it must lie between 3 and 30";
+    T: "start_kmh = 5.0" => "start_kmh = 5.0\n[geofence]\nexit_m = 500.0", at "exit_m", "geofence.exit_m", "is 500; it may be 0 to 200";
     // The vehicle.
     T: "vin = \"KMHSH81C7LU123456\"" => "", at "[vehicle]", "vehicle.vin", "is absent; add [vehicle] vin =";
     T: "KMHSH81C7LU123456" => "kmhsh81c7lu123456", at "vin", "vehicle.vin", "A to Z";
@@ -283,6 +284,9 @@ fn the_whole_site_is_fine_and_says_what_would_run() {
     let folder = tempfile::tempdir().unwrap();
     lay_out(folder.path());
     let config = load(&folder.path().join(T)).unwrap();
+    let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+    assert!(warning.contains("telltale.toml:21: gnss.device: is of a unit other than the car"), "{warning}");
     let summary = config.summary().replace(&format!("{}/", folder.path().display()), "");
     assert_eq!(
         summary,
@@ -292,7 +296,7 @@ fn the_whole_site_is_fine_and_says_what_would_run() {
          \x20 read    bus cabin from the lines of can1 in cabin.log\n\
          \x20 know    3 sources of signals\n\
          \x20 read    receiver roof from roof.nmea\n\
-         \x20 read    receiver trailer from trailer.nmea\n\
+         \x20 leave   receiver trailer unread\n\
          \x20 know    2 fences\n\
          \x20 keep    30 days in journal, 64 MiB at most\n\
          \x20 answer  http://127.0.0.1:8080 to those who come over lo\n\

@@ -109,7 +109,7 @@ pub fn distinct<T>(
     }
 }
 
-/// The receivers, each with a device and a name of its own, and their paths made whole.
+/// The receivers, each with a device and a name of its own, and their paths made whole. The first is the car's.
 pub fn receivers(mut entries: Vec<Entry<gnss::Settings>>, buses: &[Bus], findings: &mut Findings) -> Vec<gnss::Settings> {
     shared(&entries, buses, findings);
     for (at, Entry { says, node }) in entries.iter_mut().enumerate() {
@@ -120,6 +120,10 @@ pub fn receivers(mut entries: Vec<Entry<gnss::Settings>>, buses: &[Bus], finding
     let cure = "one receiver has one [[gnss]]: give another device, or take one of the two out";
     distinct(&entries, "gnss", "device", cure, device, findings);
     distinct(&entries, "gnss", "name", "give each receiver a name of its own", |entry| Some(entry.says.name.clone()), findings);
+    for other in entries.iter().skip(1) {
+        let message = "is of a unit other than the car, and this version reads the car's receiver alone, the first one";
+        findings.warn(other.place("device"), "gnss.device", message, "put the car's [[gnss]] first; the others may stay");
+    }
     let whole = |entry: Entry<gnss::Settings>| {
         let device = paths::port(entry.place("device"), "gnss.device", &entry.says.device, findings);
         gnss::Settings { device, ..entry.says }

@@ -17,6 +17,7 @@ mod vehicle;
 
 pub use self::core::{Core, Late};
 pub use self::sources::Sources;
+use self::sources::Surroundings;
 pub use self::vehicle::Vehicle;
 
 use std::io;
@@ -85,8 +86,6 @@ pub enum Error {
 pub struct Open {
     /// Where phones reach it.
     pub addresses: Vec<SocketAddr>,
-    /// What is remembered, and the way to let a phone in.
-    pub feed: Arc<dyn Feed>,
 }
 
 /// Watches a vehicle until `shutdown`. `ready` is called once the doors are open.
@@ -136,14 +135,14 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
             }
         }
     }
-    sources.spawn(&mut tasks, &vehicle, &clock, &health, &metrics);
+    sources.spawn(&mut tasks, Surroundings::new(vehicle.clone(), clock.clone(), health.clone(), &metrics));
     tasks.spawn(named("the clockwork", {
         let vehicle = vehicle.clone();
         async move { vehicle.keep_time().await }
     }));
     tasks.spawn(named("the inbox", answer(vehicle.clone(), inbox)));
     tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable)));
-    ready(Open { addresses, feed }).await;
+    ready(Open { addresses }).await;
 
     let result = tokio::select! {
         () = server.run() => Ok(()),

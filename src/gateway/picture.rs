@@ -5,12 +5,31 @@ use std::sync::Arc;
 use super::core::Core;
 use crate::clock::Stamp;
 use crate::event::Location;
-use crate::feed::{Picture, Status};
+use crate::feed::{FenceNow, Picture, Status};
 use crate::health::Health;
 use crate::vehicle::Vin;
 
+/// How the vehicle stands to each fence, of which there may be 10,000: made anew only when one of them changed.
+#[derive(Debug, Default)]
+pub struct Fences(Option<(u64, Arc<Vec<FenceNow>>)>);
+
+impl Fences {
+    fn of(&mut self, core: &Core) -> Arc<Vec<FenceNow>> {
+        let geofences = core.engine().geofences();
+        let revision = geofences.revision();
+        match &self.0 {
+            Some((of, fences)) if *of == revision => fences.clone(),
+            _ => {
+                let fences = Arc::new(geofences.now());
+                self.0 = Some((revision, fences.clone()));
+                fences
+            }
+        }
+    }
+}
+
 /// The vehicle as `core` knows it at `stamp`.
-pub fn of(vin: &Vin, core: &Core, stamp: Stamp, health: &Health) -> Arc<Picture> {
+pub fn of(vin: &Vin, core: &Core, fences: &mut Fences, stamp: Stamp, health: &Health) -> Arc<Picture> {
     let engine = core.engine();
     let mut location = Location::of(engine.state().fix().copied());
     core.name(&mut location);
@@ -20,7 +39,7 @@ pub fn of(vin: &Vin, core: &Core, stamp: Stamp, health: &Health) -> Arc<Picture>
         vin: vin.clone(),
         signals: engine.signals_now(stamp),
         location,
-        fences: engine.geofences().now(),
+        fences: fences.of(core),
         child: engine.child_now(stamp),
         status: Status { mil: None, sources },
     })

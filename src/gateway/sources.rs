@@ -16,14 +16,14 @@ use crate::vehicle::{BusId, Frame, Layout, Observation};
 
 /// What a vehicle is read from.
 pub enum Sources {
-    /// A car: its buses, in the order of the profile's layout, and its receivers, its own first.
+    /// A car: its buses, in the order of the profile's layout, and its receiver.
     Car {
         /// What its frames mean.
         profile: Profile,
         /// Where they come from.
         buses: Vec<config::Bus>,
         /// Where it is.
-        receivers: Vec<gnss::Settings>,
+        receiver: Option<gnss::Settings>,
     },
     /// The simulated car: its frames and sentences go through the same decoders.
     Simulated {
@@ -36,6 +36,23 @@ pub enum Sources {
     },
 }
 
+/// What stands around the sources of a vehicle.
+pub(super) struct Surroundings {
+    vehicle: Vehicle,
+    clock: Clock,
+    health: Health,
+    frames: can::Counters,
+    sentences: gnss::Counters,
+}
+
+impl Surroundings {
+    /// Those of `vehicle`, with counters of their own among `metrics`.
+    pub(super) fn new(vehicle: Vehicle, clock: Clock, health: Health, metrics: &Metrics) -> Surroundings {
+        let (frames, sentences) = (can::Counters::register(metrics), gnss::Counters::register(metrics));
+        Surroundings { vehicle, clock, health, frames, sentences }
+    }
+}
+
 impl Sources {
     /// Which sources feed which signals.
     pub fn layout(&self) -> Layout {
@@ -45,18 +62,10 @@ impl Sources {
     }
 
     /// Starts a task a source.
-    pub(super) fn spawn(
-        self,
-        tasks: &mut JoinSet<&'static str>,
-        vehicle: &Vehicle,
-        clock: &Clock,
-        health: &Health,
-        metrics: &Metrics,
-    ) {
-        let frames = can::Counters::register(metrics);
-        let sentences = gnss::Counters::register(metrics);
+    pub(super) fn spawn(self, tasks: &mut JoinSet<&'static str>, around: Surroundings) {
+        let Surroundings { vehicle, clock, health, frames, sentences } = &around;
         match self {
-            Sources::Car { profile, buses, receivers } => {
+            Sources::Car { profile, buses, receiver } => {
                 let decoder = Arc::new(profile.decoder);
                 let numbered =
                     buses.into_iter().enumerate().map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
@@ -67,7 +76,7 @@ impl Sources {
                         listen_only,
                     });
                 for wire in can::wires(numbered.collect()) {
-                    let around = can::Surroundings {
+                    let beside = can::Surroundings {
                         decoder: decoder.clone(),
                         clock: clock.clone(),
                         health: health.clone(),
@@ -75,10 +84,10 @@ impl Sources {
                     };
                     let vehicle = vehicle.clone();
                     tasks.spawn(named("the source of a bus", async move {
-                        match can::run(wire, around, |at, seen| vehicle.see(at, seen)).await {}
+                        match can::run(wire, beside, |at, seen| vehicle.see(at, seen)).await {}
                     }));
                 }
-                for receiver in receivers.into_iter().take(1) {
+                if let Some(receiver) = receiver {
                     let (clock, health, counters) = (clock.clone(), health.clone(), sentences.clone());
                     let vehicle = vehicle.clone();
                     tasks.spawn(named("the source of a receiver", async move {
@@ -88,26 +97,15 @@ impl Sources {
                 }
             }
             Sources::Simulated { profile, car, files } => {
-                let (clock, health, vehicle) = (clock.clone(), health.clone(), vehicle.clone());
-                tasks
-                    .spawn(named("the simulated car", simulate(profile, *car, files, clock, health, sentences, frames, vehicle)));
+                tasks.spawn(named("the simulated car", simulate(profile, *car, files, around)));
             }
         }
     }
 }
 
 /// Drives the simulated car through the decoders that a real car's data goes through.
-#[allow(clippy::too_many_arguments, reason = "a list of what is wired together")]
-async fn simulate(
-    profile: Profile,
-    car: sim::Car,
-    files: sim::Files,
-    clock: Clock,
-    health: Health,
-    sentences: gnss::Counters,
-    frames: can::Counters,
-    vehicle: Vehicle,
-) {
+async fn simulate(profile: Profile, car: sim::Car, files: sim::Files, around: Surroundings) {
+    let Surroundings { vehicle, clock, health, frames, sentences } = around;
     let Profile { layout, decoder, .. } = profile;
     for bus in &layout.buses {
         health.set(&format!("can.{bus}"), Condition::Ok, "");
