@@ -27,12 +27,14 @@
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | the detectors' numbers ([`detect::Settings`]) |
 //! | `[[units]]` `id`, `name`, `gnss` | which receiver goes under which number |
 //! | `[[upstream]]` `url` | where events go; checked, and not used by this version |
+//! | `hardware.*` | what differs on this unit from its board ([`hardware`]) |
 
 mod board;
 #[cfg(test)]
 mod broken;
 mod fault;
 mod fences;
+pub mod hardware;
 mod listen;
 mod paths;
 mod read;
@@ -45,7 +47,8 @@ mod vehicle;
 
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
-pub use read::{LoadError, load, load_for_replay};
+pub use hardware::Hardware;
+pub use read::{LoadError, load, load_for_replay, load_hardware};
 pub use sources::{Bus, Unit};
 
 use std::collections::BTreeMap;
@@ -67,6 +70,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The unit, where the site names one.
     pub board: Option<Board>,
+    /// What the unit is made of; nothing where neither board nor site say it.
+    pub hardware: Hardware,
     /// The car.
     pub vin: Vin,
     /// What its frames mean; absent on a unit that only knows where it is.
