@@ -290,7 +290,11 @@ fn is_word(text: &str) -> bool {
 }
 
 fn word(key: &str, text: &str, right: &str) -> Result<(), String> {
-    if is_word(text) { Ok(()) } else { Err(format!("{key} is {text:?}; give {right}")) }
+    match text {
+        "" => Err(format!("{key} is absent; give {right}")),
+        text if !is_word(text) => Err(format!("{key} is {text:?}; give {right}")),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]
@@ -351,7 +355,7 @@ boot_lines = ["dtparam=spi=on"]
             ("aarch64-unknown", "riscv64-unknown", "target is"),
             ("can.can0]", "can.\"a/b\"]", "can.a/b.driver: `a/b` cannot be the name"),
             ("can.can0]", "can.a-name-of-sixteen]", "can.a-name-of-sixteen.driver"),
-            ("driver = \"mcp251xfd\"\n", "", "can.can0.driver is \"\""),
+            ("driver = \"mcp251xfd\"\n", "", "can.can0.driver is absent"),
             ("bitrate = 500000", "bitrate = 5000000", "can.can0.`bitrate` is 5000000; it must lie between 5000 and 1000000"),
             ("bitrate = 500000\nsample", "sample", "can.can0.bitrate is absent"),
             ("\nsample_point = 0.8", "", "can.can0.sample_point is absent"),
