@@ -17,7 +17,7 @@ use crate::config::{self, BOARDS, Board, Hardware, LoadError};
 /// the board; that file is written where there is none, and never touched where there is one.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  telltale boards\n  telltale boards sim > telltale.toml\n  telltale boards beaglebone-black --image rootfs"
+    after_help = "Example:\n  telltale boards\n  telltale boards sim > telltale.toml\n  telltale boards qemu-virt --image rootfs"
 )]
 pub struct Boards {
     /// Print this board's file

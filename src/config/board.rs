@@ -114,6 +114,11 @@ mod tests {
                 let at = format!("{}: {name}", board.name);
                 assert!(!can.controller.is_empty() && can.restart_ms.is_some(), "{at}");
                 assert!([125_000, 250_000, 500_000, 1_000_000].contains(&can.bitrate.unwrap()), "{at}");
+                if let (Some(hz), "mcp251x") = (can.oscillator, can.driver.as_str()) {
+                    // mcp251x.c: half the crystal's clock, and 2 quanta at least behind the sample point.
+                    let quanta = f64::from(hz) / 2.0 / f64::from(can.bitrate.unwrap());
+                    assert!(quanta * (1.0 - can.sample_point.unwrap()) >= 2.0, "{at}: the controller cannot sample so late");
+                }
                 let knows_fd = ["mcp251xfd", "m_can"].contains(&can.driver.as_str()) || can.controller.contains(" FD");
                 assert_eq!(can.data_bitrate.is_some(), knows_fd, "{at}");
                 assert_eq!(can.data_bitrate.is_some(), can.data_sample_point.is_some(), "{at}");

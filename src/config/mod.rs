@@ -27,7 +27,7 @@
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | the detectors' numbers ([`detect::Settings`]) |
 //! | `[[units]]` `id`, `name`, `gnss` | which receiver goes under which number |
 //! | `[[upstream]]` `url` | where events go; checked, and not used by this version |
-//! | `hardware.*` | what differs on this unit from its board ([`hardware`]) |
+//! | `hardware.*` | what differs on this unit from its board; checked, and used by `telltale boards --image` ([`hardware`]) |
 
 mod board;
 #[cfg(test)]
@@ -70,8 +70,6 @@ pub struct Config {
     pub file: PathBuf,
     /// The unit, where the site names one.
     pub board: Option<Board>,
-    /// What the unit is made of; nothing where neither board nor site say it.
-    pub hardware: Hardware,
     /// The car.
     pub vin: Vin,
     /// What its frames mean; absent on a unit that only knows where it is.

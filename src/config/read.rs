@@ -170,10 +170,10 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     let known = (findings.faults.len() == so_far).then_some(receivers.as_slice());
     let units = sources::units(&list::<UnitEntry>(&tree, "units", findings), known, findings);
     reserved(&tree, findings);
+    let _: Hardware = section_checked(&tree, "hardware", Hardware::check, findings);
     Some(Config {
         file: root.file.to_path_buf(),
         board,
-        hardware: section_checked(&tree, "hardware", Hardware::check, findings),
         vin: vin?,
         profile,
         buses,

@@ -46,6 +46,9 @@ fn an_image_of_every_board_is_whole_and_its_site_begins_right() {
         fs::write(&site, format!("{start}\n{receiver}[vehicle]\nvin = \"X\"\n")).unwrap();
         let checked = run(&["check", "--config", site.to_str().unwrap()]);
         assert_eq!(checked.status.code(), Some(0), "{board}: {}", printed(&checked));
+        fs::write(&site, format!("board = {board:?}\nvehicle = {{ vin = \"X\" }}\ngnss = []\n")).unwrap();
+        let deaf = printed(&run(&["check", "--config", site.to_str().unwrap()]));
+        assert!(deaf.contains("and so is [[gnss]]: nothing would be read"), "{board}: the receiver can be left out: {deaf}");
     }
 }
 
@@ -54,7 +57,13 @@ fn what_a_site_says_of_its_hardware_counts_and_is_kept() {
     let root = tempfile::tempdir().unwrap();
     let site = root.path().join("etc/telltale/telltale.toml");
     fs::create_dir_all(site.parent().unwrap()).unwrap();
-    let text = "board = \"raspberrypi-cm4-mcp2515\"\n[hardware.can.can0]\nbitrate = 250000\n[hardware.gnss]\ntty = \"ttyACM\"\nusb_vendor = \"1546\"\n";
+    let text = r#"board = "raspberrypi-cm4-mcp2515"
+[hardware.can.can0]
+bitrate = 250000
+[hardware.gnss]
+tty = "ttyACM"
+usb_vendor = "1546"
+"#;
     fs::write(&site, text).unwrap();
     let output = image("raspberrypi-cm4-mcp2515", root.path());
     assert_eq!(output.status.code(), Some(0), "{}{}", printed(&output), errors(&output));

@@ -199,7 +199,8 @@ mod tests {
              [watchdog]\ndevice = '/dev/watchdog0'\ndriver = 'w'\ntimeout_s = 15\n[image]\nmodules = ['can-raw']\n",
         );
         assert!(file("etc/udev/rules.d/80-telltale.rules").contains(
-            "KERNEL==\"ttyUSB*\", ENV{ID_VENDOR_ID}==\"2c7c\", ENV{ID_MODEL_ID}==\"0125\", ENV{ID_USB_INTERFACE_NUM}==\"01\", GROUP="
+            "KERNEL==\"ttyUSB*\", ENV{ID_VENDOR_ID}==\"2c7c\", ENV{ID_MODEL_ID}==\"0125\", \
+             ENV{ID_USB_INTERFACE_NUM}==\"01\", GROUP="
         ));
         assert_eq!(file("etc/systemd/system/telltale.service.d/board.conf"), "[Service]\nDeviceAllow=char-ttyUSB rw\n");
         assert_eq!(file("etc/modules-load.d/telltale.conf"), "can-raw\nusbserial\n");
