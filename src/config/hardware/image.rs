@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `etc/systemd/network/80-telltale-NAME.network` | brings a CAN interface up, listening only (systemd.network(5), as of 252) |
 //! | `etc/systemd/network/80-telltale-NAME.netdev` | makes a virtual one |
-//! | `etc/udev/rules.d/80-telltale.rules` | names the receiver's port and the inputs, and gives them to the group `telltale` |
+//! | `etc/udev/rules.d/80-telltale.rules` | names interfaces, the receiver's port and inputs; gives the last two to the group `telltale` |
 //! | `etc/systemd/system/telltale.service.d/board.conf` | lets the service open those, and nothing else |
 //! | `etc/modules-load.d/telltale.conf` | the kernel modules |
 //! | `etc/systemd/system.conf.d/telltale-watchdog.conf` | has systemd feed the hardware watchdog |
@@ -213,12 +213,12 @@ mod tests {
     #[test]
     fn inputs_and_interfaces_are_told_by_their_devices() {
         let file = written(
-            "[can.can1]\ndriver = 'mcp251x'\ndevice = 'spi0.1'\nbitrate = 500000\nsample_point = 0.875\n\
+            "[can.canspi1]\ndriver = 'mcp251x'\ndevice = 'spi0.1'\nbitrate = 500000\nsample_point = 0.875\n\
              [ignition]\nchip = 'fe200000.gpio'\nline = 17\n[button]\nchip = 'fe200000.gpio'\nline = 4\n",
         );
         assert_eq!(
             file("etc/udev/rules.d/80-telltale.rules"),
-            "ACTION==\"add\", SUBSYSTEM==\"net\", KERNEL==\"can*\", KERNELS==\"spi0.1\", NAME=\"can1\"\n\
+            "ACTION==\"add\", SUBSYSTEM==\"net\", KERNEL==\"can*\", KERNELS==\"spi0.1\", NAME=\"canspi1\"\n\
              SUBSYSTEM==\"gpio\", KERNEL==\"gpiochip*\", KERNELS==\"fe200000.gpio\", GROUP=\"telltale\", MODE=\"0660\", \
              SYMLINK+=\"telltale-ignition\"\n\
              SUBSYSTEM==\"gpio\", KERNEL==\"gpiochip*\", KERNELS==\"fe200000.gpio\", GROUP=\"telltale\", MODE=\"0660\", \

@@ -64,8 +64,9 @@ pub struct Can {
     pub driver: String,
     /// The controller, for people.
     pub controller: String,
-    /// The device it is on, such as `spi0.0`, where the kernel may find two controllers in either order; the interface is
-    /// then named by it.
+    /// The device it is on, such as `spi0.0`, where the kernel may find several controllers in any order. The interface is
+    /// then named by it, and cannot be called `canN`: of two that the kernel named the other way round neither could get
+    /// the name that the other has.
     pub device: Option<String>,
     /// Of the arbitration phase, bit/s: 5,000 to 1,000,000 (ISO 11898-2).
     pub bitrate: Option<u32>,
@@ -187,7 +188,13 @@ impl Can {
                 name.escape_debug()
             ));
         }
-        self.device.as_deref().map_or(Ok(()), |device| word("device", device, "the kernel's device, such as \"spi0.0\""))?;
+        if let Some(device) = &self.device {
+            // Those of PCI have colons: 0000:00:01.0.
+            word("device", &device.replace(':', "."), "the kernel's device, such as \"spi0.0\"")?;
+            if name.strip_prefix("can").is_some_and(|number| number.bytes().all(|b| b.is_ascii_digit())) {
+                return Err(format!("device needs a name that the kernel does not give itself; call it other than {name}"));
+            }
+        }
         let timing = [self.bitrate, self.data_bitrate, self.restart_ms, self.oscillator];
         if self.is_virtual() {
             let points = [self.sample_point, self.data_sample_point];
@@ -303,7 +310,7 @@ mod tests {
 
     const UNIT: &str = r#"
 target = "aarch64-unknown-linux-gnu"
-[can.can0]
+[can.spi0]
 driver = "mcp251xfd"
 controller = "MCP2518FD"
 device = "spi0.0"
@@ -353,18 +360,19 @@ boot_lines = ["dtparam=spi=on"]
     fn what_cannot_be_is_named() {
         for (right, wrong, told) in [
             ("aarch64-unknown", "riscv64-unknown", "target is"),
-            ("can.can0]", "can.\"a/b\"]", "can.a/b.driver: `a/b` cannot be the name"),
-            ("can.can0]", "can.a-name-of-sixteen]", "can.a-name-of-sixteen.driver"),
-            ("driver = \"mcp251xfd\"\n", "", "can.can0.driver is absent"),
-            ("bitrate = 500000", "bitrate = 5000000", "can.can0.`bitrate` is 5000000; it must lie between 5000 and 1000000"),
-            ("bitrate = 500000\nsample", "sample", "can.can0.bitrate is absent"),
-            ("\nsample_point = 0.8", "", "can.can0.sample_point is absent"),
-            ("point = 0.8", "point = 87.5", "can.can0.`sample_point` is 87.5"),
-            ("data_bitrate = 2000000\n", "", "can.can0.data_sample_point needs a data_bitrate"),
-            ("data_bitrate = 2000000", "data_bitrate = 250000", "can.can0.`data_bitrate` is 250000"),
-            ("point = 0.75", "point = 0.3", "can.can0.`data_sample_point` is 0.3"),
-            ("40000000", "40", "can.can0.`oscillator` is 40"),
-            ("\"spi0.0\"", "\"spi0 0\"", "can.can0.device is"),
+            ("can.spi0]", "can.\"a/b\"]", "can.a/b.driver: `a/b` cannot be the name"),
+            ("can.spi0]", "can.a-name-of-sixteen]", "can.a-name-of-sixteen.driver"),
+            ("driver = \"mcp251xfd\"\n", "", "can.spi0.driver is absent"),
+            ("bitrate = 500000", "bitrate = 5000000", "can.spi0.`bitrate` is 5000000; it must lie between 5000 and 1000000"),
+            ("bitrate = 500000\nsample", "sample", "can.spi0.bitrate is absent"),
+            ("\nsample_point = 0.8", "", "can.spi0.sample_point is absent"),
+            ("point = 0.8", "point = 87.5", "can.spi0.`sample_point` is 87.5"),
+            ("data_bitrate = 2000000\n", "", "can.spi0.data_sample_point needs a data_bitrate"),
+            ("data_bitrate = 2000000", "data_bitrate = 250000", "can.spi0.`data_bitrate` is 250000"),
+            ("point = 0.75", "point = 0.3", "can.spi0.`data_sample_point` is 0.3"),
+            ("40000000", "40", "can.spi0.`oscillator` is 40"),
+            ("\"spi0.0\"", "\"spi0 0\"", "can.spi0.device is"),
+            ("can.spi0]", "can.can0]", "can.can0.device needs a name"),
             ("driver = \"vcan\"", "driver = \"vcan\"\nbitrate = 500000", "can.vcan0.bitrate makes no sense"),
             ("ttyUSB", "ttyUSB1", "gnss.tty is \"ttyUSB1\", whose number changes"),
             ("usb_vendor = \"2c7c\"\n", "", "gnss.tty is \"ttyUSB\"; give the port's number"),
