@@ -228,6 +228,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "listen = \"127.0.0.1:8080\"" => "listen = \"localhost:8080\"", at "listen", "http.listen", "such as \"127.0.0.1:8080\"";
     T: "listen = \"127.0.0.1:8080\"" => "listen = 8080", at "listen", "http.listen", "such as \"127.0.0.1:8080\"";
     T: "trusted = [\"lo\"]" => "trusted = [\"wlan0\"]", at "listen", "http.listen", "add \"lo\" to http.trusted";
+    T: "trusted = [\"lo\"]" => "trusted = []", at "trusted", "http.trusted", "nobody could sign in";
     T: "car.local" => "http://car.local/", at "names", "http.names", "without scheme";
     T: "https://app.example" => "app.example", at "origins", "http.origins", "write scheme, host";
     T: "127.0.0.1:9090" => "127.0.0.1:8080", at "listen = \"127.0.0.1:8080\"\n\n[diag", "metrics.listen", "give it a port of its own";
@@ -277,6 +278,25 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
         }
     }
     assert!(missed.is_empty(), "{} of {} missed:\n{}", missed.len(), MISTAKES.len(), missed.join("\n"));
+}
+
+#[test]
+fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
+    for (from, to, key, says) in [
+        ("trusted = [\"lo\"]", "trusted = [\"lo\"]\ntls = \"[::]:8443\"", "http.tls", "does not speak TLS yet"),
+        ("[diagnostics]\n", "[places]\nfile = \"fences.geojson\"\n[diagnostics]\n", "places.file", "no names of places yet"),
+        ("transmit = false", "transmit = true", "diagnostics.transmit", "sends nothing yet"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        lay_out(folder.path());
+        let file = folder.path().join(T);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "no {from:?}");
+        fs::write(&file, text.replacen(from, to, 1)).unwrap();
+        let config = load(&file).unwrap_or_else(|error| panic!("{key}: {error}"));
+        let told = config.warnings.iter().any(|warning| warning.key == key && warning.to_string().contains(says));
+        assert!(told, "{key}: {:?}", config.warnings);
+    }
 }
 
 #[test]

@@ -217,6 +217,31 @@ mod tests {
         (buses(&wanted, &entries, &root, &mut findings), findings.to_string())
     }
 
+    fn read(site: &str) -> (Vec<gnss::Settings>, Vec<Unit>, String) {
+        let mut findings = Findings::default();
+        let site = Node::parse(Path::new("site"), site, &mut findings).unwrap();
+        let entries = site::list::<gnss::Settings>(&site, "gnss", &mut findings);
+        let receivers = receivers(entries, &[], &mut findings);
+        let units = units(&site::list(&site, "units", &mut findings), Some(&receivers), &mut findings);
+        (receivers, units, findings.faults.iter().map(|fault| format!("{fault}\n")).collect())
+    }
+
+    #[test]
+    fn receivers_without_a_name_are_numbered_and_a_unit_without_one_has_the_first() {
+        let two = "[[gnss]]\ndevice = '/dev/null'\n[[gnss]]\ndevice = '/dev/zero'\n";
+        let (receivers, units, told) = read(&format!("{two}[[units]]\nid = 4\n[[units]]\nid = 5\ngnss = 'gnss2'"));
+        assert_eq!((told.as_str(), receivers[0].name.as_str(), receivers[1].name.as_str()), ("", "gnss", "gnss2"));
+        let units: Vec<_> = units.iter().map(|unit| (unit.id, unit.gnss.as_deref())).collect();
+        assert_eq!(units, [(4, Some("gnss")), (5, Some("gnss2"))]);
+    }
+
+    #[test]
+    fn a_vehicle_has_eight_units_at_most() {
+        let units = |most: usize| (1..=most).map(|id| format!("[[units]]\nid = {id}\n")).collect::<String>();
+        assert_eq!(read(&units(8)).2, "");
+        assert_eq!(read(&units(9)).2, "site:17: units: are 9; name at most 8\n");
+    }
+
     #[test]
     fn the_site_counts_before_the_vehicle_and_that_before_the_board() {
         let interface = |site, suggested| connected(site, suggested).0[0].interface.clone();

@@ -186,6 +186,81 @@ mod tests {
         (Stamp { boot, wall, source: TimeSource::Gnss }, fix)
     }
 
+    fn core(fences: Vec<Fence>, late: Late) -> Core {
+        let vin = Vin::try_from("TEST".to_owned()).unwrap();
+        let engine = Engine::new(Settings::default(), vin.clone(), Layout::default(), fences);
+        Core::new(engine, Outbox::new(vin, EventId(0)), late)
+    }
+
+    fn see(core: &mut Core, second: i64, north: f64) -> Vec<Event> {
+        let (now, fix) = fix(second, north);
+        core.see(now, &[Observation::Fix(fix)])
+    }
+
+    /// A fence in which a visit is told after a minute, and a vehicle that stands in it since second 0.
+    fn visit(late: Late) -> Core {
+        let mut core = core(vec![Fence { dwell: Some(Duration::from_secs(60)), ..circle("a", 100.0) }], late);
+        let (now, fix) = fix(0, 0.0);
+        assert_eq!(core.see(now, &[Observation::Fix(Fix { speed: Some(0.0), ..fix })]), []);
+        core
+    }
+
+    /// Type and stamp in seconds, boot time and wall time since the beginning.
+    fn brief(events: &[Event]) -> Vec<(String, f64, f64)> {
+        let wall = |event: &Event| event.stamp.wall.micros() as f64 / 1e6 - 1_771_545_600.0;
+        events.iter().map(|event| (event.type_name().to_owned(), event.stamp.boot.seconds(), wall(event))).collect()
+    }
+
+    #[test]
+    fn what_was_due_comes_before_what_is_seen_asked_or_passed_and_at_its_own_moment() {
+        let (later, fence) = (fix(75, 0.0).0, circle("b", 10.0));
+        let dwelled = [("GEOFENCE_DWELL".to_owned(), 60.0, 60.0)];
+        assert_eq!(brief(&see(&mut visit(Late::Never), 75, 0.0)), dwelled);
+        assert_eq!(brief(&visit(Late::Never).pass(later)), dwelled);
+        let (answer, step) = visit(Late::Never).answer(later, &Request::PutFence(Box::new(fence)));
+        assert_eq!((answer, brief(&step.events)), (Ok(Answer::Created), dwelled.to_vec()));
+    }
+
+    #[test]
+    fn what_was_slept_through_is_told_now_and_what_is_merely_late_at_its_own_moment() {
+        let late = Late::After(Duration::from_secs(20));
+        let mut busy = visit(late);
+        assert_eq!(busy.pass(fix(58, 0.0).0), []);
+        assert_eq!(brief(&busy.pass(fix(75, 0.0).0)), [("GEOFENCE_DWELL".to_owned(), 60.0, 60.0)]);
+        assert_eq!(brief(&visit(late).pass(fix(300, 0.0).0)), [("GEOFENCE_DWELL".to_owned(), 300.0, 300.0)]);
+    }
+
+    #[test]
+    fn time_never_runs_backwards() {
+        let mut core = visit(Late::Never);
+        see(&mut core, 75, 0.0);
+        let (earlier, _) = fix(30, 0.0);
+        assert_eq!(core.monotonic(earlier).boot.seconds(), 75.0);
+    }
+
+    #[test]
+    fn while_the_journal_cannot_be_written_events_say_so() {
+        let mut core = visit(Late::Never);
+        core.see(fix(1, 0.0).0, &[Observation::Journal { writable: false }]);
+        let told = core.pass(fix(75, 0.0).0);
+        assert!(!told.is_empty() && told.iter().all(|event| !event.durable), "{told:?}");
+    }
+
+    #[test]
+    fn a_trip_names_where_it_began_and_where_it_ended() {
+        let mut core = core(vec![circle("town", 5e3)], Late::Never);
+        let mut told: Vec<Event> = (0..30).flat_map(|second| see(&mut core, second, 25.0 * second as f64)).collect();
+        for second in 30..700 {
+            let (now, fix) = fix(second, 750.0);
+            told.extend(core.see(now, &[Observation::Fix(Fix { speed: Some(0.0), ..fix })]));
+        }
+        let trips: Vec<_> =
+            told.iter().filter_map(|event| if let Details::Trip(trip) = &event.details { Some(trip) } else { None }).collect();
+        let ended = trips.last().unwrap();
+        let named = |place: &Option<Location>| place.as_ref().map(|place| place.address.clone());
+        assert_eq!((named(&ended.start), named(&ended.end)), (Some("town".to_owned()), Some("town".to_owned())));
+    }
+
     fn circle(id: &str, radius: f64) -> Fence {
         let (_, centre) = fix(0, 0.0);
         Fence::new(id, FenceSource::File, Shape::circle(centre.point, radius).unwrap())
@@ -193,12 +268,9 @@ mod tests {
 
     /// What is told of a drive northwards from -300 m to 300 m, without a fix between -260 m and 260 m.
     fn through(fences: Vec<Fence>) -> Vec<[String; 3]> {
-        let vin = Vin::try_from("TEST".to_owned()).unwrap();
-        let engine = Engine::new(Settings::default(), vin.clone(), Layout::default(), fences);
-        let mut core = Core::new(engine, Outbox::new(vin, EventId(0)), Late::Never);
+        let mut core = core(fences, Late::Never);
         let drive = [(0, -300.0), (1, -280.0), (2, -260.0), (28, 260.0), (29, 280.0), (30, 300.0)];
-        let fixes = drive.into_iter().map(|(second, north)| fix(second, north));
-        let events: Vec<Event> = fixes.flat_map(|(now, fix)| core.see(now, &[Observation::Fix(fix)])).collect();
+        let events: Vec<Event> = drive.into_iter().flat_map(|(second, north)| see(&mut core, second, north)).collect();
         let words = events.into_iter().filter_map(|event| match &event.details {
             Details::Geofence(geofence) => {
                 assert!(geofence.crossed, "{event:?}");

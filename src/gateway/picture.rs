@@ -44,3 +44,30 @@ pub fn of(vin: &Vin, core: &Core, fences: &mut Fences, stamp: Stamp, health: &He
         status: Status { mil: None, sources },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Boot;
+    use crate::detect::{Engine, Outbox, Settings};
+    use crate::event::EventId;
+    use crate::gateway::Late;
+    use crate::geo::{Fence, FenceSource, Point, Shape};
+    use crate::request::Request;
+    use crate::vehicle::Layout;
+
+    #[test]
+    fn the_fences_are_drawn_anew_when_one_changed_and_only_then() {
+        let vin = Vin::try_from("TEST".to_owned()).unwrap();
+        let engine = Engine::new(Settings::default(), vin.clone(), Layout::default(), Vec::new());
+        let mut core = Core::new(engine, Outbox::new(vin, EventId(0)), Late::Never);
+        let mut fences = Fences::default();
+        let before = fences.of(&core);
+        core.pass(Stamp { boot: Boot::from_micros(1_000_000), ..Stamp::default() });
+        assert!(Arc::ptr_eq(&before, &fences.of(&core)), "nothing changed");
+        let shape = Shape::circle(Point { latitude: 37.0, longitude: 127.0 }, 100.0).unwrap();
+        let fence = Fence::new("a", FenceSource::Phone, shape);
+        core.answer(Stamp::default(), &Request::PutFence(Box::new(fence))).0.unwrap();
+        assert_eq!((before.len(), fences.of(&core).len()), (0, 1));
+    }
+}

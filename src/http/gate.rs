@@ -170,3 +170,20 @@ pub(super) fn wall_now(feed: &dyn Feed) -> Option<Wall> {
     let stamp = feed.picture(&vin).ok()?.borrow().stamp;
     (stamp.source != TimeSource::Unset).then_some(stamp.wall)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_revoked_tokens_are_remembered_and_no_more() {
+        let gate = Gate::new(Vec::new());
+        let hash = |n: u16| std::array::from_fn(|at| if at < 2 { n.to_be_bytes()[at] } else { 0 });
+        for n in 0..2000 {
+            gate.remember_revoked(hash(n));
+            gate.remember_revoked(hash(n));
+        }
+        let revoked = locked(&gate.revoked);
+        assert_eq!((revoked.len(), revoked.front(), revoked.back()), (REVOKED, Some(&hash(976)), Some(&hash(1999))));
+    }
+}
