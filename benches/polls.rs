@@ -65,21 +65,24 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") || !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    println!("measured: {}", if cfg!(tokio_unstable) { "each poll" } else { "stretches between two waits, of one poll or several" });
+    println!(
+        "measured: {}",
+        if cfg!(tokio_unstable) { "each poll" } else { "stretches between two waits, of one poll or several" }
+    );
     for count in [10, 10_000] {
         println!("among {count} fences");
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
         let (setup, shutdown) = (setup(folder.path(), count), CancellationToken::new());
         let (opened, open) = mpsc::channel();
-        let stop = shutdown.clone();
+        let (stop, ended) = (shutdown.clone(), AtomicBool::new(false));
+        let ended = &ended;
         scope(|scope| {
             scope.spawn(move || daemon(setup, stop, opened));
             let address = open.recv().unwrap();
             sleep(Duration::from_secs(2));
             show("start, and the first fix");
-            let ended = AtomicBool::new(false);
             for _ in 0..4 {
-                scope.spawn(|| follow(address, &ended));
+                scope.spawn(move || follow(address, ended));
             }
             for (name, load) in LOADS {
                 let begun = Instant::now();

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use super::core::Core;
-use super::picture;
+use super::picture::{self, Shown};
 use super::track::Decimation;
 use crate::clock::{Boot, Clock};
 use crate::event::{Event, Step};
@@ -47,12 +47,13 @@ struct Inner {
 struct Watched {
     core: Core,
     track: Decimation,
+    shown: Shown,
 }
 
 impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
-        let watched = Mutex::new(Watched { core, track: Decimation::default() });
+        let watched = Mutex::new(Watched { core, track: Decimation::default(), shown: Shown::default() });
         Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new() }))
     }
 
@@ -67,7 +68,7 @@ impl Vehicle {
                 if let Some(point) = TrackPoint::of(fix).filter(|point| watched.track.keeps(point)) {
                     self.0.journal.add_point(point);
                 }
-                self.show(&watched.core);
+                self.show(&mut watched);
             }
         }
         let sooner = match (due, watched.core.deadline()) {
@@ -85,7 +86,7 @@ impl Vehicle {
         let now = self.0.clock.stamp(self.0.clock.now());
         let mut watched = self.watched();
         let (answer, step) = watched.core.answer(now, &asked.request);
-        self.show(&watched.core);
+        self.show(&mut watched);
         drop(watched);
         if let Ok(Answer::Created | Answer::Changed) = answer {
             self.show_fences();
@@ -119,7 +120,7 @@ impl Vehicle {
                 () = self.0.sooner.notified() => {}
                 () = tokio::time::sleep(wait) => self.pass(),
                 _ = rows.tick() => self.save(),
-                _ = picture.tick() => self.show(&self.watched().core),
+                _ = picture.tick() => self.show(&mut self.watched()),
             }
         }
     }
@@ -149,12 +150,13 @@ impl Vehicle {
         }
         let rows = watched.core.rows(self.0.clock.stamp(at));
         self.0.journal.commit(Step { events, rows }, None);
-        self.show(&watched.core);
+        self.show(watched);
     }
 
-    fn show(&self, core: &Core) {
+    fn show(&self, watched: &mut Watched) {
         let stamp = self.0.clock.stamp(self.0.clock.now());
-        self.0.journal.show(picture::of(&self.0.vin, core, stamp, &self.0.health));
+        let Watched { core, shown, .. } = watched;
+        self.0.journal.show(picture::of(&self.0.vin, core, shown, stamp, &self.0.health));
     }
 
     /// The engine, which issues no id beyond what the journal has reserved by now.

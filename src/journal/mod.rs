@@ -283,7 +283,7 @@ fn nothing(vin: Vin) -> Picture {
         vin,
         signals: Vec::new(),
         location: Location::of(None),
-        fences: Vec::new(),
+        fences: Arc::default(),
         child: ChildNow::default(),
         status: Status::default(),
     }
