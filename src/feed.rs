@@ -195,7 +195,7 @@ pub struct Picture {
     pub signals: Vec<SignalNow>,
     /// Where it is.
     pub location: Location,
-    /// How it stands to each fence.
+    /// How it stands to each fence; shared from picture to picture, as there may be ten thousand.
     pub fences: Arc<Vec<FenceNow>>,
     /// The child watch.
     pub child: ChildNow,
