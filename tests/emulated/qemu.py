@@ -101,7 +101,7 @@ class Unit:
                    "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=shell",
                    "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:{port}",
                    "-device", "virtio-net-pci,netdev=net,romfile=",
-                   "-object", "can-bus,id=wire", "-device", "kvaser_pci,canbus=wire", "-device", "kvaser_pci,canbus=wire",
+                   "-object", "can-bus,id=wire", *self.arch.controllers,
                    "-chardev", f"socket,id=gnss,path={self._gnss_path},server=on,wait=off"]
         command += ["-device", "qemu-xhci", "-device", self._USB] if self._usb else ["-device", "pci-serial,chardev=gnss"]
         command += ["-rtc", f"base={rtc}"] if rtc else []
