@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::Signal;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::config::{self, Config, InForce, LoadError};
+use crate::config::{self, Config, Fault, InForce, LoadError};
 use crate::gateway::{Change, systemd};
 use crate::health::{Condition, Health};
 
@@ -39,9 +39,7 @@ pub(super) async fn on_signal(
 }
 
 async fn renew(in_force: &mut InForce, new: &Config, changes: &mpsc::Sender<Change>, health: &Health) {
-    for warning in &new.warnings {
-        tracing::warn!("{warning}");
-    }
+    warn(&new.warnings);
     let left = in_force.renew(new);
     let Config { detect, fences, buses, receivers, .. } = in_force.config().clone();
     let (done, hears) = oneshot::channel();
@@ -61,12 +59,20 @@ async fn renew(in_force: &mut InForce, new: &Config, changes: &mpsc::Sender<Chan
     health.set(PART, Condition::Degraded, format!("not wholly in force: {lacks}"));
 }
 
+/// Tells what may be meant, and probably is not.
+pub(super) fn warn(warnings: &[Fault]) {
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+}
+
 fn refuse(error: &LoadError, health: &Health) {
     let place = match error {
         LoadError::Wrong(findings) => {
             for fault in &findings.faults {
                 tracing::error!("{fault}");
             }
+            warn(&findings.warnings);
             let first = findings.faults.first().map(|fault| format!("{}:{}", fault.place.file.display(), fault.place.line));
             let more = findings.faults.len().saturating_sub(1);
             first.unwrap_or_default() + &if more > 0 { format!(" and {more} more") } else { String::new() }

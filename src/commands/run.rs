@@ -36,9 +36,7 @@ impl Run {
             }
         };
         log::begin();
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
-        }
+        reload::warn(&config.warnings);
         let in_force = InForce::of(&config);
         let (change, changes) = mpsc::channel(1);
         // Within the runtime, and before anything that takes time: until then a SIGHUP ends the process.
