@@ -21,7 +21,7 @@ from .phone import Phone
 from .qemu import Failure, Unit, until
 from .toolchain import Missing
 
-INCLUDE = ["systemd", "systemd-sysv", "udev", "iproute2", "can-utils", "dbus", "kmod", "libgcc-s1", "procps"]
+INCLUDE = ["systemd", "systemd-sysv", "udev", "iproute2", "can-utils", "dbus", "kmod", "libgcc-s1"]
 MIRROR = "http://deb.debian.org/debian"
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 # What the unit's boot, all its services and a package take under emulation on a busy machine.
@@ -69,7 +69,7 @@ _SYSTEM = {
 _WANTED = {"shell.service": "/etc/systemd/system/shell.service", "systemd-networkd.service": "/lib/systemd/system/systemd-networkd.service"}
 # Terminals that nobody sits at, and jobs of a machine that stays.
 _MASKED = ["serial-getty@hvc0.service", "serial-getty@ttyAMA0.service", "serial-getty@ttyS0.service", "getty@tty1.service",
-           "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"]
+           "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer", "systemd-logind.service"]
 
 _BUSES = {"body": "can0", "cabin": "vcan0"}
 
@@ -186,7 +186,7 @@ def _install(unit):
         said = unit.do(f"stat -c '%a %U:%G' {path}").strip()
         if said != owner:
             raise Failure(f"{path} is {said}, not {owner}")
-    if unit.do("sysctl -n net.core.rmem_max").strip() != "1048576":
+    if unit.do("cat /proc/sys/net/core/rmem_max").strip() != "1048576":
         raise Failure("sockets may not have their receive buffer")
     unit.do("cp /root/car.toml /root/car.dbc /root/fences.geojson /etc/telltale/")
     unit.write("/etc/telltale/telltale.toml", car.site("car.toml", _BUSES, "/dev/telltale-gnss", "fences.geojson"), "640")
