@@ -27,12 +27,14 @@
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | the detectors' numbers ([`detect::Settings`]) |
 //! | `[[units]]` `id`, `name`, `gnss` | which receiver goes under which number |
 //! | `[[upstream]]` `url` | where events go; checked, and not used by this version |
+//! | `hardware.*` | what differs on this unit from its board; checked, and used by `telltale boards --image` ([`hardware`]) |
 
 mod board;
 #[cfg(test)]
 mod broken;
 mod fault;
 mod fences;
+pub mod hardware;
 mod listen;
 mod paths;
 mod read;
@@ -46,7 +48,8 @@ mod vehicle;
 
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
-pub use read::{LoadError, load, load_for_replay};
+pub use hardware::Hardware;
+pub use read::{LoadError, load, load_for_replay, load_hardware};
 pub use renew::InForce;
 pub use sources::{Bus, Unit};
 
