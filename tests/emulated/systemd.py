@@ -49,18 +49,8 @@ ExecStart=/bin/sh -c 'exec < /dev/hvc0 > /dev/hvc0 2>&1; stty raw -echo; echo "-
 WantedBy=multi-user.target
 """
 
-# What `telltale boards NAME --image DIR` writes for a board, here for the emulated one.
-_BOARD = {
-    "etc/systemd/network/80-telltale-can0.network": "[Match]\nName=can0\n\n[CAN]\nBitRate=500K\nListenOnly=yes\nRestartSec=100ms\n",
-    "etc/udev/rules.d/80-telltale.rules":
-        'SUBSYSTEM=="tty", KERNEL=="ttyS0", GROUP="telltale", MODE="0660", SYMLINK+="telltale-gnss", ENV{ID_MM_DEVICE_IGNORE}="1"\n',
-    "etc/systemd/system/telltale.service.d/board.conf": "[Service]\nDeviceAllow=/dev/ttyS0 rw\n",
-}
-
 _SYSTEM = {
     "etc/systemd/network/80-eth0.network": "[Match]\nName=eth0\n\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\nLinkLocalAddressing=no\n",
-    "etc/systemd/network/80-vcan0.netdev": "[NetDev]\nName=vcan0\nKind=vcan\n",
-    "etc/systemd/network/80-vcan0.network": "[Match]\nName=vcan0\n",
     "etc/systemd/system/shell.service": _SHELL,
     "etc/machine-id": "7e117a1e7e117a1e7e117a1e7e117a1e\n",
     "etc/fstab": "/dev/vda / ext4 defaults 0 0\n",
@@ -159,7 +149,7 @@ def installed(story):
         toolchain.build(story.arch, "dev")
         debs["root/debug.deb"] = package.build(story.arch, work, "3", "dev")
         files = {f"root/{name}": path for name, path in car.SIMULATED.items()}
-        _disk(prepare(story.arch), {**_SYSTEM, **_BOARD, **files, **debs}, disk)
+        _disk(prepare(story.arch), {**_SYSTEM, **files, **debs}, disk)
         with _boot(story, disk, "install") as unit:
             _install(unit)
             # All is on the disk when the file system is read-only.
@@ -188,6 +178,7 @@ def _install(unit):
             raise Failure(f"{path} is {said}, not {owner}")
     if unit.do("cat /proc/sys/net/core/rmem_max").strip() != "1048576":
         raise Failure("sockets may not have their receive buffer")
+    unit.do("telltale boards qemu-virt --image /")
     unit.do("cp /root/car.toml /root/car.dbc /root/fences.geojson /etc/telltale/")
     unit.write("/etc/telltale/telltale.toml", car.site("car.toml", _BUSES, "/dev/telltale-gnss", "fences.geojson"), "640")
     unit.do("chgrp telltale /etc/telltale/telltale.toml")
