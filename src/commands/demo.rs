@@ -75,9 +75,7 @@ impl Demo {
         match self.setup(&folder) {
             Ok(setup) => {
                 let vin = setup.vin.clone();
-                watch(async |shutdown| {
-                    gateway::run(setup, shutdown, async |open| self.welcome(&folder, &vin, open).await).await
-                })
+                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&folder, &vin, open).await).await)
             }
             Err(reason) => {
                 eprintln!("telltale: {reason}");

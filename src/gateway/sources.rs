@@ -93,12 +93,7 @@ pub(super) struct Readers {
 
 impl Readers {
     /// Reads these from now on: whatever is read already goes on undisturbed, the rest is begun or ended.
-    pub(super) fn renew(
-        &mut self,
-        buses: Vec<config::Bus>,
-        receivers: Vec<gnss::Settings>,
-        tasks: &mut JoinSet<&'static str>,
-    ) {
+    pub(super) fn renew(&mut self, buses: Vec<config::Bus>, receivers: Vec<gnss::Settings>, tasks: &mut JoinSet<&'static str>) {
         let numbered = buses.into_iter().enumerate();
         let numbered = numbered.map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
             id: bus_id(at),

@@ -18,9 +18,9 @@ use crate::clock::{Boot, Clock};
 use crate::detect;
 use crate::event::{Event, Step};
 use crate::feed::TrackPoint;
+use crate::geo::Fence;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
-use crate::geo::Fence;
 use crate::request::{Answer, Refusal};
 use crate::vehicle::{Observation, Vin};
 

@@ -47,7 +47,11 @@ fn a_file_that_is_read_again_changes_what_is_another_in_it_and_nothing_else() {
     assert_eq!(drive.fences.replace_file(file()), []);
     let sides = ["zone", "gone", "moved", "new", "drawn", "both"].map(|id| side(&drive, id));
     assert_eq!(sides, [Some(Some(true)), None, Some(None), Some(None), Some(Some(true)), Some(None)]);
-    assert_eq!(drive.fences.fence("both").map(|fence| fence.source), Some(FenceSource::File), "the file's stands before a phone's");
+    assert_eq!(
+        drive.fences.fence("both").map(|fence| fence.source),
+        Some(FenceSource::File),
+        "the file's stands before a phone's"
+    );
     let revision = drive.fences.revision();
     assert_eq!(drive.fences.replace_file(file()), []);
     assert_eq!(drive.fences.revision(), revision, "nothing is another");
