@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use telltale::clock::{Clock, Wall};
-use telltale::feed::{Device, Scope};
+use telltale::feed::{Device, Scope, TokenHash};
 use telltale::gateway::{self, Open, Setup, Sources};
 use telltale::geo::{Fence, FenceSource, Point, Shape, read};
 use telltale::sim::{self, Car, Files, Place, SCENARIOS};
@@ -133,19 +133,21 @@ fn daemon(setup: Setup, shutdown: CancellationToken, opened: mpsc::Sender<Socket
     #[cfg(not(tokio_unstable))]
     builder.on_thread_unpark(begin).on_thread_park(end);
     let runtime = builder.build().unwrap();
-    let ready = async |open: Open| {
-        let device = Device {
-            id: "bench".to_owned(),
-            name: "bench".to_owned(),
-            member: "bench".to_owned(),
-            scopes: vec![Scope::Read, Scope::Control],
-            paired: Wall::system(),
-            expires: None,
-        };
-        open.feed.add_device(http::hash_token(TOKEN), device).await.unwrap();
-        opened.send(open.addresses[0]).unwrap();
-    };
+    let ready = async |open: Open| opened.send(open.addresses[0]).unwrap();
     runtime.block_on(gateway::run(setup, shutdown, ready)).unwrap();
+}
+
+/// Who may ask.
+fn guest() -> (TokenHash, Device) {
+    let device = Device {
+        id: "bench".to_owned(),
+        name: "bench".to_owned(),
+        member: "bench".to_owned(),
+        scopes: vec![Scope::Read, Scope::Control],
+        paired: Wall::system(),
+        expires: None,
+    };
+    (http::hash_token(TOKEN), device)
 }
 
 fn setup(folder: &std::path::Path, count: usize) -> Setup {
@@ -164,8 +166,13 @@ fn setup(folder: &std::path::Path, count: usize) -> Setup {
         detect: detect::Settings::default(),
         fences,
         journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },
-        http: http::Settings { listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))], ..http::Settings::default() },
+        http: http::Settings {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],
+            guests: vec![guest()],
+            ..http::Settings::default()
+        },
         control: None,
+        changes: tokio::sync::mpsc::channel(1).1,
     }
 }
 

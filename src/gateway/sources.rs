@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Vehicle, named};
-use crate::can::{self, Intake, profile::Profile};
+use crate::can::{self, Decoder, Intake, profile::Profile};
 use crate::clock::{Boot, Clock};
 use crate::config;
 use crate::gnss::{self, Heard};
@@ -37,6 +37,7 @@ pub enum Sources {
 }
 
 /// What stands around the sources of a vehicle.
+#[derive(Clone)]
 pub(super) struct Surroundings {
     vehicle: Vehicle,
     clock: Clock,
@@ -62,44 +63,77 @@ impl Sources {
     }
 
     /// Starts a task a source.
-    pub(super) fn spawn(self, tasks: &mut JoinSet<&'static str>, around: Surroundings) {
-        let Surroundings { vehicle, clock, health, frames, sentences } = &around;
+    pub(super) fn start(self, tasks: &mut JoinSet<&'static str>, around: Surroundings) -> Readers {
         match self {
             Sources::Car { profile, buses, receiver } => {
-                let decoder = Arc::new(profile.decoder);
-                let numbered =
-                    buses.into_iter().enumerate().map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
-                        id: bus_id(at),
-                        name,
-                        interface,
-                        candump,
-                        listen_only,
-                    });
-                for wire in can::wires(numbered.collect()) {
-                    let beside = can::Surroundings {
-                        decoder: decoder.clone(),
-                        clock: clock.clone(),
-                        health: health.clone(),
-                        counters: frames.clone(),
-                    };
-                    let vehicle = vehicle.clone();
-                    tasks.spawn(named("the source of a bus", async move {
-                        match can::run(wire, beside, |at, seen| vehicle.see(at, seen)).await {}
-                    }));
-                }
-                if let Some(receiver) = receiver {
-                    let (clock, health, counters) = (clock.clone(), health.clone(), sentences.clone());
-                    let vehicle = vehicle.clone();
-                    tasks.spawn(named("the source of a receiver", async move {
-                        gnss::run(&receiver, &clock, &health, &counters, |at, seen| vehicle.see(at, seen)).await;
-                        std::future::pending().await
-                    }));
-                }
+                let mut readers = Readers { decoder: Arc::new(profile.decoder), around, wires: Vec::new(), receiver: None };
+                readers.renew(buses, receiver, tasks);
+                readers
             }
             Sources::Simulated { profile, car, files } => {
-                tasks.spawn(named("the simulated car", simulate(profile, *car, files, around)));
+                tasks.spawn(named("the simulated car", simulate(profile, *car, files, around.clone())));
+                Readers { decoder: Arc::default(), around, wires: Vec::new(), receiver: None }
             }
         }
+    }
+}
+
+/// The tasks that read a car's sources, and what they need.
+pub(super) struct Readers {
+    decoder: Arc<Decoder>,
+    around: Surroundings,
+    wires: Vec<(Vec<can::Bus>, AbortHandle)>,
+    receiver: Option<(gnss::Settings, AbortHandle)>,
+}
+
+impl Readers {
+    /// Reads these from now on: whatever is read already goes on undisturbed, the rest is begun or ended.
+    pub(super) fn renew(&mut self, buses: Vec<config::Bus>, receiver: Option<gnss::Settings>, tasks: &mut JoinSet<&'static str>) {
+        let numbered = buses.into_iter().enumerate();
+        let numbered = numbered.map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
+            id: bus_id(at),
+            name,
+            interface,
+            candump,
+            listen_only,
+        });
+        let wanted = can::wires(numbered.collect());
+        self.wires.retain(|(wire, task)| {
+            let stays = wanted.contains(wire);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for wire in wanted {
+            if self.wires.iter().all(|(known, _)| *known != wire) {
+                let task = self.listen(wire.clone(), tasks);
+                self.wires.push((wire, task));
+            }
+        }
+        if self.receiver.as_ref().map(|(known, _)| known) != receiver.as_ref() {
+            if let Some((known, task)) = self.receiver.take() {
+                task.abort();
+                self.around.health.forget(&known.name);
+            }
+            self.receiver = receiver.map(|settings| (settings.clone(), self.receive(settings, tasks)));
+        }
+    }
+
+    fn listen(&self, wire: Vec<can::Bus>, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
+        let Surroundings { vehicle, clock, health, frames, .. } = self.around.clone();
+        let beside = can::Surroundings { decoder: self.decoder.clone(), clock, health, counters: frames };
+        tasks.spawn(named("the source of a bus", async move {
+            match can::run(wire, beside, |at, seen| vehicle.see(at, seen)).await {}
+        }))
+    }
+
+    fn receive(&self, receiver: gnss::Settings, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
+        let Surroundings { vehicle, clock, health, sentences, .. } = self.around.clone();
+        tasks.spawn(named("the source of a receiver", async move {
+            gnss::run(&receiver, &clock, &health, &sentences, |at, seen| vehicle.see(at, seen)).await;
+            std::future::pending().await
+        }))
     }
 }
 

@@ -18,4 +18,5 @@ mod http;
 mod outage;
 mod phone;
 mod scenarios;
+mod supervision;
 mod unit;
