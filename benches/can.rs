@@ -130,7 +130,7 @@ fn whole_messages(bencher: Bencher) {
     });
 }
 
-/// The log that `cantools.py` gives to both: every signal of every frame.
+/// The log that `beside_cantools.py` gives to both: every signal of every frame.
 #[divan::bench]
 fn the_log_of_cantools(bencher: Bencher) {
     let (Ok(dbc), Ok(log)) = (std::env::var("BENCH_DBC"), std::env::var("BENCH_LOG")) else { return };

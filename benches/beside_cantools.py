@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Frames decoded a second by cantools and by Telltale, one after the other, over the same DBC file and the same log.
 
-usage: benches/cantools.py [DBC [LOG]]     (the simulated car's database and a log of 50,000 frames, if none is given)
+usage: benches/beside_cantools.py [DBC [LOG]]     (the simulated car's database and a log of 50,000 frames, if none is given)
 
 Needs Python with cantools (`python3 -m venv /tmp/v && /tmp/v/bin/pip install cantools`, then run this with
 /tmp/v/bin/python) and cargo. cantools is timed over frames that are in memory already, for decoding alone. Telltale is
-timed so too, and as the whole command `telltale decode can`: start, reading the log, decoding, writing JSON.
+timed so too (over all frames of the log), and as the whole command `telltale decode can`: start, reading the log, decoding, writing JSON.
 """
 
 import os
@@ -35,13 +35,18 @@ def write_log(database, path):
 
 
 def read_log(database, path):
-    """Message and payload of each frame that the database knows."""
+    """Message and payload of each frame that cantools can decode."""
     known = {(message.frame_id, bool(message.is_extended_frame)): message for message in database.messages}
     frames = []
     for line in Path(path).read_text(encoding="ascii").splitlines():
         name, _, data = line.split()[2].partition("#")
         message = known.get((int(name, 16), len(name) == 8))
         if message and re.fullmatch("([0-9A-F]{2})*", data) and len(data) // 2 >= message.length:
+            try:
+                message.decode(bytes.fromhex(data), decode_choices=False)
+            except cantools.database.DecodeError:
+                # A multiplexer without such a page.
+                continue
             frames.append((message, bytes.fromhex(data)))
     return frames
 
