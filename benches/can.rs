@@ -130,6 +130,26 @@ fn whole_messages(bencher: Bencher) {
     });
 }
 
+/// The log that `cantools.py` gives to both: every signal of every frame.
+#[divan::bench]
+fn the_log_of_cantools(bencher: Bencher) {
+    let (Ok(dbc), Ok(log)) = (std::env::var("BENCH_DBC"), std::env::var("BENCH_LOG")) else { return };
+    let (Ok(database), Ok(text)) = (Database::read(Path::new(&dbc)), std::fs::read(log)) else { return };
+    let (mut reader, mut frames) = (Reader::new(text.as_slice()), Vec::new());
+    while let Ok(Some(Entry::Frame(line))) = reader.next_entry() {
+        frames.push(line.frame.clone());
+    }
+    bencher.counter(ItemsCount::new(frames.len())).bench_local(|| {
+        for frame in &frames {
+            if let Some(message) = database.message(frame.id, frame.extended) {
+                message.decode(black_box(&frame.data)).for_each(|(signal, value)| {
+                    black_box((signal, value));
+                });
+            }
+        }
+    });
+}
+
 /// A database of 150 messages with ten signals each: 1,650 lines.
 #[divan::bench]
 fn read_a_database(bencher: Bencher) {

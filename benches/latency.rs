@@ -2,9 +2,12 @@
 //!
 //! A candump FIFO is the bus, a TCP stream is the phone. Each error frame that changes the controller's condition makes
 //! one durable event (`CAN_BUS_FAULT`, `CAN_BUS_RECOVERED`), so the time measured holds reading, deciding, `fsync`, and
-//! writing to the phone. Beside it, in the same run and on the same file system, stand its physical limits: one bare
-//! `fdatasync` of a 4 KiB append, and one write over loopback. Also: resident memory, size of the binary, start to first
-//! byte.
+//! writing to the phone. Events come in rounds of 50. In some rounds the journal's log grows to the 4 MiB at which it is
+//! taken into the file (a checkpoint), in most it does not: the two are told apart. Between the rounds, and so in the same
+//! weather and on the same file system, their physical limits are measured: one bare `fdatasync` of a 4 KiB append, and one
+//! write over loopback.
+//!
+//! Also: start to first byte, resident memory of the demo after 30 s, size of the binary.
 //!
 //! `cargo bench --bench latency`; prints one line a figure.
 
@@ -15,14 +18,19 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 const TELLTALE: &str = env!("CARGO_BIN_EXE_telltale");
-const EVENTS: usize = 2_000;
-/// Long enough that the journal is idle between events now and then, so that checkpoints fall into the run.
+const ROUNDS: usize = 60;
+/// Events of a round; bare writes after it.
+const EVENTS: usize = 50;
+/// So that each finds the daemon at rest, as frames that matter do.
 const PAUSE: Duration = Duration::from_millis(5);
+/// How long the demo runs before its memory is looked at.
+const DEMO: Duration = Duration::from_secs(30);
 
 fn main() {
     // `cargo test` builds and runs benches that have no harness with this; there is nothing to test here.
@@ -37,30 +45,75 @@ fn main() {
     let token = daemon.pair();
     let mut phone = daemon.stream(&token);
     let mut bus = OpenOptions::new().write(true).open(folder.path().join("bus.fifo")).unwrap();
+    let mut bare = File::create(folder.path().join("bare")).unwrap();
+    let mut near = Loopback::new();
 
-    let mut times = Vec::with_capacity(EVENTS);
-    let mut line = String::new();
-    for number in 0..EVENTS {
-        let frame = if number % 2 == 0 { "20000040#0000000000000000" } else { "20000100#0000000000000000" };
-        let wanted = if number % 2 == 0 { "CAN_BUS_FAULT" } else { "CAN_BUS_RECOVERED" };
-        std::thread::sleep(PAUSE);
-        let sent = Instant::now();
-        bus.write_all(format!("(1771545600.000000) can0 {frame}\n").as_bytes()).unwrap();
-        loop {
-            line.clear();
-            assert!(phone.read_line(&mut line).unwrap() > 0, "the stream ended");
-            if line.starts_with("data:") && line.contains(wanted) {
-                break;
-            }
+    let (mut with, mut without, mut synced, mut written) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut checkpoints = daemon.checkpoints(&token);
+    let before = checkpoints;
+    for _ in 0..ROUNDS {
+        let round: Vec<Duration> = (0..EVENTS).map(|number| event(number, &mut bus, &mut phone)).collect();
+        let now = daemon.checkpoints(&token);
+        if now == checkpoints {
+            without.extend(round)
+        } else {
+            with.extend(round)
         }
-        times.push(sent.elapsed());
+        checkpoints = now;
+        synced.extend((0..EVENTS).map(|_| fdatasync(&mut bare)));
+        written.extend((0..EVENTS).map(|_| near.write()));
     }
-    show("frame to the event's bytes at a client", &mut times);
-    println!("checkpoints in the run: {}", daemon.metric(&token, "telltale_journal_checkpoint_seconds_count"));
-    show("bare: one fdatasync of a 4 KiB append", &mut fdatasync(folder.path()));
-    show("bare: one write over loopback", &mut loopback());
-    println!("resident memory of the daemon: {:.1} MiB", daemon.resident() as f64 / f64::from(1 << 20));
+    println!("from a frame on the input to the event's bytes at a client; {} checkpoints", checkpoints - before);
+    show("rounds without a checkpoint", &mut without);
+    show("rounds with a checkpoint", &mut with);
+    show("bare: one fdatasync of a 4 KiB append", &mut synced);
+    show("bare: one write over loopback", &mut written);
+    drop(daemon);
     println!("size of the binary: {:.2} MB", fs::metadata(TELLTALE).unwrap().len() as f64 / 1e6);
+    demo(folder.path());
+}
+
+/// A frame that makes an event, until the event is at the phone.
+fn event(number: usize, bus: &mut File, phone: &mut BufReader<TcpStream>) -> Duration {
+    let frame = if number % 2 == 0 { "20000040#0000000000000000" } else { "20000100#0000000000000000" };
+    let wanted = if number % 2 == 0 { "CAN_BUS_FAULT" } else { "CAN_BUS_RECOVERED" };
+    let mut line = String::new();
+    std::thread::sleep(PAUSE);
+    let sent = Instant::now();
+    bus.write_all(format!("(1771545600.000000) can0 {frame}\n").as_bytes()).unwrap();
+    while !(line.starts_with("data:") && line.contains(wanted)) {
+        line.clear();
+        assert!(phone.read_line(&mut line).unwrap() > 0, "the stream ended");
+    }
+    sent.elapsed()
+}
+
+/// The demo, for half a minute.
+fn demo(folder: &Path) {
+    let begun = Instant::now();
+    let command = ["demo", "--json", "--listen", "127.0.0.1:0", "--data"];
+    let mut child = Command::new(TELLTALE)
+        .args(command)
+        .arg(folder.join("demo"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    println!("start of the demo until it listens: {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+    std::thread::sleep(DEMO);
+    let [now, most] = ["VmRSS:", "VmHWM:"].map(|name| memory(child.id(), name));
+    println!("resident memory of the demo after {} s: {now:.1} MiB, at most {most:.1} MiB", DEMO.as_secs());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// A line of the kernel's account of a process, in MiB.
+fn memory(process: u32, name: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
 }
 
 fn show(what: &str, times: &mut [Duration]) {
@@ -151,16 +204,10 @@ impl Daemon {
         BufReader::new(socket)
     }
 
-    fn metric(&self, token: &str, name: &str) -> String {
+    fn checkpoints(&self, token: &str) -> u64 {
         let page = self.ask("GET", "/metrics", token, None);
-        let line = page.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.split(' ').nth(1)).unwrap_or("?").to_owned()
-    }
-
-    fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+        let line = page.lines().find_map(|line| line.strip_prefix("telltale_journal_checkpoint_seconds_count "));
+        line.unwrap().parse().unwrap()
     }
 }
 
@@ -171,44 +218,39 @@ impl Drop for Daemon {
     }
 }
 
-fn fdatasync(folder: &Path) -> Vec<Duration> {
-    let mut file = File::create(folder.join("bare")).unwrap();
-    let page = [7; 4096];
-    let once = |file: &mut File| {
-        let begun = Instant::now();
-        file.write_all(&page).unwrap();
-        file.sync_data().unwrap();
-        begun.elapsed()
-    };
-    (0..500)
-        .map(|_| {
-            std::thread::sleep(PAUSE);
-            once(&mut file)
-        })
-        .collect()
+fn fdatasync(file: &mut File) -> Duration {
+    std::thread::sleep(PAUSE);
+    let begun = Instant::now();
+    file.write_all(&[7; 4096]).unwrap();
+    file.sync_data().unwrap();
+    begun.elapsed()
 }
 
-fn loopback() -> Vec<Duration> {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let (mut far, _) = listener.accept().unwrap();
-    near.set_nodelay(true).unwrap();
-    let (message, mut buffer) = ([7; 700], [0; 700]);
-    let (ping, pong) = std::sync::mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        while far.read_exact(&mut buffer).is_ok() {
-            let _ = ping.send(Instant::now());
-        }
-    });
-    let times = (0..500)
-        .map(|_| {
-            std::thread::sleep(PAUSE);
-            let begun = Instant::now();
-            near.write_all(&message).unwrap();
-            pong.recv().unwrap().duration_since(begun)
-        })
-        .collect();
-    drop(near);
-    let _ = reader.join();
-    times
+/// A connection to a thread that reads.
+struct Loopback {
+    near: TcpStream,
+    arrived: mpsc::Receiver<Instant>,
+}
+
+impl Loopback {
+    fn new() -> Loopback {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut far, _) = listener.accept().unwrap();
+        near.set_nodelay(true).unwrap();
+        let (arrives, arrived) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 700];
+            while far.read_exact(&mut buffer).is_ok() && arrives.send(Instant::now()).is_ok() {}
+        });
+        Loopback { near, arrived }
+    }
+
+    /// One write, until it is read.
+    fn write(&mut self) -> Duration {
+        std::thread::sleep(PAUSE);
+        let begun = Instant::now();
+        self.near.write_all(&[7; 700]).unwrap();
+        self.arrived.recv().unwrap().duration_since(begun)
+    }
 }

@@ -195,8 +195,8 @@ pub struct Picture {
     pub signals: Vec<SignalNow>,
     /// Where it is.
     pub location: Location,
-    /// How it stands to each fence.
-    pub fences: Vec<FenceNow>,
+    /// How it stands to each fence; shared from picture to picture, as there may be ten thousand.
+    pub fences: Arc<Vec<FenceNow>>,
     /// The child watch.
     pub child: ChildNow,
     /// What works.

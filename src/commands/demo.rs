@@ -11,7 +11,7 @@ use super::run::watch;
 use super::{Exit, log};
 use crate::clock::{Clock, Wall};
 use crate::detect;
-use crate::feed::{Device, Feed, Scope};
+use crate::feed::{Device, Scope, TokenHash};
 use crate::gateway::{self, Open, Setup, Sources};
 use crate::geo::{self, FenceSource};
 use crate::http::{self, hash_token, new_token};
@@ -72,10 +72,11 @@ impl Demo {
         }
         log::begin();
         let folder = self.data.clone().unwrap_or_else(default_folder);
-        match self.setup(&folder) {
-            Ok(setup) => {
+        let set = Token::of(&folder).and_then(|token| Ok((self.setup(&folder, &token)?, token)));
+        match set {
+            Ok((setup, token)) => {
                 let vin = setup.vin.clone();
-                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&folder, &vin, open).await).await)
+                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&token, &vin, &open)).await)
             }
             Err(reason) => {
                 eprintln!("telltale: {reason}");
@@ -84,9 +85,7 @@ impl Demo {
         }
     }
 
-    fn setup(&self, folder: &Path) -> Result<Setup, String> {
-        let told = |error: io::Error| format!("{}: {error}", folder.display());
-        std::fs::create_dir_all(folder).map_err(told)?;
+    fn setup(&self, folder: &Path, token: &Token) -> Result<Setup, String> {
         let (place, place_file) = PlaceFile::resume(folder, self.scenario, Wall::system()).map_err(|error| error.to_string())?;
         let recording = self.record.as_deref().map(|dir| Recording::create(dir, self.scenario.name)).transpose();
         let recording =
@@ -104,7 +103,13 @@ impl Demo {
             detect: detect::Settings::default(),
             fences,
             journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },
-            http: http::Settings { listen: vec![self.listen], trusted: vec![trusted.to_owned()], ..http::Settings::default() },
+            http: http::Settings {
+                listen: vec![self.listen],
+                trusted: vec![trusted.to_owned()],
+                // The demo is for looking at, whether or not its journal can be written.
+                guests: vec![token.guest()],
+                ..http::Settings::default()
+            },
             control: None,
             // Nothing is read again.
             changes: tokio::sync::mpsc::channel(1).1,
@@ -112,14 +117,8 @@ impl Demo {
     }
 
     /// The doors are open: says where, and with which token.
-    async fn welcome(&self, folder: &Path, vin: &Vin, open: Open) {
-        let token = match token(&folder.join("demo-token"), open.feed.as_ref()).await {
-            Ok(token) => token,
-            Err(reason) => {
-                eprintln!("telltale: {reason}");
-                return;
-            }
-        };
+    fn welcome(&self, token: &Token, vin: &Vin, open: &Open) {
+        let Token { token, kept } = token;
         let url = open.addresses.first().map(|address| format!("http://{address}/")).unwrap_or_default();
         let text = if self.json {
             let line = serde_json::json!({ "url": url, "token": token, "vin": vin, "unit": 1, "member": MEMBER });
@@ -127,11 +126,10 @@ impl Demo {
         } else {
             let link = format!("{url}#token={token}");
             format!(
-                "{}\n{}\n\n  Page   {link}\n  Token  {token} (scopes read, control, publish; kept in {})\n\n\
+                "{}\n{}\n\n  Page   {link}\n  Token  {token} (scopes read, control, publish; {kept})\n\n\
                  The car's story: {}.\nCtrl-C ends it; the next start goes on where it was.\n",
                 qr(&link),
                 "A simulated car, and what it tells:",
-                folder.join("demo-token").display(),
                 self.scenario.about,
             )
         };
@@ -147,21 +145,32 @@ const SEED: u64 = 1;
 /// Whose phone the demo's token is.
 const MEMBER: &str = "demo";
 
-/// The demo's token: the one that the file holds, else a new one.
-async fn token(path: &Path, feed: &dyn Feed) -> Result<String, String> {
-    let told = |error: io::Error| format!("{}: {error}", path.display());
-    let token = match std::fs::read_to_string(path) {
-        Ok(text) => text.trim().to_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let token = new_token().map_err(told)?;
-            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(told)?;
-            writeln!(file, "{token}").and_then(|()| file.sync_all()).map_err(told)?;
-            token
-        }
-        Err(error) => return Err(told(error)),
-    };
-    let hash = hash_token(&token);
-    if feed.device(&hash).is_none() {
+/// The demo's token.
+struct Token {
+    token: String,
+    /// Where it stays, in words.
+    kept: String,
+}
+
+impl Token {
+    /// The one that the demo's folder holds, else a new one, which stays there if it can.
+    fn of(folder: &Path) -> Result<Token, String> {
+        std::fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let path = folder.join("demo-token");
+        let held = std::fs::read_to_string(&path).map(|text| text.trim().to_owned()).ok().filter(|text| !text.is_empty());
+        let token = held.clone().map_or_else(new_token, Ok).map_err(|error| error.to_string())?;
+        let kept = match held.map_or_else(|| keep(&path, &token), |_| Ok(())) {
+            Ok(()) => format!("kept in {}", path.display()),
+            Err(error) => {
+                eprintln!("telltale: {}: {error}; the token is another one after the next start", path.display());
+                "for this run only".to_owned()
+            }
+        };
+        Ok(Token { token, kept })
+    }
+
+    /// Whom it lets in.
+    fn guest(&self) -> (TokenHash, Device) {
         let device = Device {
             id: "demo".to_owned(),
             name: "demo".to_owned(),
@@ -170,9 +179,15 @@ async fn token(path: &Path, feed: &dyn Feed) -> Result<String, String> {
             paired: Wall::system(),
             expires: None,
         };
-        feed.add_device(hash, device).await.map_err(|error| error.to_string())?;
+        (hash_token(&self.token), device)
     }
-    Ok(token)
+}
+
+/// Writes a token where only its owner can read it.
+fn keep(path: &Path, token: &str) -> io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    writeln!(file, "{token}")?;
+    file.sync_all()
 }
 
 /// Where programs keep state for a user (XDG Base Directory Specification), else where temporary things are.

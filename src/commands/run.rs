@@ -62,7 +62,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         vin,
         clock: Clock::system(),
         boot_id: gateway::boot_id(),
-        sources: Sources::Car { profile: profile.unwrap_or_default(), buses, receivers },
+        sources: Sources::Car { profile: profile.unwrap_or_default(), buses, receiver: receivers.into_iter().next() },
         detect,
         fences,
         journal,

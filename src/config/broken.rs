@@ -197,6 +197,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "max_days = 30" => "max_days = 0", at "max_days", "journal.max_days", "1 to 3650";
     T: "locked_s = 10" => "locked_s = 100", at "locked_s", "child.locked_s", "is 100; it must lie between 2 and 15";
     T: "start_kmh = 5.0" => "start_kmh = 500.0", at "start_kmh", "trip.start_kmh", "it must lie between 3 and 30";
+    T: "start_kmh = 5.0" => "start_kmh = 5.0\n[geofence]\nexit_m = 500.0", at "exit_m", "geofence.exit_m", "is 500; it may be 0 to 200";
     // The vehicle.
     T: "vin = \"KMHSH81C7LU123456\"" => "", at "[vehicle]", "vehicle.vin", "is absent; add [vehicle] vin =";
     T: "KMHSH81C7LU123456" => "kmhsh81c7lu123456", at "vin", "vehicle.vin", "A to Z";
@@ -227,6 +228,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "listen = \"127.0.0.1:8080\"" => "listen = \"localhost:8080\"", at "listen", "http.listen", "such as \"127.0.0.1:8080\"";
     T: "listen = \"127.0.0.1:8080\"" => "listen = 8080", at "listen", "http.listen", "such as \"127.0.0.1:8080\"";
     T: "trusted = [\"lo\"]" => "trusted = [\"wlan0\"]", at "listen", "http.listen", "add \"lo\" to http.trusted";
+    T: "trusted = [\"lo\"]" => "trusted = []", at "trusted", "http.trusted", "nobody could sign in";
     T: "car.local" => "http://car.local/", at "names", "http.names", "without scheme";
     T: "https://app.example" => "app.example", at "origins", "http.origins", "write scheme, host";
     T: "127.0.0.1:9090" => "127.0.0.1:8080", at "listen = \"127.0.0.1:8080\"\n\n[diag", "metrics.listen", "give it a port of its own";
@@ -279,10 +281,32 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
 }
 
 #[test]
+fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
+    for (from, to, key, says) in [
+        ("trusted = [\"lo\"]", "trusted = [\"lo\"]\ntls = \"[::]:8443\"", "http.tls", "does not speak TLS yet"),
+        ("[diagnostics]\n", "[places]\nfile = \"fences.geojson\"\n[diagnostics]\n", "places.file", "no names of places yet"),
+        ("transmit = false", "transmit = true", "diagnostics.transmit", "sends nothing yet"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        lay_out(folder.path());
+        let file = folder.path().join(T);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "no {from:?}");
+        fs::write(&file, text.replacen(from, to, 1)).unwrap();
+        let config = load(&file).unwrap_or_else(|error| panic!("{key}: {error}"));
+        let told = config.warnings.iter().any(|warning| warning.key == key && warning.to_string().contains(says));
+        assert!(told, "{key}: {:?}", config.warnings);
+    }
+}
+
+#[test]
 fn the_whole_site_is_fine_and_says_what_would_run() {
     let folder = tempfile::tempdir().unwrap();
     lay_out(folder.path());
     let config = load(&folder.path().join(T)).unwrap();
+    let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
+    assert!(warning.contains("telltale.toml:21: gnss.device: is of a unit other than the car"), "{warning}");
     let summary = config.summary().replace(&format!("{}/", folder.path().display()), "");
     assert_eq!(
         summary,
@@ -292,7 +316,7 @@ fn the_whole_site_is_fine_and_says_what_would_run() {
          \x20 read    bus cabin from the lines of can1 in cabin.log\n\
          \x20 know    3 sources of signals\n\
          \x20 read    receiver roof from roof.nmea\n\
-         \x20 read    receiver trailer from trailer.nmea\n\
+         \x20 leave   receiver trailer unread\n\
          \x20 know    2 fences\n\
          \x20 keep    30 days in journal, 64 MiB at most\n\
          \x20 answer  http://127.0.0.1:8080 to those who come over lo\n\

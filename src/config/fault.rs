@@ -105,3 +105,19 @@ impl fmt::Display for Findings {
 }
 
 impl std::error::Error for Findings {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_said_once_by_file_and_line() {
+        let mut findings = Findings::default();
+        for line in [7, 3, 7] {
+            findings.fault(&Place::new("t", line), "k", "is wrong", "right it");
+            findings.warn(&Place::new("t", line), "k", "is odd", "");
+        }
+        let told = "t:3: k: is wrong; right it\nt:7: k: is wrong; right it\nwarning: t:3: k: is odd\nwarning: t:7: k: is odd\n";
+        assert_eq!(findings.sorted().to_string(), told);
+    }
+}

@@ -192,7 +192,8 @@ mod tests {
         for (name, wanted) in [
             ("lo", ""),
             ("vcan-telltale-9", "warning: "),
-            ("a-name-of-sixteen", "17 characters"),
+            ("a-name-of-15-ch", "warning: "),
+            ("a-name-of-16-chr", "16 characters"),
             ("can 0", "cannot be"),
             ("can/0", "cannot be"),
             ("", "cannot be"),

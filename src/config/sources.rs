@@ -109,7 +109,7 @@ pub fn distinct<T>(
     }
 }
 
-/// The receivers, each with a device and a name of its own, and their paths made whole.
+/// The receivers, each with a device and a name of its own, and their paths made whole. The first is the car's.
 pub fn receivers(mut entries: Vec<Entry<gnss::Settings>>, buses: &[Bus], findings: &mut Findings) -> Vec<gnss::Settings> {
     shared(&entries, buses, findings);
     for (at, Entry { says, node }) in entries.iter_mut().enumerate() {
@@ -120,6 +120,10 @@ pub fn receivers(mut entries: Vec<Entry<gnss::Settings>>, buses: &[Bus], finding
     let cure = "one receiver has one [[gnss]]: give another device, or take one of the two out";
     distinct(&entries, "gnss", "device", cure, device, findings);
     distinct(&entries, "gnss", "name", "give each receiver a name of its own", |entry| Some(entry.says.name.clone()), findings);
+    for other in entries.iter().skip(1) {
+        let message = "is of a unit other than the car, and this version reads the car's receiver alone, the first one";
+        findings.warn(other.place("device"), "gnss.device", message, "put the car's [[gnss]] first; the others may stay");
+    }
     let whole = |entry: Entry<gnss::Settings>| {
         let device = paths::port(entry.place("device"), "gnss.device", &entry.says.device, findings);
         gnss::Settings { device, ..entry.says }
@@ -211,6 +215,31 @@ mod tests {
         let wanted = [Wanted { name: "body".to_owned(), interface, place: Place::new("profile", 9) }];
         let entries = site::named(&site.over(board), "bus", &mut findings);
         (buses(&wanted, &entries, &root, &mut findings), findings.to_string())
+    }
+
+    fn read(site: &str) -> (Vec<gnss::Settings>, Vec<Unit>, String) {
+        let mut findings = Findings::default();
+        let site = Node::parse(Path::new("site"), site, &mut findings).unwrap();
+        let entries = site::list::<gnss::Settings>(&site, "gnss", &mut findings);
+        let receivers = receivers(entries, &[], &mut findings);
+        let units = units(&site::list(&site, "units", &mut findings), Some(&receivers), &mut findings);
+        (receivers, units, findings.faults.iter().map(|fault| format!("{fault}\n")).collect())
+    }
+
+    #[test]
+    fn receivers_without_a_name_are_numbered_and_a_unit_without_one_has_the_first() {
+        let two = "[[gnss]]\ndevice = '/dev/null'\n[[gnss]]\ndevice = '/dev/zero'\n";
+        let (receivers, units, told) = read(&format!("{two}[[units]]\nid = 4\n[[units]]\nid = 5\ngnss = 'gnss2'"));
+        assert_eq!((told.as_str(), receivers[0].name.as_str(), receivers[1].name.as_str()), ("", "gnss", "gnss2"));
+        let units: Vec<_> = units.iter().map(|unit| (unit.id, unit.gnss.as_deref())).collect();
+        assert_eq!(units, [(4, Some("gnss")), (5, Some("gnss2"))]);
+    }
+
+    #[test]
+    fn a_vehicle_has_eight_units_at_most() {
+        let units = |most: usize| (1..=most).map(|id| format!("[[units]]\nid = {id}\n")).collect::<String>();
+        assert_eq!(read(&units(8)).2, "");
+        assert_eq!(read(&units(9)).2, "site:17: units: are 9; name at most 8\n");
     }
 
     #[test]

@@ -32,13 +32,16 @@ impl Config {
         if let Some(profile) = &self.profile {
             writeln!(out, "  know    {}", count(profile.layout.sources.len(), "source of signals", "sources of signals"))?;
         }
-        for receiver in &self.receivers {
+        if let Some(receiver) = self.receivers.first() {
             write!(out, "  read    receiver {} from {}", receiver.name, receiver.device.display())?;
             // Files have no speed.
             if receiver.device.starts_with("/dev") {
                 write!(out, " at {} baud", receiver.baud)?;
             }
             writeln!(out)?;
+        }
+        for receiver in self.receivers.iter().skip(1) {
+            writeln!(out, "  leave   receiver {} unread", receiver.name)?;
         }
         if !self.fences.is_empty() {
             writeln!(out, "  know    {}", count(self.fences.len(), "fence", "fences"))?;

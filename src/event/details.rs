@@ -57,6 +57,11 @@ pub enum Meanwhile {
     Towed,
 }
 
+impl Meanwhile {
+    /// Everything that may have happened.
+    pub const ALL: [Meanwhile; 3] = [Meanwhile::Unlocked, Meanwhile::IgnitionOn, Meanwhile::Towed];
+}
+
 /// One signal that the alert rests on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {

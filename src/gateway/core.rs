@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::clock::{Boot, Stamp, Wall};
 use crate::detect::{Engine, Outbox, Settings};
-use crate::event::{Details, Event, EventId, Location, Row, Step};
-use crate::geo::Fence;
+use crate::event::{Details, Event, EventId, Geofence, Location, Row, Step};
+use crate::geo::{Fence, Point};
 use crate::request::{Answer, Refusal, Request};
 use crate::vehicle::Observation;
 
@@ -134,7 +134,13 @@ impl Core {
     fn named(&mut self) -> Vec<Event> {
         let mut events = self.outbox.take();
         for event in &mut events {
-            self.name(&mut event.location);
+            match &event.details {
+                Details::Geofence(Geofence { id, crossed: true, inside, .. }) => {
+                    let place = |point| self.engine.geofences().around_border(point, id, *inside);
+                    name(&mut event.location, place);
+                }
+                _ => self.name(&mut event.location),
+            }
             if let Details::Trip(trip) = &mut event.details {
                 for place in [&mut trip.start, &mut trip.end].into_iter().flatten() {
                     self.name(place);
@@ -146,11 +152,14 @@ impl Core {
 
     /// A place in words: the smallest fence it is in, else its coordinates.
     pub fn name(&self, location: &mut Location) {
-        if let Some(fix) = location.fix {
-            if let Some(fence) = self.engine.geofences().around(fix.point) {
-                location.address = fence.name.clone().unwrap_or_else(|| fence.id.clone());
-            }
-        }
+        name(location, |point| self.engine.geofences().around(point));
+    }
+}
+
+/// Names a place by the fence that `around` finds there, if it finds one.
+fn name<'a>(location: &mut Location, around: impl FnOnce(Point) -> Option<&'a Fence>) {
+    if let Some(fence) = location.fix.and_then(|fix| around(fix.point)) {
+        location.address = fence.name.clone().unwrap_or_else(|| fence.id.clone());
     }
 }
 
@@ -159,4 +168,143 @@ fn earlier(now: Stamp, ago: Duration) -> Stamp {
     let boot = now.boot.before(ago);
     let micros = now.boot.micros().saturating_sub(boot.micros());
     Stamp { boot, wall: Wall::from_micros(now.wall.micros().saturating_sub(micros)), source: now.source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::TimeSource;
+    use crate::detect::Settings;
+    use crate::geo::{FenceSource, Shape};
+    use crate::vehicle::{Fix, Layout, Mode, Vin};
+
+    /// Seconds after the beginning, and metres north of 37° N, 127° E.
+    fn fix(second: i64, north: f64) -> (Stamp, Fix) {
+        let (boot, wall) = (Boot::from_micros(second * 1_000_000), Wall::from_micros((1_771_545_600 + second) * 1_000_000));
+        let fix = Fix {
+            at: boot,
+            time: Some(wall),
+            mode: Mode::ThreeD,
+            point: Point { latitude: 37.0 + north / 110_960.0, longitude: 127.0 },
+            accuracy: 3.0,
+            altitude: None,
+            speed: Some(90.0),
+            heading: Some(0.0),
+            satellites: None,
+            hdop: None,
+        };
+        (Stamp { boot, wall, source: TimeSource::Gnss }, fix)
+    }
+
+    fn core(fences: Vec<Fence>, late: Late) -> Core {
+        let vin = Vin::try_from("TEST".to_owned()).unwrap();
+        let engine = Engine::new(Settings::default(), vin.clone(), Layout::default(), fences);
+        Core::new(engine, Outbox::new(vin, EventId(0)), late)
+    }
+
+    fn see(core: &mut Core, second: i64, north: f64) -> Vec<Event> {
+        let (now, fix) = fix(second, north);
+        core.see(now, &[Observation::Fix(fix)])
+    }
+
+    /// A fence in which a visit is told after a minute, and a vehicle that stands in it since second 0.
+    fn visit(late: Late) -> Core {
+        let mut core = core(vec![Fence { dwell: Some(Duration::from_secs(60)), ..circle("a", 100.0) }], late);
+        let (now, fix) = fix(0, 0.0);
+        assert_eq!(core.see(now, &[Observation::Fix(Fix { speed: Some(0.0), ..fix })]), []);
+        core
+    }
+
+    /// Type and stamp in seconds, boot time and wall time since the beginning.
+    fn brief(events: &[Event]) -> Vec<(String, f64, f64)> {
+        let wall = |event: &Event| event.stamp.wall.micros() as f64 / 1e6 - 1_771_545_600.0;
+        events.iter().map(|event| (event.type_name().to_owned(), event.stamp.boot.seconds(), wall(event))).collect()
+    }
+
+    #[test]
+    fn what_was_due_comes_before_what_is_seen_asked_or_passed_and_at_its_own_moment() {
+        let (later, fence) = (fix(75, 0.0).0, circle("b", 10.0));
+        let dwelled = [("GEOFENCE_DWELL".to_owned(), 60.0, 60.0)];
+        assert_eq!(brief(&see(&mut visit(Late::Never), 75, 0.0)), dwelled);
+        assert_eq!(brief(&visit(Late::Never).pass(later)), dwelled);
+        let (answer, step) = visit(Late::Never).answer(later, &Request::PutFence(Box::new(fence)));
+        assert_eq!((answer, brief(&step.events)), (Ok(Answer::Created), dwelled.to_vec()));
+    }
+
+    #[test]
+    fn what_was_slept_through_is_told_now_and_what_is_merely_late_at_its_own_moment() {
+        let late = Late::After(Duration::from_secs(20));
+        let mut busy = visit(late);
+        assert_eq!(busy.pass(fix(58, 0.0).0), []);
+        assert_eq!(brief(&busy.pass(fix(75, 0.0).0)), [("GEOFENCE_DWELL".to_owned(), 60.0, 60.0)]);
+        assert_eq!(brief(&visit(late).pass(fix(300, 0.0).0)), [("GEOFENCE_DWELL".to_owned(), 300.0, 300.0)]);
+    }
+
+    #[test]
+    fn time_never_runs_backwards() {
+        let mut core = visit(Late::Never);
+        see(&mut core, 75, 0.0);
+        let (earlier, _) = fix(30, 0.0);
+        assert_eq!(core.monotonic(earlier).boot.seconds(), 75.0);
+    }
+
+    #[test]
+    fn while_the_journal_cannot_be_written_events_say_so() {
+        let mut core = visit(Late::Never);
+        core.see(fix(1, 0.0).0, &[Observation::Journal { writable: false }]);
+        let told = core.pass(fix(75, 0.0).0);
+        assert!(!told.is_empty() && told.iter().all(|event| !event.durable), "{told:?}");
+    }
+
+    #[test]
+    fn a_trip_names_where_it_began_and_where_it_ended() {
+        let mut core = core(vec![circle("town", 5e3)], Late::Never);
+        let mut told: Vec<Event> = (0..30).flat_map(|second| see(&mut core, second, 25.0 * second as f64)).collect();
+        for second in 30..700 {
+            let (now, fix) = fix(second, 750.0);
+            told.extend(core.see(now, &[Observation::Fix(Fix { speed: Some(0.0), ..fix })]));
+        }
+        let trips: Vec<_> =
+            told.iter().filter_map(|event| if let Details::Trip(trip) = &event.details { Some(trip) } else { None }).collect();
+        let ended = trips.last().unwrap();
+        let named = |place: &Option<Location>| place.as_ref().map(|place| place.address.clone());
+        assert_eq!((named(&ended.start), named(&ended.end)), (Some("town".to_owned()), Some("town".to_owned())));
+    }
+
+    fn circle(id: &str, radius: f64) -> Fence {
+        let (_, centre) = fix(0, 0.0);
+        Fence::new(id, FenceSource::File, Shape::circle(centre.point, radius).unwrap())
+    }
+
+    /// What is told of a drive northwards from -300 m to 300 m, without a fix between -260 m and 260 m.
+    fn through(fences: Vec<Fence>) -> Vec<[String; 3]> {
+        let mut core = core(fences, Late::Never);
+        let drive = [(0, -300.0), (1, -280.0), (2, -260.0), (28, 260.0), (29, 280.0), (30, 300.0)];
+        let events: Vec<Event> = drive.into_iter().flat_map(|(second, north)| see(&mut core, second, north)).collect();
+        let words = events.into_iter().filter_map(|event| match &event.details {
+            Details::Geofence(geofence) => {
+                assert!(geofence.crossed, "{event:?}");
+                Some([event.type_name().to_owned(), geofence.id.clone(), event.location.address.clone()])
+            }
+            _ => None,
+        });
+        words.collect()
+    }
+
+    #[test]
+    fn who_went_through_a_fence_is_in_it_when_it_is_entered_and_no_more_when_it_is_left() {
+        // By rounding a point on a border lies on either side of it.
+        for radius in (500..700).map(|radius| f64::from(radius) / 10.0) {
+            let told = through(vec![circle("a", radius)]);
+            let [entered, left] = told.as_slice() else { panic!("{told:?}") };
+            assert_eq!(*entered, ["GEOFENCE_ENTER", "a", "a"]);
+            assert!(left[0] == "GEOFENCE_EXIT" && left[2].starts_with("37.000"), "{left:?}");
+        }
+    }
+
+    #[test]
+    fn who_left_a_fence_within_another_is_in_the_other() {
+        let told = through(vec![circle("town", 5e3), Fence { name: Some("School".to_owned()), ..circle("school", 60.0) }]);
+        assert_eq!(told, [["GEOFENCE_ENTER", "school", "School"], ["GEOFENCE_EXIT", "school", "town"]]);
+    }
 }

@@ -22,6 +22,7 @@ mod vehicle;
 pub use self::change::Change;
 pub use self::core::{Core, Late};
 pub use self::sources::Sources;
+use self::sources::Surroundings;
 pub use self::vehicle::Vehicle;
 
 use std::io;
@@ -93,8 +94,6 @@ pub enum Error {
 pub struct Open {
     /// Where phones reach it.
     pub addresses: Vec<SocketAddr>,
-    /// What is remembered, and the way to let a phone in.
-    pub feed: Arc<dyn Feed>,
     /// Where parts say how they are.
     pub health: Health,
 }
@@ -146,7 +145,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
             }
         }
     }
-    let mut readers = sources.start(&mut tasks, &vehicle, &clock, &health, &metrics);
+    let mut readers = sources.start(&mut tasks, Surroundings::new(vehicle.clone(), clock.clone(), health.clone(), &metrics));
     tasks.spawn(named("the clockwork", {
         let vehicle = vehicle.clone();
         async move { vehicle.keep_time().await }
@@ -155,16 +154,16 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable, health.pulse("journal-watch"))));
     tasks.spawn(named("the status line", systemd::keep_status(health.clone())));
     tasks.spawn(named("the watchdog's feeder", systemd::feed_watchdog(health.clone())));
-    ready(Open { addresses, feed, health: health.clone() }).await;
+    ready(Open { addresses, health: health.clone() }).await;
 
     let mut serving = std::pin::pin!(server.run());
     let result = loop {
         tokio::select! {
             () = &mut serving => break Ok(()),
             ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
-            Some(Change { detect, fences, buses, receivers, done }) = changes.recv() => {
+            Some(Change { detect, fences, buses, receiver, done }) = changes.recv() => {
                 let refused = vehicle.renew(detect, fences);
-                readers.renew(buses, receivers, &mut tasks);
+                readers.renew(buses, receiver, &mut tasks);
                 // Who asked may have gone.
                 let _ = done.send(refused.iter().map(ToString::to_string).collect());
             }

@@ -5,12 +5,31 @@ use std::sync::Arc;
 use super::core::Core;
 use crate::clock::Stamp;
 use crate::event::Location;
-use crate::feed::{Picture, Status};
+use crate::feed::{FenceNow, Picture, Status};
 use crate::health::Health;
 use crate::vehicle::Vin;
 
+/// How the vehicle stands to each fence, of which there may be 10,000: made anew only when one of them changed.
+#[derive(Debug, Default)]
+pub struct Fences(Option<(u64, Arc<Vec<FenceNow>>)>);
+
+impl Fences {
+    fn of(&mut self, core: &Core) -> Arc<Vec<FenceNow>> {
+        let geofences = core.engine().geofences();
+        let revision = geofences.revision();
+        match &self.0 {
+            Some((of, fences)) if *of == revision => fences.clone(),
+            _ => {
+                let fences = Arc::new(geofences.now());
+                self.0 = Some((revision, fences.clone()));
+                fences
+            }
+        }
+    }
+}
+
 /// The vehicle as `core` knows it at `stamp`.
-pub fn of(vin: &Vin, core: &Core, stamp: Stamp, health: &Health) -> Arc<Picture> {
+pub fn of(vin: &Vin, core: &Core, fences: &mut Fences, stamp: Stamp, health: &Health) -> Arc<Picture> {
     let engine = core.engine();
     let mut location = Location::of(engine.state().fix().copied());
     core.name(&mut location);
@@ -20,8 +39,35 @@ pub fn of(vin: &Vin, core: &Core, stamp: Stamp, health: &Health) -> Arc<Picture>
         vin: vin.clone(),
         signals: engine.signals_now(stamp),
         location,
-        fences: engine.geofences().now(),
+        fences: fences.of(core),
         child: engine.child_now(stamp),
         status: Status { mil: None, sources },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Boot;
+    use crate::detect::{Engine, Outbox, Settings};
+    use crate::event::EventId;
+    use crate::gateway::Late;
+    use crate::geo::{Fence, FenceSource, Point, Shape};
+    use crate::request::Request;
+    use crate::vehicle::Layout;
+
+    #[test]
+    fn the_fences_are_drawn_anew_when_one_changed_and_only_then() {
+        let vin = Vin::try_from("TEST".to_owned()).unwrap();
+        let engine = Engine::new(Settings::default(), vin.clone(), Layout::default(), Vec::new());
+        let mut core = Core::new(engine, Outbox::new(vin, EventId(0)), Late::Never);
+        let mut fences = Fences::default();
+        let before = fences.of(&core);
+        core.pass(Stamp { boot: Boot::from_micros(1_000_000), ..Stamp::default() });
+        assert!(Arc::ptr_eq(&before, &fences.of(&core)), "nothing changed");
+        let shape = Shape::circle(Point { latitude: 37.0, longitude: 127.0 }, 100.0).unwrap();
+        let fence = Fence::new("a", FenceSource::Phone, shape);
+        core.answer(Stamp::default(), &Request::PutFence(Box::new(fence))).0.unwrap();
+        assert_eq!((before.len(), fences.of(&core).len()), (0, 1));
+    }
 }

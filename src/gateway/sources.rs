@@ -16,14 +16,14 @@ use crate::vehicle::{BusId, Frame, Layout, Observation};
 
 /// What a vehicle is read from.
 pub enum Sources {
-    /// A car: its buses, in the order of the profile's layout, and its receivers, its own first.
+    /// A car: its buses, in the order of the profile's layout, and its receiver.
     Car {
         /// What its frames mean.
         profile: Profile,
         /// Where they come from.
         buses: Vec<config::Bus>,
         /// Where it is.
-        receivers: Vec<gnss::Settings>,
+        receiver: Option<gnss::Settings>,
     },
     /// The simulated car: its frames and sentences go through the same decoders.
     Simulated {
@@ -36,6 +36,24 @@ pub enum Sources {
     },
 }
 
+/// What stands around the sources of a vehicle.
+#[derive(Clone)]
+pub(super) struct Surroundings {
+    vehicle: Vehicle,
+    clock: Clock,
+    health: Health,
+    frames: can::Counters,
+    sentences: gnss::Counters,
+}
+
+impl Surroundings {
+    /// Those of `vehicle`, with counters of their own among `metrics`.
+    pub(super) fn new(vehicle: Vehicle, clock: Clock, health: Health, metrics: &Metrics) -> Surroundings {
+        let (frames, sentences) = (can::Counters::register(metrics), gnss::Counters::register(metrics));
+        Surroundings { vehicle, clock, health, frames, sentences }
+    }
+}
+
 impl Sources {
     /// Which sources feed which signals.
     pub fn layout(&self) -> Layout {
@@ -45,55 +63,32 @@ impl Sources {
     }
 
     /// Starts a task a source.
-    pub(super) fn start(
-        self,
-        tasks: &mut JoinSet<&'static str>,
-        vehicle: &Vehicle,
-        clock: &Clock,
-        health: &Health,
-        metrics: &Metrics,
-    ) -> Readers {
-        let mut readers = Readers {
-            decoder: Arc::default(),
-            vehicle: vehicle.clone(),
-            clock: clock.clone(),
-            health: health.clone(),
-            frames: can::Counters::register(metrics),
-            sentences: gnss::Counters::register(metrics),
-            wires: Vec::new(),
-            receiver: None,
-        };
+    pub(super) fn start(self, tasks: &mut JoinSet<&'static str>, around: Surroundings) -> Readers {
         match self {
-            Sources::Car { profile, buses, receivers } => {
-                readers.decoder = Arc::new(profile.decoder);
-                readers.renew(buses, receivers, tasks);
+            Sources::Car { profile, buses, receiver } => {
+                let mut readers = Readers { decoder: Arc::new(profile.decoder), around, wires: Vec::new(), receiver: None };
+                readers.renew(buses, receiver, tasks);
+                readers
             }
             Sources::Simulated { profile, car, files } => {
-                let (clock, health, vehicle) = (clock.clone(), health.clone(), vehicle.clone());
-                let (sentences, frames) = (readers.sentences.clone(), readers.frames.clone());
-                tasks
-                    .spawn(named("the simulated car", simulate(profile, *car, files, clock, health, sentences, frames, vehicle)));
+                tasks.spawn(named("the simulated car", simulate(profile, *car, files, around.clone())));
+                Readers { decoder: Arc::default(), around, wires: Vec::new(), receiver: None }
             }
         }
-        readers
     }
 }
 
 /// The tasks that read a car's sources, and what they need.
 pub(super) struct Readers {
     decoder: Arc<Decoder>,
-    vehicle: Vehicle,
-    clock: Clock,
-    health: Health,
-    frames: can::Counters,
-    sentences: gnss::Counters,
+    around: Surroundings,
     wires: Vec<(Vec<can::Bus>, AbortHandle)>,
     receiver: Option<(gnss::Settings, AbortHandle)>,
 }
 
 impl Readers {
     /// Reads these from now on: whatever is read already goes on undisturbed, the rest is begun or ended.
-    pub(super) fn renew(&mut self, buses: Vec<config::Bus>, receivers: Vec<gnss::Settings>, tasks: &mut JoinSet<&'static str>) {
+    pub(super) fn renew(&mut self, buses: Vec<config::Bus>, receiver: Option<gnss::Settings>, tasks: &mut JoinSet<&'static str>) {
         let numbered = buses.into_iter().enumerate();
         let numbered = numbered.map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
             id: bus_id(at),
@@ -116,51 +111,35 @@ impl Readers {
                 self.wires.push((wire, task));
             }
         }
-        let receiver = receivers.into_iter().next();
         if self.receiver.as_ref().map(|(known, _)| known) != receiver.as_ref() {
             if let Some((known, task)) = self.receiver.take() {
                 task.abort();
-                self.health.forget(&known.name);
+                self.around.health.forget(&known.name);
             }
             self.receiver = receiver.map(|settings| (settings.clone(), self.receive(settings, tasks)));
         }
     }
 
     fn listen(&self, wire: Vec<can::Bus>, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
-        let around = can::Surroundings {
-            decoder: self.decoder.clone(),
-            clock: self.clock.clone(),
-            health: self.health.clone(),
-            counters: self.frames.clone(),
-        };
-        let vehicle = self.vehicle.clone();
+        let Surroundings { vehicle, clock, health, frames, .. } = self.around.clone();
+        let beside = can::Surroundings { decoder: self.decoder.clone(), clock, health, counters: frames };
         tasks.spawn(named("the source of a bus", async move {
-            match can::run(wire, around, |at, seen| vehicle.see(at, seen)).await {}
+            match can::run(wire, beside, |at, seen| vehicle.see(at, seen)).await {}
         }))
     }
 
     fn receive(&self, receiver: gnss::Settings, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
-        let (clock, health, counters) = (self.clock.clone(), self.health.clone(), self.sentences.clone());
-        let vehicle = self.vehicle.clone();
+        let Surroundings { vehicle, clock, health, sentences, .. } = self.around.clone();
         tasks.spawn(named("the source of a receiver", async move {
-            gnss::run(&receiver, &clock, &health, &counters, |at, seen| vehicle.see(at, seen)).await;
+            gnss::run(&receiver, &clock, &health, &sentences, |at, seen| vehicle.see(at, seen)).await;
             std::future::pending().await
         }))
     }
 }
 
 /// Drives the simulated car through the decoders that a real car's data goes through.
-#[allow(clippy::too_many_arguments, reason = "a list of what is wired together")]
-async fn simulate(
-    profile: Profile,
-    car: sim::Car,
-    files: sim::Files,
-    clock: Clock,
-    health: Health,
-    sentences: gnss::Counters,
-    frames: can::Counters,
-    vehicle: Vehicle,
-) {
+async fn simulate(profile: Profile, car: sim::Car, files: sim::Files, around: Surroundings) {
+    let Surroundings { vehicle, clock, health, frames, sentences } = around;
     let Profile { layout, decoder, .. } = profile;
     for bus in &layout.buses {
         health.set(&format!("can.{bus}"), Condition::Ok, "");

@@ -27,7 +27,8 @@ use crate::vehicle::{Observation, Vin};
 /// How often state that changed without an event is handed to the journal.
 const ROWS_EVERY: Duration = Duration::from_millis(500);
 
-/// The picture is renewed this often when no fix does it.
+/// The picture is renewed this often. When a stream looks at it all the time each fix renews it too; when nobody does, a
+/// fix costs no memory.
 const PICTURE_EVERY: Duration = Duration::from_secs(1);
 
 /// The longest that a deadline may come late because nobody told the timer of it.
@@ -57,12 +58,13 @@ enum News {
 struct Watched {
     core: Core,
     track: Decimation,
+    fences: picture::Fences,
 }
 
 impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
-        let watched = Mutex::new(Watched { core, track: Decimation::default() });
+        let watched = Mutex::new(Watched { core, track: Decimation::default(), fences: picture::Fences::default() });
         Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new() }))
     }
 
@@ -77,7 +79,9 @@ impl Vehicle {
                 if let Some(point) = TrackPoint::of(fix).filter(|point| watched.track.keeps(point)) {
                     self.0.journal.add_point(point);
                 }
-                self.show(&watched.core);
+                if self.0.journal.is_watched() {
+                    self.show(&mut watched);
+                }
             }
         }
         let sooner = match (due, watched.core.deadline()) {
@@ -95,7 +99,7 @@ impl Vehicle {
         let now = self.0.clock.stamp(self.0.clock.now());
         let mut watched = self.watched();
         let (answer, step) = watched.core.answer(now, &asked.request);
-        self.show(&watched.core);
+        self.show(&mut watched);
         drop(watched);
         if let Ok(Answer::Created | Answer::Changed) = answer {
             self.show_fences();
@@ -116,7 +120,7 @@ impl Vehicle {
         let mut watched = self.watched();
         let (events, refused) = watched.core.renew(self.0.clock.stamp(now), settings, fences);
         self.remember(&mut watched, now, events);
-        self.show(&watched.core);
+        self.show(&mut watched);
         drop(watched);
         self.show_fences();
         self.0.sooner.notify_one();
@@ -151,7 +155,7 @@ impl Vehicle {
                 News::Sooner => {}
                 News::Due => self.pass(),
                 News::Rows => self.save(),
-                News::Picture => self.show(&self.watched().core),
+                News::Picture => self.show(&mut self.watched()),
             }
         }
     }
@@ -181,12 +185,12 @@ impl Vehicle {
         }
         let rows = watched.core.rows(self.0.clock.stamp(at));
         self.0.journal.commit(Step { events, rows }, None);
-        self.show(&watched.core);
+        self.show(watched);
     }
 
-    fn show(&self, core: &Core) {
+    fn show(&self, watched: &mut Watched) {
         let stamp = self.0.clock.stamp(self.0.clock.now());
-        self.0.journal.show(picture::of(&self.0.vin, core, stamp, &self.0.health));
+        self.0.journal.show(picture::of(&self.0.vin, &watched.core, &mut watched.fences, stamp, &self.0.health));
     }
 
     /// The engine, which issues no id beyond what the journal has reserved by now.

@@ -55,7 +55,7 @@ pub(super) fn child_alert(picture: &Picture) -> Response<Body> {
 
 /// `GET …/geofence`.
 pub(super) fn geofence(picture: &Picture) -> Response<Body> {
-    json(StatusCode::OK, &json!({"data": picture.fences}))
+    json(StatusCode::OK, &json!({"data": *picture.fences}))
 }
 
 /// `GET …/auto/dtc`: what is not known is absent.

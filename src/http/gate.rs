@@ -5,7 +5,7 @@
 //! an address that has not signed in. The token of a device that was revoked while it streamed is remembered (the last
 //! 1,024 of them), so that the stream's return is answered 204 and its `EventSource` stays away.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
@@ -28,11 +28,6 @@ pub(super) struct SignedIn {
 }
 
 impl SignedIn {
-    /// Whether its token is still good.
-    pub(super) fn stands(&self, feed: &dyn Feed) -> bool {
-        feed.device(&self.hash).is_some_and(|device| !is_expired(feed, &device))
-    }
-
     pub(super) fn has(&self, scope: Scope) -> bool {
         self.device.scopes.contains(&scope)
     }
@@ -51,6 +46,7 @@ pub(super) struct Gate {
     failures: Mutex<Failures>,
     rates: Mutex<Buckets<Client>>,
     revoked: Mutex<VecDeque<TokenHash>>,
+    guests: HashMap<TokenHash, Arc<Device>>,
 }
 
 const PER_SECOND: u32 = 100;
@@ -69,8 +65,25 @@ pub(super) enum Verdict {
 }
 
 impl Gate {
-    pub(super) fn new() -> Gate {
-        Gate { failures: Mutex::default(), rates: Mutex::new(Buckets::new(PER_SECOND, BURST)), revoked: Mutex::default() }
+    /// One that lets `guests` in, and whoever is paired.
+    pub(super) fn new(guests: Vec<(TokenHash, Device)>) -> Gate {
+        Gate {
+            failures: Mutex::default(),
+            rates: Mutex::new(Buckets::new(PER_SECOND, BURST)),
+            revoked: Mutex::default(),
+            guests: guests.into_iter().map(|(hash, device)| (hash, Arc::new(device))).collect(),
+        }
+    }
+
+    /// The device whose token has this hash, if it may come in now.
+    fn device(&self, feed: &dyn Feed, hash: &TokenHash) -> Option<Arc<Device>> {
+        let known = self.guests.get(hash).cloned().or_else(|| feed.device(hash));
+        known.filter(|device| !is_expired(feed, device))
+    }
+
+    /// Whether the token of somebody who has come in is still good.
+    pub(super) fn stands(&self, feed: &dyn Feed, who: &SignedIn) -> bool {
+        self.device(feed, &who.hash).is_some()
     }
 
     /// Judges a credential that came from `address`.
@@ -82,7 +95,7 @@ impl Gate {
         address: IpAddr,
     ) -> Verdict {
         let hash = credential.map(|credential| credential.hash());
-        let device = hash.and_then(|hash| Some((hash, feed.device(&hash).filter(|device| !is_expired(feed, device))?)));
+        let device = hash.and_then(|hash| Some((hash, self.device(feed, &hash)?)));
         if let Some((hash, device)) = device {
             return Verdict::Valid(SignedIn { device, hash });
         }
@@ -156,4 +169,21 @@ pub(super) fn wall_now(feed: &dyn Feed) -> Option<Wall> {
     let vin = feed.vehicles().into_iter().next()?;
     let stamp = feed.picture(&vin).ok()?.borrow().stamp;
     (stamp.source != TimeSource::Unset).then_some(stamp.wall)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_revoked_tokens_are_remembered_and_no_more() {
+        let gate = Gate::new(Vec::new());
+        let hash = |n: u16| std::array::from_fn(|at| if at < 2 { n.to_be_bytes()[at] } else { 0 });
+        for n in 0..2000 {
+            gate.remember_revoked(hash(n));
+            gate.remember_revoked(hash(n));
+        }
+        let revoked = locked(&gate.revoked);
+        assert_eq!((revoked.len(), revoked.front(), revoked.back()), (REVOKED, Some(&hash(976)), Some(&hash(1999))));
+    }
 }

@@ -1,9 +1,16 @@
-//! On which network interface a connection arrived, and whether plain HTTP may carry a token there.
+//! Over which network interface a connection runs, and whether plain HTTP may carry a token there.
+//!
+//! Linux takes a packet for any of its addresses on any of its interfaces (RFC 1122, 3.3.4.2: the weak host model), and
+//! does not tell of a TCP connection where it came in. So both of its ends are judged: the unit's by the interface that
+//! has that address, the peer's by the interface over which answers to it leave. A neighbour on an untrusted network who
+//! asks for the access point's address is so refused; one who gives an address of the access point's network for the own
+//! never sees an answer, so no connection comes about.
 //!
 //! Asked anew for each connection, since an access point comes and goes: an address is looked up among those the kernel
 //! says the interfaces have now.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use nix::ifaddrs::getifaddrs;
 
@@ -16,10 +23,31 @@ impl Trusted {
         Trusted(names.to_vec())
     }
 
-    /// Whether the interface that has `local`, the unit's end of a connection, is trusted.
+    /// Whether the interface that has `local`, an address of the unit's, is trusted.
     pub(super) fn allows(&self, local: IpAddr) -> bool {
-        self.0.iter().any(|name| name == "*") || carrying(local).is_some_and(|found| self.0.contains(&found))
+        self.everywhere() || carrying(local).is_some_and(|found| self.0.contains(&found))
     }
+
+    /// Whether a connection between these two runs over trusted interfaces only.
+    pub(super) fn allows_between(&self, local: IpAddr, peer: SocketAddr) -> bool {
+        self.everywhere() || self.allows(local) && toward(peer).is_ok_and(|near| self.allows(near))
+    }
+
+    fn everywhere(&self) -> bool {
+        self.0.iter().any(|name| name == "*")
+    }
+}
+
+/// The unit's address nearest to `peer`: the one that the kernel would send from. Nothing is sent.
+fn toward(peer: SocketAddr) -> io::Result<IpAddr> {
+    let peer = match peer {
+        SocketAddr::V6(v6) => v6.ip().to_ipv4_mapped().map_or(peer, |v4| SocketAddr::from((v4, v6.port()))),
+        SocketAddr::V4(_) => peer,
+    };
+    let any = if peer.is_ipv4() { IpAddr::from(Ipv4Addr::UNSPECIFIED) } else { IpAddr::from(Ipv6Addr::UNSPECIFIED) };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.connect(peer)?;
+    Ok(socket.local_addr()?.ip())
 }
 
 /// The interface that has this address; `None` where none has it now.
@@ -50,5 +78,20 @@ mod tests {
         assert!(!trusted.allows("192.0.2.1".parse().unwrap()), "no interface has it");
         assert!(!Trusted::new(&["wlan0".to_owned()]).allows("127.0.0.1".parse().unwrap()));
         assert!(Trusted::new(&["*".to_owned()]).allows("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn who_asks_a_trusted_address_from_elsewhere_is_refused() {
+        let trusted = Trusted::new(&["lo".to_owned()]);
+        let lo = |peer: &str| trusted.allows_between(IpAddr::from([127, 0, 0, 1]), peer.parse().unwrap());
+        for near in ["127.0.0.1:5000", "127.1.2.3:5000", "[::ffff:127.0.0.1]:5000"] {
+            assert!(lo(near), "{near}");
+        }
+        // Answers to these leave by another interface, or not at all.
+        for far in ["192.0.2.1:5000", "[::ffff:192.0.2.1]:5000", "[2001:db8::1]:5000"] {
+            assert!(!lo(far), "{far}");
+        }
+        assert!(Trusted::new(&["*".to_owned()]).allows_between([127, 0, 0, 1].into(), "192.0.2.1:5000".parse().unwrap()));
+        assert!(!trusted.allows_between("192.0.2.7".parse().unwrap(), "127.0.0.1:5000".parse().unwrap()));
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn state(picture: &Picture) -> Response<Body> {
     let signals = picture.signals.iter().map(|now| (now.signal.path().to_owned(), signal(now)));
     let mut state = stamped(picture);
     state.insert("signals".to_owned(), Value::Object(signals.collect()));
-    state.insert("geofences".to_owned(), json!(picture.fences));
+    state.insert("geofences".to_owned(), json!(*picture.fences));
     state.insert("location".to_owned(), location_json(&picture.location, picture.stamp));
     json(StatusCode::OK, &state)
 }

@@ -119,7 +119,7 @@ impl Server {
         let shared = Shared {
             names: Names::new(own_name.as_deref(), &settings.names),
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
-            gate: Gate::new(),
+            gate: Gate::new(settings.guests.clone()),
             pairing: Pairing::default(),
             metrics: metrics.clone(),
             settings: settings.clone(),
@@ -167,7 +167,7 @@ impl Server {
                 News::Shutdown => break,
                 News::Ended => {}
                 News::Accepted(Ok((door, stream, peer))) => {
-                    self.admit(door, stream, peer.ip(), &mut tasks);
+                    self.admit(door, stream, peer, &mut tasks);
                     // In a flood of newcomers each gets its turn before the next is let in and may take its place.
                     yield_now().await;
                 }
@@ -179,9 +179,9 @@ impl Server {
         let _ = timeout(SHUTDOWN_WITHIN, async { while tasks.join_next().await.is_some() {} }).await;
     }
 
-    fn admit(&self, door: Door, stream: TcpStream, peer: IpAddr, tasks: &mut JoinSet<()>) {
+    fn admit(&self, door: Door, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
         let counters = &self.shared.counters;
-        let is_trusted = || stream.local_addr().is_ok_and(|local| self.trusted.allows(local.ip()));
+        let is_trusted = || stream.local_addr().is_ok_and(|local| self.trusted.allows_between(local.ip(), peer));
         if door == Door::Phones && !is_trusted() {
             counters.dropped("untrusted");
             return;
@@ -191,7 +191,7 @@ impl Server {
             counters.dropped(why);
         }
         if let Some(place) = place {
-            tasks.spawn(serve(self.shared.clone(), door, stream, peer, place));
+            tasks.spawn(serve(self.shared.clone(), door, stream, peer.ip(), place));
         }
     }
 

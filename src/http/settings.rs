@@ -8,6 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::origin::is_origin;
+use crate::feed::{Device, TokenHash};
 
 /// `http.*` of the site's file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -17,7 +18,7 @@ pub struct Settings {
     #[serde(deserialize_with = "one_or_many")]
     pub listen: Vec<SocketAddr>,
     /// Interfaces (`lo`, `wlan0`) on which plain HTTP may carry a token; `*` is all of them. A board adds the one of its
-    /// access point. Connections that reach other interfaces are closed unread.
+    /// access point. Connections that run over other interfaces, at either of their ends, are closed unread.
     pub trusted: Vec<String>,
     /// Names by which `Host` may call this unit, beside IP addresses, `localhost` and the host's own name.
     pub names: Vec<String>,
@@ -32,6 +33,9 @@ pub struct Settings {
     /// The number of the car's own unit (`[[units]]`), for phones that pair.
     #[serde(skip)]
     pub unit: u32,
+    /// Who comes in without having been paired, as long as the daemon runs: the demo's own phone.
+    #[serde(skip)]
+    pub guests: Vec<(TokenHash, Device)>,
 }
 
 impl Default for Settings {
@@ -44,6 +48,7 @@ impl Default for Settings {
             limits: Limits::default(),
             metrics: Vec::new(),
             unit: 1,
+            guests: Vec::new(),
         }
     }
 }

@@ -12,6 +12,9 @@
 //! - the `position` from which the replay goes on. It comes after those alerts, so that a client cut off between them gets
 //!   the rest when it returns.
 //!
+//! A stream that lags so far behind that something it was still to show is pruned is told so: a `gap`, and all that follows
+//! one.
+//!
 //! Later a comment line every 15 s, and `position` again 45 s after the head moved with nothing to show (60 s are promised).
 //! Revoked: `revoked` and the end. Shutdown: the end. A journal that cannot be read is asked again every second.
 
@@ -112,7 +115,7 @@ impl Stream {
         let vin = self.vin.clone();
         let filter = self.surface.filter();
         let mut eyes = Eyes::open(&*feed, &vin)?;
-        if !self.who.stands(&*feed) {
+        if !self.shared.gate.stands(&*feed, &self.who) {
             return self.end_revoked(out).await;
         }
 
@@ -120,8 +123,8 @@ impl Stream {
         self.surface.first(&moment(&self.shared, &mut eyes.picture), &mut wire);
         out.tell(wire).await;
 
-        let head = eyes.newest();
-        let (start, wire) = self.start(&*feed, &filter, head).await?;
+        let mut gone = feed.pruned(&vin, &filter)?;
+        let (start, wire) = self.start(&*feed, &filter, self.resume, eyes.newest()).await?;
         out.tell(wire).await;
 
         let mut place = Progress::at(start);
@@ -134,18 +137,25 @@ impl Stream {
             let mut wire = Vec::new();
             match eyes.wake(&self.shared, &mut reading, &place, &mut pulse).await {
                 Wake::Shutdown => return Ok(()),
-                Wake::Devices if self.who.stands(&*feed) => {}
+                Wake::Devices if self.shared.gate.stands(&*feed, &self.who) => {}
                 Wake::Devices => return self.end_revoked(out).await,
                 Wake::Page(page) => {
                     reading = None;
-                    self.show(page, &mut place, out).await?;
+                    let before = std::mem::replace(&mut gone, feed.pruned(&vin, &filter)?);
+                    if page.is_ok() && gone > before && place.is_overtaken(gone) {
+                        let resume = Resume::After(place.looked_at);
+                        let (again, said) = self.start(&*feed, &filter, resume, eyes.newest()).await?;
+                        (place, wire) = (Progress::at(again), said);
+                    } else {
+                        self.show(page, &mut place, out).await?;
+                    }
                 }
                 Wake::Head => {}
                 Wake::Position => {
                     wire = self.surface.position(place.looked_at);
                     place.told(place.looked_at);
                 }
-                Wake::Comment if self.who.stands(&*feed) => wire.extend_from_slice(sse::COMMENT),
+                Wake::Comment if self.shared.gate.stands(&*feed, &self.who) => wire.extend_from_slice(sse::COMMENT),
                 Wake::Comment => return self.end_revoked(out).await,
                 Wake::Tick => {
                     if let ControlFlow::Break(()) = self.surface.tick(&moment(&self.shared, &mut eyes.picture), &mut wire) {
@@ -162,10 +172,17 @@ impl Stream {
         }
     }
 
-    /// Where the replay begins, and what is said before it.
-    async fn start(&self, feed: &dyn Feed, filter: &Filter, head: EventId) -> Result<(EventId, Vec<u8>), Unavailable> {
+    /// Where the replay begins, and what is said before it. The head is looked at before the alerts that are active: one
+    /// that begins in between comes live.
+    async fn start(
+        &self,
+        feed: &dyn Feed,
+        filter: &Filter,
+        resume: Resume,
+        head: EventId,
+    ) -> Result<(EventId, Vec<u8>), Unavailable> {
         let recent = || feed.recent(&self.vin, filter, GAP_HOURS, GAP_EVENTS);
-        let (at, gap) = match self.resume {
+        let (at, gap) = match resume {
             Resume::Fresh => (head, None),
             Resume::Unreadable => (recent().await?, Some((EventId(0), "unknown"))),
             Resume::After(id) if id > head => (recent().await?, Some((id, "unknown"))),
@@ -178,7 +195,7 @@ impl Stream {
         if let Some((from, reason)) = gap {
             wire.extend(self.surface.gap(from, at, reason));
         }
-        if (gap.is_some() || self.resume == Resume::Fresh) && filter.shows(Kind::Child) {
+        if (gap.is_some() || resume == Resume::Fresh) && filter.shows(Kind::Child) {
             let mut active = feed.active(&self.vin)?;
             active.sort_by_key(|event| event.id);
             for event in active.iter().filter(|event| event.id <= at) {
@@ -243,6 +260,12 @@ impl Progress {
 
     fn is_behind(&self, head: EventId) -> bool {
         head > self.looked_at && self.read_after.is_none_or(|at| at <= Instant::now())
+    }
+
+    /// Whether what is gone up to `gone` may have been something that was still to be shown. From the beginning on
+    /// whatever there is is what was asked for.
+    fn is_overtaken(&self, gone: EventId) -> bool {
+        self.looked_at > EventId(0) && gone > self.looked_at
     }
 
     fn told(&mut self, id: EventId) {

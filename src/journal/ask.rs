@@ -35,7 +35,7 @@ impl Asked {
 
     /// The engine said yes: the reply goes with the step that the answer came out of.
     pub fn accept(self, answer: Answer) -> Reply {
-        Reply { answer, fence: None, slot: self.slot }
+        Reply { answer, slot: self.slot }
     }
 }
 
@@ -43,22 +43,10 @@ impl Asked {
 #[derive(Debug)]
 pub struct Reply {
     answer: Answer,
-    fence: Option<(String, Option<Arc<str>>)>,
     slot: Slot,
 }
 
 impl Reply {
-    /// With the step, remember this phone's fence (GeoJSON), or forget it.
-    #[must_use]
-    pub fn keep_fence(mut self, id: String, geojson: Option<String>) -> Reply {
-        self.fence = Some((id, geojson.map(Arc::from)));
-        self
-    }
-
-    pub(super) fn take_fence(&mut self) -> Option<(String, Option<Arc<str>>)> {
-        self.fence.take()
-    }
-
     /// The event that the answer speaks of.
     pub(super) fn event(&self) -> Option<EventId> {
         match self.answer {

@@ -98,8 +98,6 @@ pub struct Opened {
     pub rows: Vec<Row>,
     /// The highest id that may have been told: the outbox goes on after it.
     pub last: EventId,
-    /// The fences drawn on phones, GeoJSON.
-    pub fences: Vec<String>,
     /// What is asked of the vehicle.
     pub inbox: mpsc::Receiver<Asked>,
     /// Whether the journal can be written, and its changes.
@@ -130,7 +128,7 @@ impl Journal {
         let found = first_look.recv_timeout(settings.longest_open()).ok();
         let awaited = found.is_some();
         let found = found.unwrap_or_else(|| late(&settings, clock.stamp(clock.now())));
-        let (rows, last, fences) = (found.loaded.rows.clone(), found.last, found.loaded.fences.clone());
+        let (rows, last) = (found.loaded.rows.clone(), found.last);
         let core = Arc::new(Core::new(settings, vin.clone(), clock, health, counters, found));
         let (reads, jobs) = mpsc::channel(READS);
         let shared = core.clone();
@@ -141,13 +139,12 @@ impl Journal {
         tokio::spawn(core::watch_disk(Arc::downgrade(&core), reads.downgrade()));
         let (asks, inbox) = mpsc::channel(ASKED);
         let writable = core.writable.subscribe();
-        let (picture, no_fences) = (watch::Sender::new(Arc::new(nothing(vin))), watch::Sender::default());
-        let journal = Journal { core, reads, asks, picture, fences: no_fences, ended: Mutex::new(ended) };
+        let (picture, fences) = (watch::Sender::new(Arc::new(nothing(vin))), watch::Sender::default());
+        let journal = Journal { core, reads, asks, picture, fences, ended: Mutex::new(ended) };
         Ok(Opened {
             journal: Arc::new(journal),
             rows: rows.into_iter().map(|(key, value)| Row { key, value: Some(value.to_vec()) }).collect(),
             last,
-            fences: fences.into_iter().map(|(_, geojson)| geojson.to_string()).collect(),
             inbox,
             writable,
         })
@@ -198,6 +195,11 @@ impl Journal {
     /// Ids up to this one are reserved on disk: before each step the outbox is told, and stays inside.
     pub fn reserved(&self) -> EventId {
         self.core.state().reserved
+    }
+
+    /// Whether a stream looks at the picture all the time. Others look once, and take the one that is there.
+    pub fn is_watched(&self) -> bool {
+        self.picture.receiver_count() > 0
     }
 
     /// The vehicle as it is now, for the doors.
@@ -283,7 +285,7 @@ fn nothing(vin: Vin) -> Picture {
         vin,
         signals: Vec::new(),
         location: Location::of(None),
-        fences: Vec::new(),
+        fences: Arc::default(),
         child: ChildNow::default(),
         status: Status::default(),
     }

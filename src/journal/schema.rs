@@ -5,7 +5,6 @@
 //! | `events` | every event: its id, what retention and streams choose by, its JSON as it is told |
 //! | `alerts` | of each alert its latest `CHILD_LEFT_BEHIND`, and the event that ended it |
 //! | `rows` | the engine's state, bytes under keys |
-//! | `fences` | the fences drawn on phones, GeoJSON |
 //! | `devices` | paired phones, by the SHA-256 of their tokens |
 //! | `track` | decimated track points, by their time |
 //! | `pruned` | for each kind, and member of published events, the highest id that retention took |
@@ -37,7 +36,6 @@ const VERSIONS: &[&str] = &["
         type TEXT NOT NULL, member TEXT, alert INTEGER, json TEXT NOT NULL) STRICT;
     CREATE TABLE alerts (first INTEGER PRIMARY KEY, latest INTEGER NOT NULL, ended INTEGER) STRICT;
     CREATE TABLE rows (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE fences (id TEXT PRIMARY KEY, geojson TEXT NOT NULL) STRICT;
     CREATE TABLE devices (token BLOB PRIMARY KEY, device TEXT NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE track (time INTEGER PRIMARY KEY, latitude REAL NOT NULL, longitude REAL NOT NULL, altitude REAL,
         speed REAL, heading REAL, accuracy REAL NOT NULL) STRICT;
@@ -108,7 +106,6 @@ pub(super) fn load(conn: &Connection) -> Result<Loaded, Trouble> {
         bound: meta(conn, "bound")?.max(newest).unwrap_or_default(),
         base: meta(conn, "base")?.unwrap_or_default(),
         rows: all(conn, ROWS, row)?,
-        fences: all(conn, FENCES, fence)?,
         devices: all(conn, DEVICES, device)?,
         marks: marks(conn)?,
         alerts: running_alerts(conn)?,
@@ -122,17 +119,10 @@ pub(super) fn salvage(conn: &Connection, vin: &Vin) -> Loaded {
     if meta::<String>(conn, "vin").ok().flatten().as_deref() != Some(vin.as_str()) {
         return Loaded { bound, ..Loaded::default() };
     }
-    Loaded {
-        bound,
-        rows: readable(conn, ROWS, row),
-        fences: readable(conn, FENCES, fence),
-        devices: readable(conn, DEVICES, device),
-        ..Loaded::default()
-    }
+    Loaded { bound, rows: readable(conn, ROWS, row), devices: readable(conn, DEVICES, device), ..Loaded::default() }
 }
 
 const ROWS: &str = "SELECT key, value FROM rows";
-const FENCES: &str = "SELECT id, geojson FROM fences";
 const DEVICES: &str = "SELECT token, device FROM devices";
 
 fn all<T>(conn: &Connection, sql: &str, read: impl Fn(&Row) -> rusqlite::Result<T>) -> rusqlite::Result<Vec<T>> {
@@ -146,10 +136,6 @@ fn readable<T>(conn: &Connection, sql: &str, read: impl Fn(&Row) -> rusqlite::Re
 
 fn row(row: &Row) -> rusqlite::Result<(String, Arc<[u8]>)> {
     Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?.into()))
-}
-
-fn fence(row: &Row) -> rusqlite::Result<(String, Arc<str>)> {
-    Ok((row.get(0)?, row.get(1)?))
 }
 
 fn device(row: &Row) -> rusqlite::Result<(TokenHash, Arc<Device>)> {

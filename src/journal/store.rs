@@ -226,14 +226,6 @@ fn write_keyed(change: &Connection, batch: &Batch) -> Result<(), Trouble> {
             None => change.prepare_cached("DELETE FROM rows WHERE key = ?1")?.execute([key])?,
         };
     }
-    for (id, geojson) in &batch.fences {
-        match geojson {
-            Some(geojson) => change
-                .prepare_cached("INSERT OR REPLACE INTO fences (id, geojson) VALUES (?1, ?2)")?
-                .execute(params![id, &**geojson])?,
-            None => change.prepare_cached("DELETE FROM fences WHERE id = ?1")?.execute([id])?,
-        };
-    }
     for (token, device) in &batch.devices {
         match device {
             Some(device) => change

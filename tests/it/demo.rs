@@ -127,6 +127,21 @@ fn killed_at_any_moment_it_loses_nothing_and_repeats_nothing() {
 }
 
 #[test]
+fn with_a_journal_that_cannot_be_used_it_shows_everything_all_the_same_and_keeps_its_token() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("journal"), "in the way").unwrap();
+    let daemon = Daemon::demo(data.path(), &["--speed", "8"]);
+    let mut phone = Phone::default();
+    assert!(phone.connect(&daemon));
+    let event = phone.until("a trip", |event| is(event, "TRIP_START"));
+    assert_eq!(event["durable"], false, "{event}");
+    let token = daemon.token.clone();
+    daemon.kill();
+    std::fs::remove_file(data.path().join("journal")).unwrap();
+    assert_eq!(Daemon::demo(data.path(), &[]).token, token);
+}
+
+#[test]
 fn people_answer_an_alert_once_and_are_told_why_not_twice() {
     let data = tempfile::tempdir().unwrap();
     let daemon = Daemon::demo(data.path(), &[]);

@@ -1,6 +1,6 @@
 //! The fuzz targets on a stable compiler: the corpus, then random changes to it for as long as there is time.
 //!
-//! `TELLTALE_FUZZ_SECONDS` says for how long in all (default 6). What breaks a promise is shown as a byte string that goes
+//! `TELLTALE_FUZZ_SECONDS` says for how long in all (6 by default, 60 by `tests/run`). What breaks a promise is shown as a byte string that goes
 //! into the corpus once it is mended.
 
 #[path = "../../fuzz/src/lib.rs"]

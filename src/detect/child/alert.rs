@@ -39,7 +39,7 @@ pub(super) struct Alert {
     /// Whether the driver's door came open since it began.
     pub(super) driver_opened: bool,
     /// What happened since the last event without changing anything.
-    pub(super) meanwhile: Vec<Meanwhile>,
+    pub(super) meanwhile: heapless::Vec<Meanwhile, { Meanwhile::ALL.len() }>,
 }
 
 impl Alert {
@@ -57,7 +57,7 @@ impl Alert {
             confidence,
             hot,
             driver_opened: false,
-            meanwhile: Vec::new(),
+            meanwhile: heapless::Vec::new(),
         }
     }
 
@@ -112,7 +112,8 @@ impl Alert {
     /// Remembers what the next event has to say.
     pub(super) fn note(&mut self, what: Meanwhile) {
         if !self.meanwhile.contains(&what) {
-            self.meanwhile.push(what);
+            // There is room for each of them once.
+            let _ = self.meanwhile.push(what);
         }
     }
 

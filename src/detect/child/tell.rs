@@ -130,7 +130,7 @@ impl Child {
 
     /// What an event of a running alert says; what happened meanwhile is said once.
     fn of_alert(&self, sight: &Sight, alert: &mut Alert) -> About {
-        let meanwhile = std::mem::take(&mut alert.meanwhile);
+        let meanwhile = std::mem::take(&mut alert.meanwhile).into_iter().collect();
         alert.note_now(sight);
         About { alert: Some(AlertOf { first: alert.first, ends: false }), meanwhile, ..self.about(sight, Some(alert.confidence)) }
     }

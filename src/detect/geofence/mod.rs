@@ -249,12 +249,24 @@ impl Geofences {
 
     /// The smallest fence that this point is in: where somebody is, in one word.
     pub fn around(&self, point: Point) -> Option<&Fence> {
+        self.smallest(point, None, |_| true)
+    }
+
+    /// The same for a point on the border of a fence, of which its coordinates say this side as well as that one: just
+    /// entered, it is in that fence; just left, it is not.
+    pub fn around_border(&self, point: Point, border: &str, entered: bool) -> Option<&Fence> {
+        let entered = self.fence(border).filter(|_| entered);
+        self.smallest(point, entered, |fence| fence.id != border)
+    }
+
+    /// The smallest of `first` and those around this point that `counts` lets through.
+    fn smallest<'a>(&'a self, point: Point, first: Option<&'a Fence>, counts: impl Fn(&Fence) -> bool) -> Option<&'a Fence> {
         let here = Vantage::new(point);
-        let mut smallest: Option<&Fence> = None;
+        let mut smallest = first;
         self.register.along(point, point, |id| {
             let Some(Slot { fence, .. }) = self.register.get(id) else { return };
             let smaller = smallest.is_none_or(|other| fence.shape.inner_radius() < other.shape.inner_radius());
-            if smaller && fence.shape.contains(&here) {
+            if smaller && counts(fence) && fence.shape.contains(&here) {
                 smallest = Some(fence);
             }
         });

@@ -32,7 +32,7 @@ pub(super) enum Side {
         /// What speaks for being inside by now.
         toward: Toward,
         /// The last believed fix outside, once fixes lie inside that are not yet enough to enter.
-        last: Option<Box<Fix>>,
+        last: Option<Fix>,
         /// The vehicle left while the fence's schedule did not tell.
         withheld: bool,
     },
@@ -78,8 +78,8 @@ pub(super) enum Change {
     Entered(Option<f64>),
     /// Out of it, after so many seconds inside, where that is known.
     Left(Option<f64>),
-    /// Through it, on the way from the boxed fix, after so many seconds outside.
-    Through(Box<Fix>, Crossing, Option<f64>),
+    /// Through it, on the way from this fix, after so many seconds outside.
+    Through(Fix, Crossing, Option<f64>),
 }
 
 impl Since {
@@ -174,12 +174,12 @@ impl Standing {
             }
             Side::Outside { toward, last, since, .. } if !inside => {
                 *toward = Toward::Nothing;
-                let from = last.take().map(|last| Before::new(*last)).or(sight.before);
+                let from = last.take().map(Before::new).or(sight.before);
                 let (from, crossing) = through(shape, from.filter(|_| sight.before.is_some())?, sight, settings)?;
                 let held = since.held(between(&from, &sight.fix, crossing.enter));
                 let left = between(&from, &sight.fix, crossing.exit);
                 *since = Since::now(moment(now, left));
-                return Some(Change::Through(Box::new(from), crossing, held));
+                return Some(Change::Through(from, crossing, held));
             }
             Side::Inside { toward, .. } => {
                 beyond(toward, shape.offset(&sight.here), outside_by(sight, settings), sight, settings)
@@ -231,10 +231,10 @@ fn parked_by(accuracy: f64, settings: &Settings) -> f64 {
 }
 
 /// Remembers where the vehicle came from, when the first fix inside is not enough to enter.
-fn keep_last(last: &mut Option<Box<Fix>>, sight: &Sight) {
+fn keep_last(last: &mut Option<Fix>, sight: &Sight) {
     match sight.before {
         Some(before) if !sight.parked => {
-            last.get_or_insert_with(|| Box::new(before.fix));
+            last.get_or_insert(before.fix);
         }
         _ => *last = None,
     }

@@ -123,7 +123,7 @@ impl Bench {
             loop {
                 {
                     let state = self.journal().core.state();
-                    let kept = state.rows.is_saved() && state.devices.is_saved() && state.fences.is_saved();
+                    let kept = state.rows.is_saved() && state.devices.is_saved();
                     if state.saved == state.issued && kept && state.track.is_empty() {
                         return;
                     }

@@ -258,27 +258,6 @@ async fn an_answer_given_before_brings_its_event_from_memory_or_from_the_file() 
 }
 
 #[tokio::test]
-async fn a_phones_fence_is_there_after_a_cut_until_it_is_taken_away() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut fences = Vec::new();
-    for (change, expected) in [(Some("{\"type\":\"Feature\"}"), 1), (None, 0)] {
-        let mut bench = Bench::open(settings(dir.path()));
-        let journal = bench.journal().clone();
-        let request = Request::DeleteFence("home".to_owned());
-        let answer = tokio::spawn(async move { journal.submit(&vin(), request).await });
-        let asked = until(bench.opened.inbox.recv()).await.unwrap();
-        let reply = asked.accept(Answer::Created).keep_fence("home".to_owned(), change.map(str::to_owned));
-        bench.journal().commit(Step::default(), Some(reply));
-        assert_eq!(until(answer).await.unwrap().unwrap().answer, Answer::Created);
-        bench.crash();
-        let again = Bench::open(settings(dir.path()));
-        fences.push(again.opened.fences.clone());
-        assert_eq!(fences.last().unwrap().len(), expected);
-        again.close();
-    }
-}
-
-#[tokio::test]
 async fn a_phone_stays_paired_until_it_is_revoked() {
     let dir = tempfile::tempdir().unwrap();
     let bench = Bench::open(settings(dir.path()));

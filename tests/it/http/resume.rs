@@ -129,6 +129,33 @@ async fn a_gap_only_where_something_this_stream_shows_was_pruned() {
 }
 
 #[tokio::test]
+async fn a_stream_that_is_overtaken_by_the_pruning_is_told_the_gap_once() {
+    let door = Door::open().await;
+    fill(&door);
+    let mut stream = door.stream(ALL, &["Last-Event-ID: 85"]).await;
+    assert_eq!(stream.named("message").await.event_id(), 90);
+    for id in [100, 110, 120] {
+        door.feed.tell(id, EventType::GeofenceExit);
+    }
+    door.feed.alert(125);
+    door.feed.tell(130, EventType::GeofenceExit);
+    door.feed.prune(Kind::Geofence, 110);
+    door.feed.set_recent(95);
+    let gap = stream.named("gap").await;
+    assert_eq!(gap.json(), serde_json::json!({"from": 90, "to": 95, "reason": "pruned"}));
+    assert_eq!(stream.ids_to(130).await, [120, 125, 130], "nothing twice");
+    // What is pruned behind it is no concern of its any more.
+    door.feed.prune(Kind::Geofence, 120);
+    door.feed.tell(140, EventType::GeofenceExit);
+    let mut after = Vec::new();
+    while !after.ends_with(&[("message".to_owned(), 140)]) {
+        let told = stream.next().await.unwrap();
+        after.extend(told.id.parse().ok().map(|id| (told.name, id)));
+    }
+    assert!(after.iter().all(|(name, _)| name != "gap"), "{after:?}");
+}
+
+#[tokio::test]
 async fn after_a_gap_come_the_active_alert_and_the_last_day() {
     let door = Door::open().await;
     fill(&door);

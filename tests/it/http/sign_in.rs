@@ -223,6 +223,17 @@ async fn a_phone_pairs_with_the_code_that_the_unit_shows() {
 }
 
 #[tokio::test]
+async fn who_guesses_at_the_code_is_closed_out_for_a_minute() {
+    let door = Door::open().await;
+    let code = door.pairing.open(invitation(), 2).unwrap();
+    for _ in 0..10 {
+        assert_eq!(door.ask("POST", "/api/v1/pair", &[], r#"{"code": "x", "device": "phone"}"#).await.status(), 403);
+    }
+    let body = json!({"code": code, "device": "phone"}).to_string();
+    assert_eq!(door.ask("POST", "/api/v1/pair", &[], &body).await.status(), 429, "even with the right one");
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_pairing_is_named() {
     let door = Door::open().await;
     let code = door.pairing.open(invitation(), 2).unwrap();

@@ -202,6 +202,41 @@ fn a_dead_bus_is_no_stop_while_the_receiver_says_that_somebody_drives() {
     assert_eq!(car.watch(), "parked", "nobody says anything any more");
 }
 
+#[test]
+fn a_stop_told_by_a_silence_that_is_older_than_the_drive_begins_with_the_drive_at_the_earliest() {
+    let elsewhere = [DRIVER, PASSENGER, REAR_LEFT, REAR_RIGHT, LOCK];
+    let plan = elsewhere.into_iter().fold(Plan::doors_only(), |plan, door| plan.without(door).with(door, CABIN));
+    let mut car = Car::new(plan);
+    car.set(LOCK, false);
+    car.leave_child_by_doors();
+    car.set(LOCK, true);
+    car.wait(20.0);
+    assert_eq!(car.watch(), "alert");
+    // Started from afar; then the bus that carries the ignition falls silent.
+    car.word(IGNITION, "ON");
+    car.set(LOCK, false);
+    car.wait(1.0);
+    car.sleep(BODY);
+    car.wait(3.0);
+    car.door(REAR_LEFT, 2.1);
+    assert_eq!(car.watch(), "driving", "a rear door ended the alert, and the ignition is on");
+    car.gnss(Some(50.0));
+    car.wait(60.0);
+    car.gnss(Some(0.0));
+    car.wait(3.0);
+    assert_eq!(car.watch(), "parked", "off since it fell silent, as far as anybody knows");
+    car.child_events();
+    car.door(DRIVER, 3.0);
+    car.set(LOCK, true);
+    let locked = car.seconds();
+    car.wait(11.0);
+    assert_eq!(
+        car.child_story(locked).last().map(String::as_str),
+        Some("10.0 CHILD_LEFT_BEHIND initial inferred warning"),
+        "that door was used before the drive, not after the stop"
+    );
+}
+
 /// A car that tells of its ignition by nothing but the battery.
 fn by_voltage() -> Plan {
     Plan::doors_only().without(IGNITION)

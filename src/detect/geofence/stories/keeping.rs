@@ -1,6 +1,7 @@
 //! Fences that come and go, and what outlives a restart.
 
 use super::*;
+use crate::request::Request;
 
 #[test]
 fn a_fence_drawn_on_the_way_is_judged_from_the_next_fix_on_without_an_event() {
@@ -138,6 +139,42 @@ fn a_stored_state_that_differs_is_told_at_the_first_believed_fix() {
     let mut drive = Drive::resumed(fences);
     assert_eq!(drive.at(0.0, 0.0), ["enter zone"]);
     assert_eq!(held_for(&drive.events[0]), None, "nobody knows for how long");
+}
+
+#[test]
+fn after_a_restart_the_fix_of_before_is_no_news_although_it_is_older_than_what_is_known_of_the_fences() {
+    let engine = || crate::detect::Engine::new(Default::default(), vin(), Layout::default(), Vec::new());
+    let see = |engine: &mut crate::detect::Engine, out: &mut Outbox, now, observation| {
+        engine.observe(now, &observation);
+        engine.step(now, out);
+        out.take().iter().map(words).collect::<Vec<String>>()
+    };
+    let mut drive = Drive::new(Vec::new());
+    let (mut before, mut kept) = (engine(), Vec::new());
+    before.restore(&[], drive.stamp(), "boot");
+    let mut out = before.outbox(EventId(0));
+    for east in [-300.0, -200.0, -50.0, -40.0] {
+        drive.at(east, 0.0);
+        let fix = drive.fix.expect("just now");
+        assert_eq!(see(&mut before, &mut out, drive.stamp(), Observation::Fix(fix)), NOTHING, "its first state");
+        if east == -50.0 {
+            let drawn = Request::PutFence(Box::new(Fence { source: FenceSource::Phone, ..zone() }));
+            assert_eq!(before.answer(drive.stamp(), &drawn, &mut out), Ok(Answer::Created));
+        }
+        journal(&mut kept, before.rows(drive.stamp()));
+    }
+
+    drive.now += 5.0;
+    let mut after = engine();
+    after.restore(&kept, drive.stamp(), "boot");
+    let known = after.location().fix.expect("a place");
+    assert!(!zone().contains(known.point), "a place is written once a minute");
+    assert_eq!(see(&mut after, &mut out, drive.stamp(), Observation::Restarted), NOTHING);
+    for (east, expected) in [(-20.0, &[] as &[&str]), (80.0, &[]), (120.0, &[]), (130.0, &["exit zone"])] {
+        drive.at(east, 0.0);
+        let fix = drive.fix.expect("just now");
+        assert_eq!(see(&mut after, &mut out, drive.stamp(), Observation::Fix(fix)), expected, "{east}");
+    }
 }
 
 #[test]

@@ -18,12 +18,16 @@ use crate::detect::Outbox;
 use crate::event::{Details, Event, EventId, Row, Severity};
 use crate::geo::{Fence, FenceSource, Point, Schedule, Shape};
 use crate::request::{Answer, Refusal};
-use crate::vehicle::{Fix, Mode, Vin};
+use crate::vehicle::{Fix, Layout, Mode, Observation, Vin};
 
 /// 2026-02-20T00:00:00Z, a Friday.
 pub(super) const MIDNIGHT: i64 = 1_771_545_600;
 
 pub(super) const SEOUL: Point = Point { latitude: 37.5446, longitude: 127.0557 };
+
+fn vin() -> Vin {
+    Vin::try_from("TEST".to_owned()).expect("a VIN")
+}
 
 /// The point so many metres east and north of another one.
 pub(super) fn off(origin: Point, east: f64, north: f64) -> Point {
@@ -77,7 +81,7 @@ impl Drive {
     pub(super) fn resumed(fences: Geofences) -> Drive {
         Drive {
             fences,
-            out: Outbox::new(Vin::try_from("TEST".to_owned()).expect("a VIN"), EventId(0)),
+            out: Outbox::new(vin(), EventId(0)),
             origin: SEOUL,
             now: 0.0,
             wall: MIDNIGHT,
