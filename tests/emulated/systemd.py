@@ -122,7 +122,7 @@ def _boot(story, disk, name):
     """Boots the disk; the unit, once its shell answers."""
     arguments = ["-blockdev", f"driver=file,filename={disk},node-name=disk", "-device", "virtio-blk-pci,drive=disk,romfile="]
     return Unit(story.image, f"{story.name}-{name}", {"init": (_INIT, 0o755)}, arguments=arguments, memory=768,
-                append="net.ifnames=0 systemd.show_status=0 systemd.log_target=kmsg")
+                append="net.ifnames=0 systemd.show_status=0")
 
 
 def _property(unit, name):
@@ -178,10 +178,10 @@ def _install(unit):
             raise Failure(f"{path} is {said}, not {owner}")
     if unit.do("cat /proc/sys/net/core/rmem_max").strip() != "1048576":
         raise Failure("sockets may not have their receive buffer")
-    unit.do("telltale boards qemu-virt --image /")
     unit.do("cp /root/car.toml /root/car.dbc /root/fences.geojson /etc/telltale/")
-    unit.write("/etc/telltale/telltale.toml", car.site("car.toml", _BUSES, "/dev/telltale-gnss", "fences.geojson"), "640")
-    unit.do("chgrp telltale /etc/telltale/telltale.toml")
+    site = 'board = "qemu-virt"\n' + car.site("car.toml", _BUSES, "/dev/telltale-gnss", "fences.geojson")
+    unit.write("/etc/telltale/telltale.toml", site, "640")
+    unit.do("chgrp telltale /etc/telltale/telltale.toml && telltale boards qemu-virt --image /")
 
 
 def _life(story, unit):
@@ -203,13 +203,12 @@ def _life(story, unit):
         _hung(unit, phone, told, figures)
         if any(name == "gap" for _, name, _, _ in phone.told):
             raise Failure("the phone was told of a gap")
-        history = unit.http("GET", "/api/v1/events?since=0&limit=1000", token=token)[1]["events"]
-        heard = [event["eventId"] for event in phone.events()]
-        first = heard[0]
-        kept = [event["eventId"] for event in history if event["eventId"] >= first]
-        if heard != kept:
-            raise Failure(f"the phone heard {heard}, and the journal has {kept}")
-        figures["events_heard"] = len(heard)
+        # What the phone heard first, and everything after it, is what the journal has.
+        heard = lambda: [event["eventId"] for event in phone.events()]
+        history = unit.http("GET", f"/api/v1/events?since={heard()[0] - 1}&limit=1000", token=token)[1]["events"]
+        kept = [event["eventId"] for event in history]
+        until(f"the phone has heard {kept}", lambda: heard()[:len(kept)] == kept)
+        figures["events_heard"] = len(kept)
     _removed(unit)
 
 
@@ -247,8 +246,9 @@ def _hears(unit, token):
     unit.until_part("gnss", "ok")
     unit.do("ip link set can1 up type can bitrate 500000")
     before = unit.metric(token, "telltale_can_frames_total", bus="body")
-    unit.do("cangen can1 -I i -L 8 -D i -g 5 -n 200")
-    until("frames are heard", lambda: unit.metric(token, "telltale_can_frames_total", bus="body") >= before + 1)
+    # BODY_GATEWAY of the simulated car: all closed, ignition off.
+    unit.do("cangen can1 -I 3B0 -L 8 -D 0000000000000000 -g 5 -n 200")
+    until("200 frames are heard", lambda: unit.metric(token, "telltale_can_frames_total", bus="body") == before + 200)
     until("fixes are read", lambda: unit.metric(token, "telltale_gnss_fixes_total") > 0)
 
 
@@ -315,7 +315,7 @@ def _upgraded(unit, phone, token, told, figures):
 
 def _hung(unit, phone, told, figures):
     """A task that hangs: the watchdog restarts the service, and the phone goes on."""
-    unit.write("/etc/systemd/system/telltale.service.d/watchdog.conf", "[Service]\nWatchdogSec=6\n")
+    unit.write("/etc/systemd/system/telltale.service.d/watchdog.conf", "[Service]\nWatchdogSec=15\n")
     unit.do("systemctl daemon-reload; dpkg --install /root/debug.deb", PATIENT)
     _state(unit, "active")
     connections, pid = phone.connections, _property(unit, "MainPID")
@@ -336,10 +336,9 @@ def _hung(unit, phone, told, figures):
 def _removed(unit):
     """Removed, what was written and remembered stays; purged, it goes."""
     unit.do("dpkg --remove telltale", PATIENT)
-    unit.do("test -f /etc/telltale/telltale.toml && test -s /var/lib/telltale/journal.db || ls -l /etc/telltale /var/lib/telltale; test -d /var/lib/telltale")
+    unit.do("test -f /etc/telltale/telltale.toml && test -s /var/lib/telltale/journal.db")
     if unit.run("systemctl is-active telltale")[0] == 0 or unit.run("test -e /usr/bin/telltale")[0] == 0:
         raise Failure("the removed daemon is still there")
-    unit.do("test -n \"$(ls -A /var/lib/telltale)\"")
     unit.do("dpkg --purge telltale", PATIENT)
     left = unit.run("ls -d /var/lib/telltale /etc/telltale/telltale.toml /run/telltale 2>/dev/null")[1].strip()
     if left:
