@@ -5,7 +5,7 @@ The drives are those of `../shared/data/drives`; where that folder is absent, on
 
 import json
 import subprocess
-import time
+from datetime import datetime
 from pathlib import Path
 
 from . import nmea
@@ -152,9 +152,7 @@ class Drive:
 
 def moment(event):
     """An event's time, in Unix seconds."""
-    text = event["timestamp"]
-    from datetime import datetime
-    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    return datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")).timestamp()
 
 
 def gist(event):

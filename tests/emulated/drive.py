@@ -39,6 +39,8 @@ def _judge(story, unit, seen, phone, other):
     """What was told is what had to be told."""
     last = seen.expected[-1]
     patience = seen.end - seen.begin + 120
+    phone.until("CHILD_LEFT_BEHIND", lambda event: event["eventType"] == "CHILD_LEFT_BEHIND", patience)
+    phone.cut()
     phone.until(car.gist(last), lambda event: car.gist(event) == car.gist(last), patience)
     told = phone.events()
     if car.by_family(told) != car.by_family(seen.expected):
@@ -59,7 +61,7 @@ def _judge(story, unit, seen, phone, other):
     if wrong:
         raise Failure(f"not by the receiver's time, or of another car: {wrong}")
     shifts = [abs(car.moment(event) - car.moment(twin)) for event in told for twin in seen.expected if car.gist(event) == car.gist(twin)]
-    story.figures.update(drive=seen.name, events=len(told), worst_shift_to_replay_s=round(max(shifts), 2))
+    story.figures.update(drive=seen.name, events=len(told), connections=phone.connections, worst_shift_to_replay_s=round(max(shifts), 2))
 
 
 def _holds(event, must):

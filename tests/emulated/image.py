@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from .toolchain import retried
+from .toolchain import Missing, retried
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "telltale"
 
@@ -52,6 +52,9 @@ def versions(packages):
     """The version that apt would take of each `name:arch`."""
     said = retried("the packages' versions", ["apt-cache", "policy", *packages])
     found = dict(re.findall(r"^(\S+):\n(?:  .*\n)*?  Candidate: (\S+)", said, re.M))
+    absent = [package for package in packages if package not in found]
+    if absent:
+        raise Missing(f"apt knows no {' '.join(absent)}")
     return {package: found[package] for package in packages}
 
 

@@ -30,13 +30,17 @@ class Phone:
     def close(self):
         """Hangs up."""
         self._closed = True
+        self.cut()
+        self._thread.join(10)
+
+    def cut(self):
+        """Loses the connection, and makes another one."""
         connection = self._connection
         if connection is not None and connection.sock is not None:
             try:
                 connection.sock.shutdown(2)
             except OSError:
                 pass
-        self._thread.join(10)
 
     def _follow(self):
         while not self._closed:

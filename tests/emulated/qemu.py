@@ -290,6 +290,14 @@ class Unit:
         """KiB that a process has in memory (VmRSS), and had at most (VmHWM)."""
         return {key: int(value) for key, value in re.findall(r"(VmRSS|VmHWM):\s+(\d+)", self.do(f"cat /proc/{process}/status"))}
 
+    def uptime(self):
+        """Seconds since the kernel's start."""
+        return float(self.do("cat /proc/uptime").split()[0])
+
+    def cpu_seconds(self, process):
+        """CPU time that a process's threads have had, by the scheduler's count, which is finer than its ticks."""
+        return sum(int(line.split()[0]) for line in self.do(f"cat /proc/{process}/task/*/schedstat").splitlines()) / 1e9
+
     def unplug(self):
         """Pulls the USB receiver out."""
         self.qmp("device_del", id="receiver")

@@ -79,8 +79,6 @@ def run(report, text, pass_over, telltale):
         if not trouble:
             shutil.rmtree(LOGS / story.name, ignore_errors=True)
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one, [story for story in stories if story.function in TOGETHER]))
-    for story in stories:
-        if story.function in ALONE:
-            one(story)
+    for functions, side_by_side in ((TOGETHER, 4), (ALONE, len(toolchain.ARCHES))):
+        with ThreadPoolExecutor(side_by_side) as pool:
+            list(pool.map(one, [story for story in stories if story.function in functions]))
