@@ -16,5 +16,6 @@ mod gpsd;
 mod http;
 mod outage;
 mod phone;
+mod power;
 mod scenarios;
 mod unit;
