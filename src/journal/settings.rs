@@ -91,9 +91,10 @@ impl Settings {
     /// Whether nothing is synced: never in a release build.
     pub(super) fn skips_flush(&self) -> bool {
         #[cfg(debug_assertions)]
-        return self.skip_flush;
+        let skips = self.skip_flush;
         #[cfg(not(debug_assertions))]
-        return false;
+        let skips = false;
+        skips
     }
 
     pub(super) fn retry(&self) -> Duration {

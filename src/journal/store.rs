@@ -75,7 +75,15 @@ impl Store {
             quick_check(&conn)?;
         }
         let created = schema::prepare(&conn, vin, &name())?;
-        Ok(Store { conn, place: place.clone(), created, synchronous: None, skips_flush: settings.skips_flush(), files: None, _lock: lock })
+        Ok(Store {
+            conn,
+            place: place.clone(),
+            created,
+            synchronous: None,
+            skips_flush: settings.skips_flush(),
+            files: None,
+            _lock: lock,
+        })
     }
 
     /// The file's own name: a random number from when it was made.
