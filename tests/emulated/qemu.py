@@ -1,0 +1,283 @@
+"""A unit that runs: QEMU with two CAN controllers on one wire, a GNSS port, a network, and a root shell.
+
+Every wait is for a condition, with a deadline generous enough for emulation on a busy machine. Whatever happens, the
+emulator ends with this process; what the kernel and the daemon said stays in `target/emulated/NAME/`.
+"""
+
+import atexit
+import base64
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from .toolchain import ROOT
+
+LOGS = ROOT / "target" / "emulated"
+GENEROUS = 120.0
+
+
+class Failure(Exception):
+    """A unit did not do what it was told, or not in time."""
+
+
+def until(what, condition, patience=GENEROUS, pause=0.05):
+    """The first result of `condition` that is true."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise Failure(f"{what}: not within {patience:.0f} s (last: {found!r})")
+        time.sleep(pause)
+
+
+class Qmp:
+    """QEMU's own control socket."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(GENEROUS)
+        self._socket.connect(str(path))
+        self._lines = self._socket.makefile("r", encoding="utf-8")
+        self._lines.readline()
+        self("qmp_capabilities")
+
+    def __call__(self, command, **arguments):
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        for line in self._lines:
+            answer = json.loads(line)
+            if "error" in answer:
+                raise Failure(f"{command}: {answer['error']}")
+            if "return" in answer:
+                return answer["return"]
+        raise Failure(f"{command}: QEMU has ended")
+
+    def until_event(self, name):
+        """Waits for an event of this name."""
+        for line in self._lines:
+            if json.loads(line).get("event") == name:
+                return
+        raise Failure(f"{name}: QEMU has ended")
+
+
+class Unit:
+    """An emulated unit, from its power-on on. Use it in a `with`.
+
+    `files` go into its root file system. `start` is a shell script that runs at boot, before the shell of `run` answers.
+    `gnss` is how the receiver is plugged: "pci" as /dev/ttyS0 (or /dev/ttyS1 where the board's own port is first: see
+    `gnss_device`), "usb" as /dev/ttyUSB0. `arguments` go to QEMU as they are.
+    """
+
+    def __init__(self, image, name, files=None, start="", gnss="pci", rtc=None, port=8080, memory=512, arguments=(), append=""):
+        self.arch, self.name, self._guest_port = image.arch, name, port
+        self.logs = LOGS / name
+        shutil.rmtree(self.logs, ignore_errors=True)
+        self.logs.mkdir(parents=True)
+        # A socket's path has to be short.
+        self._work = Path(tempfile.mkdtemp(prefix="telltale-unit-"))
+        atexit.register(self.kill)
+        files = dict(files or {})
+        if start:
+            files["etc/start"] = start
+        initramfs = self._work / "initramfs"
+        image.initramfs(files, initramfs)
+        self._gnss_path = self._work / "gnss"
+        self._usb = gnss == "usb"
+        command = [self.arch.qemu, "-M", self.arch.machine, "-cpu", self.arch.cpu, "-smp", "2", "-m", str(memory), "-nodefaults", "-display", "none",
+                   "-no-reboot", "-kernel", str(image.kernel), "-initrd", str(initramfs),
+                   "-append", f"console=ttyAMA0 loglevel=6 {append}",
+                   "-serial", f"file:{self.logs / 'kernel.log'}",
+                   "-qmp", f"unix:{self._work / 'qmp'},server=on,wait=off",
+                   "-chardev", f"socket,id=shell,path={self._work / 'shell'},server=on,wait=off",
+                   "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=shell",
+                   "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:{port}",
+                   "-device", "virtio-net-pci,netdev=net,romfile=",
+                   "-object", "can-bus,id=wire", "-device", "kvaser_pci,canbus=wire", "-device", "kvaser_pci,canbus=wire",
+                   "-chardev", f"socket,id=gnss,path={self._gnss_path},server=on,wait=off"]
+        command += ["-device", "qemu-xhci", "-device", self._USB] if self._usb else ["-device", "pci-serial,chardev=gnss"]
+        command += ["-rtc", f"base={rtc}"] if rtc else []
+        command += list(arguments)
+        self._errors = open(self.logs / "qemu.log", "wb")
+        self.powered = time.monotonic()
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._errors, stderr=self._errors)
+        self._commands, self._said = 0, b""
+        try:
+            self.qmp = Qmp(self._path("qmp"))
+            self._shell = socket.socket(socket.AF_UNIX)
+            self._shell.connect(str(self._path("shell")))
+            self.gnss = socket.socket(socket.AF_UNIX)
+            self.gnss.connect(str(self._path("gnss")))
+            found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)", self.qmp("human-monitor-command", **{"command-line": "info usernet"}))
+            self.port = int(found.group(1))
+            self._read_until(b"--unit is up--", GENEROUS, "the boot")
+        except BaseException as error:
+            self.kill()
+            raise Failure(f"{name} does not boot: {error}; its logs are in {self.logs}") from error
+
+    _USB = "usb-serial,chardev=gnss,id=receiver,always-plugged=on"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if kind is not None and self.process.poll() is None:
+            try:
+                _, said = self.run("cat /tmp/telltale.log; ip -d -s link; dmesg | tail -50; ps", 20)
+                (self.logs / "daemon.log").write_text(said)
+            except (Failure, OSError):
+                pass
+        self.kill()
+
+    def kill(self):
+        """The plug is pulled."""
+        atexit.unregister(self.kill)
+        if hasattr(self, "process"):
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self._work, ignore_errors=True)
+
+    def _path(self, name):
+        """A socket of the emulator's, once it is there."""
+        path = self._work / name
+
+        def there():
+            if self.process.poll() is not None:
+                raise Failure(f"QEMU has ended: {(self.logs / 'qemu.log').read_text(errors='replace')[-2000:]}")
+            return path.exists()
+
+        until(f"{name} of {self.name}", there)
+        return path
+
+    def _read_until(self, mark, patience, what):
+        """Reads the shell up to `mark`, a pattern; the match, and what came before."""
+        deadline = time.monotonic() + patience
+        while True:
+            found = re.search(mark, self._said)
+            if found:
+                before, self._said = self._said[: found.start()], self._said[found.end():]
+                return found, before.decode(errors="replace")
+            self._shell.settimeout(max(0.01, deadline - time.monotonic()))
+            try:
+                piece = self._shell.recv(65536)
+            except TimeoutError:
+                raise Failure(f"{what}: no answer within {patience:.0f} s; so far: {self._said[-2000:]!r}") from None
+            if not piece:
+                raise Failure(f"{what}: the unit has gone; so far: {self._said[-2000:]!r}")
+            self._said += piece
+
+    def run(self, command, timeout=GENEROUS):
+        """Runs a command in the unit, as root; its exit status and output (both streams)."""
+        self._commands += 1
+        self._shell.sendall(f"(\n{command}\n) < /dev/null 2>&1; echo \"--$?-ended-{self._commands}--\"\n".encode())
+        mark, said = self._read_until(rb"--(\d+)-ended-%d--\r?\n" % self._commands, timeout, command)
+        return int(mark.group(1)), said.replace("\r\n", "\n").lstrip("\n")
+
+    def do(self, command, timeout=GENEROUS):
+        """Runs a command that has to work; its output."""
+        status, said = self.run(command, timeout)
+        if status != 0:
+            raise Failure(f"{self.name}: `{command}` ended with {status}: {said}")
+        return said
+
+    def write(self, path, data, mode="644"):
+        """Writes a file in the unit."""
+        data = data.encode() if isinstance(data, str) else data
+        self.do(f"mkdir -p $(dirname {path})\nbase64 -d > {path} <<'END'\n{base64.encodebytes(data).decode()}END\nchmod {mode} {path}")
+
+    def until(self, what, command, patience=GENEROUS):
+        """Waits until a command in the unit works; its output."""
+        def once():
+            status, said = self.run(command, patience)
+            return (said or " ") if status == 0 else None
+        return until(f"{self.name}: {what}", once, patience, 0.1)
+
+    @property
+    def address(self):
+        """Host and port where the daemon's door is, from here."""
+        return f"127.0.0.1:{self.port}"
+
+    def http(self, method, path, body=None, token=None, timeout=30):
+        """One request to the daemon; status and body (JSON where it is). 0 when nobody answers."""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(f"http://{self.address}{path}", data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read()
+        except (OSError, ConnectionError) as error:
+            return 0, str(error)
+        try:
+            return status, json.loads(text)
+        except ValueError:
+            return status, text.decode(errors="replace")
+
+    def start_daemon(self, command="telltale run", environment=""):
+        """Starts the daemon and waits until it is ready; its process id."""
+        self.do(f"mkdir -p /run/telltale; {environment} RUNTIME_DIRECTORY=/run/telltale {command} > /tmp/telltale.log 2>&1 &\necho $! > /run/telltale.pid")
+        self.until_ready()
+        return int(self.do("cat /run/telltale.pid"))
+
+    def until_ready(self):
+        """Waits for the door."""
+        def ready():
+            return self.http("GET", "/readyz", timeout=5)[0] == 200
+        try:
+            until(f"{self.name}: the daemon is ready", ready)
+        except Failure as error:
+            raise Failure(f"{error}; it says {self.http('GET', '/healthz')} and {self.run('cat /tmp/telltale.log')}") from error
+
+    def pair(self, member="anna", scopes="read,control"):
+        """Lets a phone in, as the owner does; its token."""
+        said = self.do(f"RUNTIME_DIRECTORY=/run/telltale telltale pair --member {member} --scopes {scopes}")
+        code = re.search(r"#pair=(\w+)", said).group(1)
+        status, answer = self.http("POST", "/api/v1/pair", {"code": code, "device": "phone of the tests"})
+        if status != 201:
+            raise Failure(f"{self.name}: pairing says {status}: {answer}")
+        return answer["token"]
+
+    def until_part(self, part, condition, detail="", patience=GENEROUS):
+        """Waits until /healthz says that `part` is `condition`, and `detail` in its sentence; the sentence."""
+        def once():
+            status, health = self.http("GET", "/healthz")
+            found = health["parts"].get(part, {}) if isinstance(health, dict) else {}
+            last[0] = (status, health)
+            return found.get("condition") == condition and detail in found.get("detail", "") and (found.get("detail") or " ")
+        last = [None]
+        try:
+            return until(f"{self.name}: {part} is {condition}", once, patience, 0.2)
+        except Failure as error:
+            raise Failure(f"{error}; /healthz: {last[0]}") from error
+
+    def metric(self, token, name, **labels):
+        """The sum of a metric's samples that have these labels; 0 where it was never counted."""
+        status, page = self.http("GET", "/metrics", token=token)
+        if status != 200:
+            raise Failure(f"{self.name}: /metrics says {status}: {page}")
+        total = 0.0
+        for line in page.splitlines():
+            found = re.match(rf"{name}(?:\{{(.*)\}})? (\S+)", line)
+            if found and all(f'{key}="{value}"' in (found.group(1) or "") for key, value in labels.items()):
+                total += float(found.group(2))
+        return int(total)
+
+    def unplug(self):
+        """Pulls the USB receiver out."""
+        self.qmp("device_del", id="receiver")
+        self.qmp.until_event("DEVICE_DELETED")
+
+    def plug(self):
+        """Puts the USB receiver in again."""
+        self.qmp("device_add", driver="usb-serial", id="receiver", chardev="gnss", **{"always-plugged": True})
