@@ -24,6 +24,7 @@ PACKAGES = ["busybox-static", "dash", "iproute2", "can-utils", "libgcc-s1"]
 TOOLS = ["bin/dash", "bin/ip", "usr/bin/candump", "usr/bin/cansend", "usr/bin/canplayer", "usr/bin/cangen"]
 MODULES = ["vcan", "can-raw", "kvaser_pci", "virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "crc32c_generic", "ext4",
            "8250_pci", "usbserial", "ftdi_sio", "xhci-pci", "virtio_rng"]
+ON_DEMAND = ["sja1000_isa"]
 # Where a distribution keeps the libraries of another.
 _LIBRARY_FOLDERS = ["lib/{}", "usr/lib/{}"]
 _MULTIARCH = {"arm64": "aarch64-linux-gnu", "armhf": "arm-linux-gnueabihf"}
@@ -161,6 +162,18 @@ _INIT = """#!/usr/bin/dash
 /bin/busybox --install -s /bin
 mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev; mount -t tmpfs tmp /tmp; mount -t tmpfs run /run
 while read module; do insmod /lib/modules/$module; done < /lib/modules/order
+# Debian's 32-bit ARM kernel lets no PCI driver at I/O ports. The controllers of a PCM-3680I are reached at where QEMU shows
+# those ports in memory.
+mem= irq=
+for device in /sys/bus/pci/devices/*; do
+  [ $(cat $device/vendor)$(cat $device/device) = 0x13fe0xc002 ] || continue
+  # A driver that looks at it, in vain, has its interrupt numbered.
+  [ $mem ] || echo 13fe c002 > /sys/bus/pci/drivers/kvaser_pci/new_id
+  echo 1 > $device/enable
+  read first rest < $device/resource
+  mem=$mem$((0x3eff0000 + first)), irq=$irq$(cat $device/irq),
+done
+[ $mem ] && insmod /lib/modules/sja1000_isa.ko mem=${mem%,} irq=${irq%,}
 export PATH=/usr/bin:/sbin:/bin:/usr/sbin HOME=/root
 hostname unit
 ip link set lo up
@@ -216,7 +229,7 @@ class Image:
         archive.file(f"lib/{_MULTIARCH[self.arch.debian]}/{linker}", found.resolve().read_bytes(), 0o755)
         archive.link(f"lib/{linker}", f"{_MULTIARCH[self.arch.debian]}/{linker}")
         order = _module_order(kernel, MODULES)
-        for path in order:
+        for path in order + [path for path in _module_order(kernel, ON_DEMAND) if path not in order]:
             archive.file(f"lib/modules/{path.name}", path.read_bytes())
         archive.file("lib/modules/order", "".join(f"{path.name}\n" for path in order))
         with tempfile.NamedTemporaryFile(dir=CACHE, delete=False) as file:

@@ -101,7 +101,7 @@ class Unit:
                    "-device", "virtio-serial-pci", "-device", "virtconsole,chardev=shell",
                    "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:{port}",
                    "-device", "virtio-net-pci,netdev=net,romfile=",
-                   "-object", "can-bus,id=wire", "-device", "kvaser_pci,canbus=wire", "-device", "kvaser_pci,canbus=wire",
+                   "-object", "can-bus,id=wire", *self.arch.controllers,
                    "-chardev", f"socket,id=gnss,path={self._gnss_path},server=on,wait=off"]
         command += ["-device", "qemu-xhci", "-device", self._USB] if self._usb else ["-device", "pci-serial,chardev=gnss"]
         command += ["-rtc", f"base={rtc}"] if rtc else []
@@ -225,17 +225,22 @@ class Unit:
             return status, text.decode(errors="replace")
 
     def start_daemon(self, command="telltale run", environment=""):
-        """Starts the daemon and waits until it is ready; its process id."""
-        self.do(f"mkdir -p /run/telltale; {environment} RUNTIME_DIRECTORY=/run/telltale {command} > /tmp/telltale.log 2>&1 &\necho $! > /run/telltale.pid")
-        self.until_ready()
+        """Starts the daemon and waits until its door is open; its process id."""
+        self.do(f"mkdir -p /run/telltale\n{environment} RUNTIME_DIRECTORY=/run/telltale {command} > /tmp/telltale.log 2>&1 &\necho $! > /run/telltale.pid")
+        self.until_open()
         return int(self.do("cat /run/telltale.pid"))
 
+    def until_open(self):
+        """Waits until the daemon answers at all."""
+        self._until_answers("/healthz", "open")
+
     def until_ready(self):
-        """Waits for the door."""
-        def ready():
-            return self.http("GET", "/readyz", timeout=5)[0] == 200
+        """Waits until every part of the daemon does its job."""
+        self._until_answers("/readyz", "ready")
+
+    def _until_answers(self, path, what):
         try:
-            until(f"{self.name}: the daemon is ready", ready)
+            until(f"{self.name}: the daemon is {what}", lambda: self.http("GET", path, timeout=5)[0] == 200)
         except Failure as error:
             raise Failure(f"{error}; it says {self.http('GET', '/healthz')} and {self.run('cat /tmp/telltale.log')}") from error
 
@@ -272,6 +277,18 @@ class Unit:
             if found and all(f'{key}="{value}"' in (found.group(1) or "") for key, value in labels.items()):
                 total += float(found.group(2))
         return int(total)
+
+    def until_metric(self, token, name, at_least, **labels):
+        """Waits until a metric is so high."""
+        until(f"{self.name}: {name} {labels} reaches {at_least}", lambda: self.metric(token, name, **labels) >= at_least, pause=0.2)
+
+    def counted(self, interface, what):
+        """A counter of the kernel's for an interface."""
+        return int(self.do(f"cat /sys/class/net/{interface}/statistics/{what}"))
+
+    def memory(self, process):
+        """KiB that a process has in memory (VmRSS), and had at most (VmHWM)."""
+        return {key: int(value) for key, value in re.findall(r"(VmRSS|VmHWM):\s+(\d+)", self.do(f"cat /proc/{process}/status"))}
 
     def unplug(self):
         """Pulls the USB receiver out."""

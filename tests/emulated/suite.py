@@ -1,0 +1,80 @@
+"""The stories, in their order, run side by side where that changes nothing, and reported one by one."""
+
+import shutil
+import threading
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+from . import buses, drive, load, receiver, toolchain
+from .image import Image
+from .qemu import Failure, LOGS
+
+# Those that wait more than they compute go first and together; those that measure run alone, at the end.
+TOGETHER = [drive.drive, buses.up_and_down, buses.conditions, buses.flexible_data, buses.listen_only, receiver.unplugged, receiver.clock]
+ALONE = [load.load, load.cpu]
+
+
+class Story:
+    """One test on one architecture: what it needs, and what it measured."""
+
+    def __init__(self, arch, function, telltale):
+        self.arch, self.function, self.telltale = arch, function, telltale
+        self.name = f"emulated-{arch}-{function.__name__.replace('_', '-')}"
+        self.title = f"emulated::{arch}::{function.__name__}"
+        self.image = self.binary = None
+        self.figures = {}
+
+
+def wanted(text):
+    """The titles of the stories that a filter means."""
+    stories = [Story(arch, function, None) for arch in toolchain.ARCHES for function in TOGETHER + ALONE]
+    return [story.title for story in stories if text in story.title]
+
+
+def run(report, text, pass_over, telltale):
+    """Builds, makes the images, runs the stories that `text` means. `telltale` is the program of this machine."""
+    stories = [Story(arch, function, telltale) for function in TOGETHER + ALONE for arch in toolchain.ARCHES]
+    stories = [story for story in stories if text in story.title]
+    if not stories:
+        return
+    try:
+        toolchain.prepare()
+        images = {arch: Image(arch) for arch in {story.arch for story in stories}}
+    except toolchain.Missing as missing:
+        for story in stories:
+            pass_over(report, story.title, str(missing))
+        return
+    binaries = {}
+    for arch in images:
+        begun = time.monotonic()
+        try:
+            binaries[arch] = toolchain.build(arch)
+        except RuntimeError as error:
+            report.add(f"emulated::{arch}::build", False, time.monotonic() - begun, output=str(error))
+            continue
+        figures = {"rustc": toolchain.compiler(), "binary_bytes": binaries[arch].stat().st_size}
+        report.add(f"emulated::{arch}::build", True, time.monotonic() - begun, figures)
+    stories = [story for story in stories if story.arch in binaries]
+    for story in stories:
+        story.image, story.binary = images[story.arch], binaries[story.arch]
+    lock = threading.Lock()
+
+    def one(story):
+        begun, trouble = time.monotonic(), ""
+        try:
+            story.function(story)
+        except Failure as failure:
+            trouble = f"{failure}\nlogs: {LOGS / story.name}"
+        except Exception:
+            trouble = f"{traceback.format_exc()}\nlogs: {LOGS / story.name}"
+        with lock:
+            report.add(story.title, not trouble, time.monotonic() - begun, story.figures, trouble)
+        if not trouble:
+            shutil.rmtree(LOGS / story.name, ignore_errors=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(one, [story for story in stories if story.function in TOGETHER]))
+    for story in stories:
+        if story.function in ALONE:
+            one(story)
