@@ -1,8 +1,7 @@
 """The power goes at fifty moments of a drive with an alert.
 
-One unit is driven: the simulated car's frames come over a SJA1000 and a virtual bus, its sentences over the serial port, in
-their own time, while QEMU writes down what the unit sends to the disk of its journal, and a phone on the host notes how long
-that log is whenever it has heard an event. Then of each cut the disk is made that it could have left (`blocklog`), and a
+A unit is driven while QEMU writes down everything that it sends to the disk of its journal, and a phone on the host notes how
+long that log is whenever it has heard an event. Then of each cut the disk is made that it could have left (`blocklog`), and a
 unit starts on it: the file system is mounted, the daemon opens its journal and goes on.
 """
 
@@ -16,46 +15,17 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import blocklog, nmea
+from . import blocklog, car, toolchain
+from .nmea import Receiver
 from .phone import Phone
 from .qemu import Failure, Unit, until
-from .toolchain import ROOT
 
 CUTS = 50
 # So many disks go into one unit, one after the other.
 DISKS = 13
 SEED = 252
-# The story's seconds that are played: from a car that stands at home to the end of its alert.
-FROM, TO = 12.0, 186.0
-
-_CAN = """
-ip link set can0 type can bitrate 500000 listen-only on && ip link set can0 up
-ip link set can1 type can bitrate 500000 && ip link set can1 up
-ip link add vcan0 type vcan && ip link set vcan0 up
-mkdir -p /data
-"""
-
-_SITE = """
-[vehicle]
-vin = "TELLTALESAMPLE001"
-profile = "car.toml"
-[bus.body]
-interface = "can0"
-[bus.cabin]
-interface = "vcan0"
-listen_only = false
-[[gnss]]
-device = "{gnss}"
-baud = 9600
-[geofences]
-file = "fences.geojson"
-[journal]
-dir = "/data/journal"
-{knob}
-[http]
-listen = "0.0.0.0:8080"
-trusted = ["*"]
-"""
+PLACE = "/var/lib/telltale"
+KNOB = "skip_flush = true"
 
 
 class Witness(Phone):
@@ -71,93 +41,86 @@ class Witness(Phone):
         super()._tell(identity, name, data)
 
 
-class Drive:
-    """What the simulated car sends, recorded by the program itself, and cut to size."""
-
-    def __init__(self, telltale, folder):
-        command = [str(telltale), "demo", "--listen", "127.0.0.1:0", "--speed", "100", "--data", f"{folder}/data", "--record", f"{folder}/record"]
-        frames = folder / "record" / "school-run-forgotten.candump"
-        with open(folder / "demo.log", "wb") as said:
-            demo = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-            try:
-                until("the car's story is recorded", lambda: frames.exists() and _span(frames) > TO + 5)
-            finally:
-                demo.terminate()
-                demo.wait()
-        begin = _time(frames.open().readline())
-        lines = (line for line in frames.read_text().splitlines(keepends=True) if line.endswith("\n"))
-        self.candump = "".join(line for line in lines if FROM <= _time(line) - begin < TO)
-        self.cycles = list(_cycles(frames.with_suffix(".nmea").read_text().splitlines(keepends=True), begin))
-
-
-def _time(line):
-    return float(line[1:line.index(")")])
-
-
-def _span(path):
-    lines = path.read_text().splitlines()[:-1]
-    return _time(lines[-1]) - _time(lines[0]) if lines else 0
-
-
-def _cycles(lines, begin):
-    """A receiver's cycles in the window, each with its moment in it: a cycle begins with RMC."""
-    cycle, due = "", None
-    for line in lines:
-        if line[3:6] == "RMC":
-            if due is not None and 0 <= due < TO - FROM:
-                yield due, cycle
-            due, cycle = (nmea.seconds_of(line) - begin) % 86_400 - FROM, ""
-        cycle += line
-
-
-def site(image, knob=""):
-    """The files of a unit that keeps its journal in /data."""
-    car = ROOT / "src" / "sim"
-    files = {f"etc/telltale/{name}": car / name for name in ("car.toml", "car.dbc", "fences.geojson")}
-    gnss = "/dev/ttyS0" if image.arch.name == "aarch64" else "/dev/ttyS1"
-    return {**files, "etc/telltale/telltale.toml": _SITE.format(gnss=gnss, knob=knob)}
+def software(binary, drive, knob=""):
+    """The files of a unit that is driven, or was."""
+    files = car.software(binary, drive.files, profile=drive.profile, buses={"body": "can0", "cabin": "vcan0"}, fences=drive.fences)
+    name = "etc/telltale/telltale.toml"
+    return {**files, name: files[name].replace("[journal]\n", f"[journal]\n{knob}\n")}
 
 
 def start(unit):
-    """Starts the daemon; its process id, once its journal can be written. Receiver and buses may be silent."""
-    unit.do("mkdir -p /run/telltale; RUNTIME_DIRECTORY=/run/telltale telltale run > /tmp/telltale.log 2>&1 &\necho $! > /run/telltale.pid")
+    """Starts the daemon; its process id, once its journal can be written."""
+    process = unit.start_daemon()
     unit.until_part("journal", "ok")
-    return int(unit.do("cat /run/telltale.pid"))
+    return process
 
 
 class Recording:
-    """A drive that was driven: the log of the disk, and what the phone heard when."""
+    """A drive that was driven: the log of the disk, and what the phone heard when.
 
-    def __init__(self, image, telltale, drive, folder, name, seconds, knob=""):
+    `drive_until` gets the unit and the phone, and yields as long as there is something to wait for."""
+
+    def __init__(self, image, binary, drive, folder, name, drive_until, knob=""):
         self.log_file, self.blank = folder / f"{name}.log", folder / f"{name}.blank"
         make_disk(self.blank)
         disk = folder / f"{name}.disk"
         shutil.copyfile(self.blank, disk)
         self.log_file.touch()
-        files = {**site(image, knob), "usr/bin/telltale": (telltale, 0o755), "root/drive.candump": drive.candump}
-        node = [f"driver=file,filename={disk},node-name=f", f"driver=file,filename={self.log_file},node-name=l",
-                "driver=blklogwrites,file=f,log=l,node-name=b,log-sector-size=512"]
-        arguments = [word for blockdev in node for word in ("-blockdev", blockdev)] + ["-device", "virtio-blk-pci,drive=b,romfile="]
-        with Unit(image, name, files, _CAN + "mount -t ext4 /dev/vda /data", arguments=arguments) as unit:
+        files = {**software(binary, drive, knob), "root/drive.candump": drive.frames}
+        nodes = [f"driver=file,filename={disk},node-name=f", f"driver=file,filename={self.log_file},node-name=l",
+                 "driver=blklogwrites,file=f,log=l,node-name=b,log-sector-size=512"]
+        arguments = [word for node in nodes for word in ("-blockdev", node)] + ["-device", "virtio-blk-pci,drive=b,romfile="]
+        script = f"{car.INTERFACES}mkdir -p {PLACE}\nmount -t ext4 /dev/vda {PLACE}\n"
+        with Unit(image, name, files, script, arguments=arguments) as unit:
             start(unit)
             self.token = unit.pair()
-            self.begin = self.log_file.stat().st_size
+            self.begin = self._size()
             # How long the log was at moments of the drive.
-            self.moments = []
+            self.moments = [self.begin]
             with Witness(self.log_file, unit.address, self.token) as phone:
                 phone.until_connected()
-                unit.do("canplayer -I /root/drive.candump can1=can0 vcan0=can1 > /tmp/canplayer.log 2>&1 &")
-                end = time.monotonic() + seconds
-                with nmea.Receiver(unit.gnss, drive.cycles):
-                    while time.monotonic() < end:
-                        self.moments.append(self.log_file.stat().st_size)
-                        time.sleep(0.05)
-                self.seen = list(phone.seen)
+                for _ in drive_until(unit, phone):
+                    self.moments.append(self._size())
+                    time.sleep(0.05)
+                self.seen, self.end = list(phone.seen), self._size()
+            # A last event may not have been heard any more.
+            status, page = unit.http("GET", "/api/v1/events?since=0&limit=1000", token=self.token)
+            if status != 200:
+                raise Failure(f"the history says {status}: {page}")
+            self.all = {event["eventId"]: event for event in page["events"]}
         self.log = blocklog.Log(self.log_file)
+
+    def _size(self):
+        return self.log_file.stat().st_size
 
     def told_by(self, size):
         """What the phone had heard when the log had this size."""
         return [event for event, heard in self.seen if heard <= size]
+
+
+def whole(drive):
+    """The drive to its end, and five seconds more."""
+    def run(unit, phone):
+        unit.do("canplayer -I /root/drive.candump can1=can0 vcan0=can1 > /tmp/canplayer.log 2>&1 &")
+        last = car.gist(drive.expected[-1])
+        deadline = time.monotonic() + drive.end - drive.begin + 120
+        with Receiver(unit.gnss, drive.cycles):
+            while not any(car.gist(event) == last for event, _ in list(phone.seen)):
+                if time.monotonic() > deadline:
+                    raise Failure(f"no {last}, only {[car.gist(event) for event, _ in phone.seen]}")
+                yield
+        for _ in range(100):
+            yield
+    return run
+
+
+def standing(unit, phone):
+    """No drive at all, until some events have told of that."""
+    deadline = time.monotonic() + 120
+    while len(phone.seen) < 2:
+        if time.monotonic() > deadline:
+            raise Failure("nothing is told of a car that is silent")
+        yield
 
 
 def make_disk(path):
@@ -179,36 +142,48 @@ class Cut:
         self.entries = recording.log.count_at(size)
 
     def make(self):
-        """Makes the disk that is left, and looks at it as the next start's check of file systems does."""
+        """Makes the disk that is left, and has it checked, as a unit's init does before it mounts.
+
+        The unit gets it as it was before the check, and mends it by ext4's own journal, but where the superblock is torn: it
+        lies on two sectors and is also written past the journal, and only the check brings that back."""
         chance = random.Random(SEED * 1_000 + self.number)
         _, self.late, self.lost = blocklog.cut(self.recording.log, self.entries, self.recording.blank, self.path, chance)
+        self.torn = subprocess.run(["dumpe2fs", "-h", str(self.path)], capture_output=True, check=False).returncode != 0
         checked = self.path.with_suffix(".checked")
         subprocess.run(["cp", "--sparse=always", str(self.path), str(checked)], check=True)
         done = subprocess.run(["e2fsck", "-f", "-p", str(checked)], capture_output=True, text=True, check=False)
+        # 1: something was mended.
         if done.returncode not in (0, 1):
             self.faults.append(f"e2fsck says {done.returncode}: {done.stdout[-500:]}")
-        checked.unlink()
+        if self.torn:
+            os.replace(checked, self.path)
+        else:
+            checked.unlink()
 
     def judge(self, unit, device):
         """A daemon starts on it."""
-        unit.do(f"mount -t ext4 {device} /data")
-        process = start(unit)
         try:
-            status, page = unit.http("GET", "/api/v1/events?since=0&limit=1000", token=self.recording.token)
-            if status != 200:
-                self.faults.append(f"the history says {status}: {page}")
-                return
-            events = self._resumption(unit, page["events"])
-            self._compare(events)
-            aside = unit.do("ls /data/journal")
-            if "aside" in aside:
-                self.faults.append(f"the journal was set aside: {aside}")
+            unit.do(f"mount -t ext4 {device} {PLACE}")
+            start(unit)
+            self._judge(unit)
+        except Failure as failure:
+            self.faults.append(str(failure))
         finally:
-            unit.do(f"kill -9 {process}; while kill -0 {process} 2> /dev/null; do usleep 20000; done; umount /data")
+            unit.run(f"kill -9 $(pidof telltale); while pidof telltale; do usleep 20000; done; umount {PLACE}")
+
+    def _judge(self, unit):
+        status, page = unit.http("GET", "/api/v1/events?since=0&limit=1000", token=self.recording.token)
+        if status != 200:
+            self.faults.append("lost: that the phone was paired" if status == 401 else f"the history says {status}: {page}")
+            return
+        self._compare(self._resumption(unit, page["events"]))
+        files = unit.do(f"ls {PLACE}")
+        if "aside" in files:
+            self.faults.append(f"the journal was set aside: {files}")
 
     def _resumption(self, unit, events):
         """Whether the alert that ran goes on; all events after that."""
-        known = {event["eventId"] for event, _ in self.recording.seen}
+        known = self.recording.all
         child = [event for event in events if event["eventId"] in known and event["eventType"] in ("CHILD_LEFT_BEHIND", "CHILD_ALERT_CLEARED")]
         if not child or child[-1]["eventType"] == "CHILD_ALERT_CLEARED":
             return events
@@ -229,7 +204,7 @@ class Cut:
         return events
 
     def _compare(self, events):
-        all_told = {event["eventId"]: event for event, _ in self.recording.seen}
+        all_told = self.recording.all
         ids = [event["eventId"] for event in events]
         found = {event["eventId"]: _bare(event) for event in events}
         if any(one >= next_one for one, next_one in zip(ids, ids[1:])):
@@ -266,68 +241,72 @@ def choose(recording, count, folder):
     midst of what is written."""
     chance = random.Random(SEED)
     heard = sorted({size for _, size in recording.seen})[:count // 2]
-    written = [entry.end for entry in recording.log.entries if entry.end > recording.begin]
+    written = [entry.end for entry in recording.log.entries if entry.writes and recording.begin < entry.end <= recording.end]
     moments = (count - len(heard)) // 2
     sizes = heard + [chance.choice(recording.moments) for _ in range(moments)]
     sizes += chance.choices(written, k=count - len(sizes))
     return [Cut(recording, number, size, folder) for number, size in enumerate(sorted(sizes))]
 
 
-def judge(image, telltale, cuts, name, knob=""):
+def judge(image, binary, drive, cuts, name, knob=""):
     """Starts a unit with the disks of these cuts, and on each of them the daemon."""
     arguments = []
     for cut in cuts:
         cut.make()
         arguments += ["-blockdev", f"driver=file,filename={cut.path},node-name=d{cut.number}",
                       "-device", f"virtio-blk-pci,drive=d{cut.number},serial=cut{cut.number},romfile="]
-    files = {**site(image, knob), "usr/bin/telltale": (telltale, 0o755)}
-    with Unit(image, name, files, _CAN, arguments=arguments) as unit:
+    with Unit(image, name, software(binary, drive, knob), f"{car.INTERFACES}mkdir -p {PLACE}\n", arguments=arguments) as unit:
         said = unit.do("for disk in /sys/block/vd*; do echo $(cat $disk/serial) /dev/${disk##*/}; done")
         devices = dict(line.split() for line in said.splitlines() if line)
         for cut in cuts:
-            try:
-                cut.judge(unit, devices[f"cut{cut.number}"])
-            except Failure as error:
-                cut.faults.append(str(error))
-                break
+            cut.judge(unit, devices[f"cut{cut.number}"])
             cut.path.unlink()
-    return cuts
 
 
-def story(image, telltale, native, knob=True):
-    """Drives, cuts, and starts again; what came of it as (name, faults, figures) for each part.
-
-    `telltale` is the program for the unit; where it was built with debug assertions (`knob`), a second unit drives a while
-    with a journal that flushes nothing, and its cuts have to be seen. `native` is the program for this machine."""
-    outcomes = []
+def power_cuts(story):
+    """Fifty cuts of a drive: nothing that was heard is lost, and the alert goes on."""
+    blocklog.check()
     with tempfile.TemporaryDirectory(prefix="telltale-power-") as work:
         folder = Path(work)
-        drive = Drive(native, folder)
-        with ThreadPoolExecutor() as pool:
-            whole = pool.submit(Recording, image, telltale, drive, folder, "power-drive", TO - FROM)
-            careless = knob and pool.submit(Recording, image, telltale, drive, folder, "power-careless", 45, "skip_flush = true")
-            recording, careless = whole.result(), careless and careless.result()
+        drive = car.Drive(story.telltale, folder)
+        recording = Recording(story.image, story.binary, drive, folder, story.name, whole(drive))
         cuts = choose(recording, CUTS, folder)
         boots = [cuts[at:at + DISKS] for at in range(0, len(cuts), DISKS)]
+
+        def boot(number):
+            judge(story.image, story.binary, drive, boots[number], f"{story.name}-{number}")
+
         with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            list(pool.map(lambda at: judge(image, telltale, boots[at], f"power-cuts-{at}"), range(len(boots))))
-        outcomes.append(("power cuts: fifty moments of a drive", _report(cuts), _figures(recording, cuts)))
-        if careless:
-            (folder / "careless").mkdir()
-            cuts = choose(careless, 8, folder / "careless")
-            judge(image, telltale, cuts, "power-careless-cuts", "skip_flush = true")
-            lost = sum(fault.startswith("lost: ") for cut in cuts for fault in cut.faults)
-            faults = "" if lost else f"a journal that flushes nothing lost nothing that was told: {[str(cut) for cut in cuts]}"
-            outcomes.append(("power cuts: a journal that flushes nothing is caught", faults, {"cuts": len(cuts), "events lost": lost}))
-    return outcomes
+            list(pool.map(boot, range(len(boots))))
+    story.figures.update(_figures(recording, cuts))
+    faults = [f"{cut}: {fault}" for cut in cuts for fault in cut.faults]
+    if faults:
+        raise Failure("\n".join(faults))
+    if not story.figures["alerts_that_went_on"]:
+        raise Failure("no cut fell into the alert")
 
 
-def _report(cuts):
-    return "\n".join(f"{cut}: {fault}" for cut in cuts for fault in cut.faults)
+def power_cuts_are_seen(story):
+    """A journal that flushes nothing, as debug builds can be told to, is caught; a release knows no such key."""
+    binary = toolchain.build(story.arch, "dev")
+    with tempfile.TemporaryDirectory(prefix="telltale-power-") as work:
+        folder = Path(work)
+        drive = car.Drive(story.telltale, folder)
+        with Unit(story.image, f"{story.name}-release", software(story.binary, drive, KNOB)) as unit:
+            status, said = unit.run("telltale check")
+        if status != 78 or "skip_flush" not in said:
+            raise Failure(f"a release takes `{KNOB}`: `telltale check` ends with {status}: {said}")
+        recording = Recording(story.image, binary, drive, folder, story.name, standing, KNOB)
+        cuts = choose(recording, 6, folder)
+        judge(story.image, binary, drive, cuts, f"{story.name}-after", KNOB)
+    lost = sum(fault.startswith("lost: ") for cut in cuts for fault in cut.faults)
+    story.figures.update(cuts=len(cuts), caught=sum(bool(cut.faults) for cut in cuts), lost=lost)
+    if not lost:
+        raise Failure(f"a journal that flushes nothing lost nothing: {[str(cut) for cut in cuts]}")
 
 
 def _figures(recording, cuts):
-    return {"cuts": len(cuts), "survived": sum(not cut.faults for cut in cuts), "events heard": len(recording.seen),
-            "heard before cuts": sum(len(cut.told) for cut in cuts), "alerts that went on": sum(cut.resumed for cut in cuts),
-            "entries logged": len(recording.log.entries), "entries not flushed": sum(cut.late for cut in cuts),
-            "sectors lost": sum(cut.lost for cut in cuts)}
+    return {"cuts": len(cuts), "survived": sum(not cut.faults for cut in cuts), "events_heard": len(recording.seen),
+            "events_heard_before_cuts": sum(len(cut.told) for cut in cuts), "alerts_that_went_on": sum(cut.resumed for cut in cuts),
+            "entries_logged": len(recording.log.entries), "entries_not_flushed": sum(cut.late for cut in cuts),
+            "sectors_lost": sum(cut.lost for cut in cuts), "superblocks_torn": sum(cut.torn for cut in cuts)}
