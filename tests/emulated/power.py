@@ -98,29 +98,19 @@ class Recording:
         return [event for event, heard in self.seen if heard <= size]
 
 
-def whole(drive):
-    """The drive to its end, and five seconds more."""
+def driven(drive, last):
+    """The drive until the phone has heard of `last`, one of the events that are expected, and five seconds more."""
     def run(unit, phone):
         unit.do("canplayer -I /root/drive.candump can1=can0 vcan0=can1 > /tmp/canplayer.log 2>&1 &")
-        last = car.gist(drive.expected[-1])
         deadline = time.monotonic() + drive.end - drive.begin + 120
         with Receiver(unit.gnss, drive.cycles):
-            while not any(car.gist(event) == last for event, _ in list(phone.seen)):
+            while not any(car.gist(event) == car.gist(last) for event, _ in list(phone.seen)):
                 if time.monotonic() > deadline:
-                    raise Failure(f"no {last}, only {[car.gist(event) for event, _ in phone.seen]}")
+                    raise Failure(f"no {car.gist(last)}, only {[car.gist(event) for event, _ in phone.seen]}")
                 yield
-        for _ in range(100):
-            yield
+            for _ in range(100):
+                yield
     return run
-
-
-def standing(unit, phone):
-    """No drive at all, until some events have told of that."""
-    deadline = time.monotonic() + 120
-    while len(phone.seen) < 2:
-        if time.monotonic() > deadline:
-            raise Failure("nothing is told of a car that is silent")
-        yield
 
 
 def make_disk(path):
@@ -172,14 +162,20 @@ class Cut:
             unit.run(f"kill -9 $(pidof telltale); while pidof telltale; do usleep 20000; done; umount {PLACE}")
 
     def _judge(self, unit):
-        status, page = unit.http("GET", "/api/v1/events?since=0&limit=1000", token=self.recording.token)
-        if status != 200:
-            self.faults.append("lost: that the phone was paired" if status == 401 else f"the history says {status}: {page}")
-            return
-        self._compare(self._resumption(unit, page["events"]))
+        self.token = self.recording.token
+        if unit.http("GET", "/api/v1/events", token=self.token)[0] == 401:
+            self.faults.append("lost: that the phone was paired")
+            self.token = unit.pair()
+        self._compare(self._resumption(unit, self._events(unit)))
         files = unit.do(f"ls {PLACE}")
         if "aside" in files:
             self.faults.append(f"the journal was set aside: {files}")
+
+    def _events(self, unit):
+        status, page = unit.http("GET", "/api/v1/events?since=0&limit=1000", token=self.token)
+        if status != 200:
+            raise Failure(f"the history says {status}: {page}")
+        return page["events"]
 
     def _resumption(self, unit, events):
         """Whether the alert that ran goes on; all events after that."""
@@ -189,8 +185,8 @@ class Cut:
             return events
 
         def later():
-            _, page = unit.http("GET", "/api/v1/events?since=0&limit=1000", token=self.recording.token)
-            return [page["events"]] if any(event["eventId"] not in known and "child" in event for event in page["events"]) else None
+            now = self._events(unit)
+            return [now] if any(event["eventId"] not in known and "child" in event for event in now) else None
 
         try:
             [events] = until("the alert goes on", later, 30)
@@ -269,7 +265,7 @@ def power_cuts(story):
     with tempfile.TemporaryDirectory(prefix="telltale-power-") as work:
         folder = Path(work)
         drive = car.Drive(story.telltale, folder)
-        recording = Recording(story.image, story.binary, drive, folder, story.name, whole(drive))
+        recording = Recording(story.image, story.binary, drive, folder, story.name, driven(drive, drive.expected[-1]))
         cuts = choose(recording, CUTS, folder)
         boots = [cuts[at:at + DISKS] for at in range(0, len(cuts), DISKS)]
 
@@ -296,7 +292,7 @@ def power_cuts_are_seen(story):
             status, said = unit.run("telltale check")
         if status != 78 or "skip_flush" not in said:
             raise Failure(f"a release takes `{KNOB}`: `telltale check` ends with {status}: {said}")
-        recording = Recording(story.image, binary, drive, folder, story.name, standing, KNOB)
+        recording = Recording(story.image, binary, drive, folder, story.name, driven(drive, drive.expected[0]), KNOB)
         cuts = choose(recording, 6, folder)
         judge(story.image, binary, drive, cuts, f"{story.name}-after", KNOB)
     lost = sum(fault.startswith("lost: ") for cut in cuts for fault in cut.faults)
