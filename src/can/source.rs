@@ -22,7 +22,7 @@ use super::log;
 use super::socket::{Ear, NEWS};
 use super::{ArbitrationId, Decoder};
 use crate::clock::{Boot, Clock};
-use crate::health::{Condition, Health};
+use crate::health::{Condition, Health, Pulse};
 use crate::vehicle::{BusCondition, BusId, Observation};
 
 /// Frames read before others have their turn.
@@ -94,13 +94,14 @@ pub async fn run(wire: Vec<Bus>, around: Surroundings, mut deliver: impl FnMut(B
     let Surroundings { decoder, clock, health, counters } = around;
     let intake = |bus: &Bus| Intake::new(bus.id, &bus.name, decoder.clone(), counters.clone());
     let parts: Vec<String> = wire.iter().map(|bus| format!("can.{}", bus.name)).collect();
+    let pulse = health.pulse(parts.first().map_or("can", String::as_str));
     let tell = |condition, sentence: String| parts.iter().for_each(|part| health.set(part, condition, sentence.clone()));
     match wire.as_slice() {
         [Bus { candump: Some(path), .. }, ..] => {
             let mut intakes: Vec<(String, Intake)> = wire.iter().map(|bus| (bus.interface.clone(), intake(bus))).collect();
-            log::follow(path, &clock, &mut intakes, tell, &mut deliver).await
+            log::follow(path, &clock, &pulse, &mut intakes, tell, &mut deliver).await
         }
-        [bus, ..] => listen(bus, &decoder.ids(bus.id), &clock, intake(bus), tell, &mut deliver).await,
+        [bus, ..] => listen(bus, &decoder.ids(bus.id), &clock, &pulse, intake(bus), tell, &mut deliver).await,
         [] => std::future::pending().await,
     }
 }
@@ -138,6 +139,7 @@ async fn listen(
     bus: &Bus,
     ids: &[ArbitrationId],
     clock: &Clock,
+    pulse: &Pulse,
     mut intake: Intake,
     tell: impl Fn(Condition, String),
     deliver: &mut impl FnMut(Boot, &[Observation]),
@@ -149,13 +151,13 @@ async fn listen(
                 patience.restore();
                 tell(Condition::Ok, String::new());
                 intake.condition(clock.now(), condition, &mut *deliver);
-                lost(bus, &hear(ear, clock, &mut intake, deliver).await)
+                lost(bus, &hear(ear, clock, pulse, &mut intake, deliver).await)
             }
             Err(fault) => fault,
         };
         intake.condition(clock.now(), BusCondition::Down, &mut *deliver);
         tell(fault.condition, fault.sentence);
-        patience.wait().await;
+        pulse.rest(patience.wait()).await;
     }
 }
 
@@ -187,11 +189,12 @@ fn open(bus: &Bus, ids: &[ArbitrationId]) -> Result<(AsyncFd<Ear>, BusCondition)
 async fn hear(
     mut ear: AsyncFd<Ear>,
     clock: &Clock,
+    pulse: &Pulse,
     intake: &mut Intake,
     deliver: &mut impl FnMut(Boot, &[Observation]),
 ) -> io::Error {
     loop {
-        let mut ready = match ear.ready_mut(NEWS).await {
+        let mut ready = match pulse.rest(ear.ready_mut(NEWS)).await {
             Ok(ready) => ready,
             Err(error) => return error,
         };

@@ -8,11 +8,11 @@ use std::process::ExitCode;
 
 use super::pair::qr;
 use super::run::watch;
-use super::{Exit, log_to_stderr};
+use super::{Exit, log};
 use crate::clock::{Clock, Wall};
 use crate::detect;
 use crate::feed::{Device, Feed, Scope};
-use crate::gateway::{Open, Setup, Sources};
+use crate::gateway::{self, Open, Setup, Sources};
 use crate::geo::{self, FenceSource};
 use crate::http::{self, hash_token, new_token};
 use crate::journal;
@@ -70,12 +70,12 @@ impl Demo {
             eprintln!("telltale: {} can be reached from other machines; add --lan if that is meant", self.listen);
             return Exit::Usage.into();
         }
-        log_to_stderr();
+        log::begin();
         let folder = self.data.clone().unwrap_or_else(default_folder);
         match self.setup(&folder) {
             Ok(setup) => {
                 let vin = setup.vin.clone();
-                watch(setup, async |open| self.welcome(&folder, &vin, open).await)
+                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&folder, &vin, open).await).await)
             }
             Err(reason) => {
                 eprintln!("telltale: {reason}");
@@ -106,6 +106,8 @@ impl Demo {
             journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },
             http: http::Settings { listen: vec![self.listen], trusted: vec![trusted.to_owned()], ..http::Settings::default() },
             control: None,
+            // Nothing is read again.
+            changes: tokio::sync::mpsc::channel(1).1,
         })
     }
 

@@ -6,8 +6,12 @@ pub mod decode_can;
 pub mod decode_nmea;
 pub mod demo;
 pub mod devices;
+#[cfg(debug_assertions)]
+pub mod hang;
+mod log;
 pub mod order;
 pub mod pair;
+mod reload;
 pub mod replay;
 pub mod run;
 
@@ -15,9 +19,6 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
 /// How the program ends when it does not end well (sysexits.h, BSD).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,9 @@ enum Command {
     Pair(pair::Pair),
     Devices(devices::Devices),
     Boards(boards::Boards),
+    #[cfg(debug_assertions)]
+    #[command(hide = true)]
+    Hang(hang::Hang),
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,16 +97,9 @@ pub fn main() -> ExitCode {
         Command::Pair(command) => command.run(),
         Command::Devices(command) => command.run(),
         Command::Boards(command) => command.run(),
+        #[cfg(debug_assertions)]
+        Command::Hang(command) => command.run(),
     }
-}
-
-/// Sends the log to stderr: what `TELLTALE_LOG` says (`debug`, or `info,telltale::http=debug`), else `info` and above.
-fn log_to_stderr() {
-    let wanted = std::env::var("TELLTALE_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
-    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    let format = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    // A second call would change nothing.
-    let _ = tracing_subscriber::registry().with(format.with_ansi(false)).with(filter).try_init();
 }
 
 /// The control socket did not answer: what to say of it.

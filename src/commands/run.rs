@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, log_to_stderr, print};
+use super::{Exit, log, print, reload};
 use crate::clock::Clock;
-use crate::config::{self, Config, LoadError};
-use crate::gateway::{self, Open, Setup, Sources, control};
+use crate::config::{self, Config, InForce, LoadError};
+use crate::gateway::{self, Change, Open, Setup, Sources, control, systemd};
 
 /// Watch a vehicle: the daemon
 #[derive(Debug, clap::Args)]
@@ -34,20 +35,28 @@ impl Run {
                 return Exit::NoInput.into();
             }
         };
-        log_to_stderr();
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
-        }
-        let ready = async |open: Open| {
-            tracing::info!(addresses = ?open.addresses, "ready");
-            // Without systemd there is nobody to tell.
-            let _ = sd_notify::notify(&[NotifyState::Ready]);
+        log::begin();
+        reload::warn(&config.warnings);
+        let in_force = InForce::of(&config);
+        let (change, changes) = mpsc::channel(1);
+        // Within the runtime, and before anything that takes time: until then a SIGHUP ends the process.
+        let start = async move |shutdown| {
+            let hangup = signal(SignalKind::hangup());
+            let ready = async move |open: Open| {
+                tracing::info!(addresses = ?open.addresses, "ready");
+                match hangup {
+                    Ok(hangup) => drop(tokio::spawn(reload::on_signal(hangup, self.config, in_force, change, open.health))),
+                    Err(error) => tracing::warn!(%error, "SIGHUP cannot be caught: there is no reload"),
+                }
+                systemd::ready();
+            };
+            gateway::run(setup(config, changes), shutdown, ready).await
         };
-        watch(setup(config), ready)
+        watch(start)
     }
 }
 
-fn setup(config: Config) -> Setup {
+fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
     let Config { vin, profile, buses, receivers, fences, detect, journal, http, .. } = config;
     Setup {
         vin,
@@ -59,11 +68,12 @@ fn setup(config: Config) -> Setup {
         journal,
         http,
         control: Some(control::socket_path()),
+        changes,
     }
 }
 
-/// Watches a vehicle on a runtime of one thread, until a signal to stop.
-pub(super) fn watch(setup: Setup, ready: impl AsyncFnOnce(Open)) -> ExitCode {
+/// Watches a vehicle, as `start` begins it, on a runtime of one thread, until a signal to stop.
+pub(super) fn watch(start: impl AsyncFnOnce(CancellationToken) -> Result<(), gateway::Error>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -74,7 +84,7 @@ pub(super) fn watch(setup: Setup, ready: impl AsyncFnOnce(Open)) -> ExitCode {
     let result = runtime.block_on(async {
         let shutdown = CancellationToken::new();
         tokio::spawn(stop_on_signal(shutdown.clone()));
-        gateway::run(setup, shutdown, ready).await
+        start(shutdown).await
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -97,7 +107,6 @@ impl From<&gateway::Error> for Exit {
 
 /// SIGTERM and SIGINT end everything in good order; a second one ends it at once.
 async fn stop_on_signal(shutdown: CancellationToken) {
-    use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         tracing::warn!("signals cannot be caught: a stop will be sudden");
         return;
@@ -110,8 +119,7 @@ async fn stop_on_signal(shutdown: CancellationToken) {
         if second {
             std::process::exit(130);
         }
-        // Without systemd there is nobody to tell.
-        let _ = sd_notify::notify(&[NotifyState::Stopping]);
+        systemd::stopping();
         shutdown.cancel();
     }
 }

@@ -10,7 +10,7 @@
 //! /etc/telltale/telltale.toml:12: gnss.buad: is no known key; the nearest known one is `baud`
 //! ```
 //!
-//! A configuration with a fault is not run. What may be meant, or may come right by itself (a receiver that is not plugged
+//! A configuration with a fault is not run, and does not take the place of one that runs (see [`InForce`]). What may be meant, or may come right by itself (a receiver that is not plugged
 //! in), is a warning.
 //!
 //! | key | what |
@@ -27,15 +27,18 @@
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | the detectors' numbers ([`detect::Settings`]) |
 //! | `[[units]]` `id`, `name`, `gnss` | which receiver goes under which number |
 //! | `[[upstream]]` `url` | where events go; checked, and not used by this version |
+//! | `hardware.*` | what differs on this unit from its board; checked, and used by `telltale boards --image` ([`hardware`]) |
 
 mod board;
 #[cfg(test)]
 mod broken;
 mod fault;
 mod fences;
+pub mod hardware;
 mod listen;
 mod paths;
 mod read;
+mod renew;
 mod site;
 mod sources;
 mod summary;
@@ -45,7 +48,9 @@ mod vehicle;
 
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
-pub use read::{LoadError, load, load_for_replay};
+pub use hardware::Hardware;
+pub use read::{LoadError, load, load_for_replay, load_hardware};
+pub use renew::InForce;
 pub use sources::{Bus, Unit};
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ use super::sources::{self, Unit};
 use super::tree::{Node, Value};
 use super::typed::{checked, fields, suggest};
 use super::vehicle::{self, Known};
-use super::{BOARDS, Board, Config, ReplaySite, fences, listen, paths};
+use super::{BOARDS, Board, Config, Hardware, ReplaySite, fences, listen, paths};
 use crate::{detect, gnss, http, journal};
 
 /// Why there is no configuration.
@@ -61,6 +61,30 @@ pub fn load_for_replay(file: &Path) -> Result<ReplaySite, LoadError> {
         })
     })
     .map(|(site, _)| site)
+}
+
+/// Reads what a unit of this board is made of: the board's word, and over it that of the site's file, where there is one.
+///
+/// # Errors
+/// When that file is of another board, or anything it says of the hardware is wrong; all of it is told.
+pub fn load_hardware(board: Board, file: &Path) -> Result<Hardware, LoadError> {
+    let over_board = |site: Node, findings: &mut Findings| {
+        let Top { board: named, tree, .. } = top(site, findings);
+        if named != Some(board) {
+            let cure = format!("write board = \"{}\", or make the image of the board that it names", board.name);
+            findings.fault(place_of(&tree, "board"), "board", "is another one than this image is made for", cure);
+        }
+        Some(section_checked(&tree, "hardware", Hardware::check, findings))
+    };
+    match read(file, over_board) {
+        Err(LoadError::Absent { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            let mut findings = Findings::default();
+            let tree = board.read(&mut findings);
+            let hardware = tree.map(|tree| section_checked(&tree, "hardware", Hardware::check, &mut findings));
+            hardware.ok_or(LoadError::Wrong(findings))
+        }
+        read => read.map(|(hardware, _)| hardware),
+    }
 }
 
 /// Reads a site's file and makes of it whatever `make` makes, with the warnings, unless anything is wrong.
@@ -118,6 +142,7 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
         ("diagnostics", fields::<Diagnostics>()),
         ("units", &[]),
         ("upstream", fields::<Upstream>()),
+        ("hardware", fields::<Hardware>()),
     ];
     all.extend(fields::<detect::Settings>().iter().map(|section| (*section, &[] as &[&str])));
     all
@@ -145,6 +170,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     let known = (findings.faults.len() == so_far).then_some(receivers.as_slice());
     let units = sources::units(&list::<UnitEntry>(&tree, "units", findings), known, findings);
     reserved(&tree, findings);
+    let _: Hardware = section_checked(&tree, "hardware", Hardware::check, findings);
     Some(Config {
         file: root.file.to_path_buf(),
         board,

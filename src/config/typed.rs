@@ -3,6 +3,7 @@
 //! A settings type is a plain struct with a default for each field. Each value of the document is first tried on its own;
 //! those that fit make the settings, the others are faults with the line of their key.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer};
@@ -201,18 +202,19 @@ fn fitting<T: DeserializeOwned>(node: &Node, key: &str, findings: &mut Findings)
     fitting
 }
 
-/// The key that a sentence complains of: the one that stands first in it, be it in the document or only in the type.
+/// The key that a sentence complains of: the one that stands first in it, be it a value or table of the document or only in
+/// the type; of several that stand there the one that is spelt out furthest.
 fn culprit<T: DeserializeOwned>(node: &Node, sentence: &str) -> Vec<String> {
     let words: Vec<&str> = sentence.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| !w.is_empty()).collect();
     let first = |path: &[String]| words.windows(path.len()).position(|run| run == path);
-    let present = node.leaves().into_iter().map(|(path, _)| path);
-    let alone = present.clone().filter_map(|path| Some((vec![path.last()?.clone()], path)));
+    let present: Vec<Vec<String>> = node.leaves().into_iter().map(|(path, _)| path).collect();
+    let full = present.iter().flat_map(|path| (1..=path.len()).rev().filter_map(|length| path.get(..length)));
+    let alone = present.iter().filter_map(|path| Some((vec![path.last()?.clone()], path.clone())));
     let absent = fields::<T>().iter().map(|key| (vec![(*key).to_owned()], vec![(*key).to_owned()]));
-    let spelt = present.map(|path| (path.clone(), path)).chain(alone).chain(absent);
-    let found = spelt.filter(|(spelling, _)| !spelling.is_empty());
-    found
-        .filter_map(|(spelling, path)| Some((first(&spelling)?, path)))
-        .min_by_key(|(at, _)| *at)
+    let spelt = full.map(|path| (path.to_vec(), path.to_vec())).chain(alone).chain(absent);
+    spelt
+        .filter_map(|(spelling, path)| Some(((first(&spelling)?, Reverse(spelling.len())), path)))
+        .min_by_key(|(rank, _)| *rank)
         .map(|(_, path)| path)
         .unwrap_or_default()
 }

@@ -68,6 +68,22 @@ impl Engine {
         }
     }
 
+    /// Goes on with other numbers. What is under way keeps what it has seen, and is judged by them from the next step on.
+    pub fn retune(&mut self, settings: Settings) {
+        let Settings { state, child, geofence, trip, diagnosis } = settings;
+        self.state.retune(state);
+        self.child.retune(child);
+        self.geofences.retune(geofence);
+        self.trip.retune(trip);
+        self.diagnosis.retune(diagnosis);
+    }
+
+    /// Puts these fences in the place of those of the site's file; what could not be, and why. A fence that is the same
+    /// goes on as it stood.
+    pub fn replace_file_fences(&mut self, fences: Vec<Fence>) -> Vec<Refusal> {
+        self.geofences.replace_file(fences)
+    }
+
     /// An outbox for this vehicle's events, after `last`: the highest id that may have been told.
     pub fn outbox(&self, last: EventId) -> Outbox {
         Outbox::new(self.vin.clone(), last)

@@ -75,6 +75,11 @@ impl Trip {
         Trip { settings, memory: Memory::default() }
     }
 
+    /// Goes on with other numbers.
+    pub(super) fn retune(&mut self, settings: TripSettings) {
+        self.settings = settings;
+    }
+
     pub(super) fn memory(&self) -> &Memory {
         &self.memory
     }

@@ -15,6 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use crate::feed::{Device, Feed, Scope};
+use crate::health::Health;
 use crate::http::{Invitation, Pairing};
 
 const LINE: u64 = 4096;
@@ -43,6 +44,12 @@ pub enum Order {
         /// Its id.
         id: String,
     },
+    /// Let a task hang: a test of the watchdog.
+    #[cfg(debug_assertions)]
+    Hang {
+        /// Its pulse's name.
+        task: String,
+    },
 }
 
 /// What the daemon says to it.
@@ -60,6 +67,9 @@ pub enum Said {
     Devices(Vec<Device>),
     /// Whether there was such a phone.
     Revoked(bool),
+    /// A task will hang.
+    #[cfg(debug_assertions)]
+    Hangs,
     /// Not done; why, and what would be right.
     Refused(String),
 }
@@ -76,6 +86,7 @@ pub struct Control {
     pairing: Pairing,
     feed: Arc<dyn Feed>,
     url: String,
+    health: Health,
     peers: Arc<Semaphore>,
 }
 
@@ -84,7 +95,7 @@ impl Control {
     ///
     /// # Errors
     /// Those of making a folder and a socket; `AddrInUse` when another daemon answers there.
-    pub async fn listen(path: &Path, pairing: Pairing, feed: Arc<dyn Feed>, url: String) -> io::Result<Control> {
+    pub async fn listen(path: &Path, pairing: Pairing, feed: Arc<dyn Feed>, url: String, health: Health) -> io::Result<Control> {
         if UnixStream::connect(path).await.is_ok() {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another telltale answers there"));
         }
@@ -97,15 +108,16 @@ impl Control {
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-        Ok(Control { listener, pairing, feed, url, peers: Arc::new(Semaphore::new(PEERS)) })
+        Ok(Control { listener, pairing, feed, url, health, peers: Arc::new(Semaphore::new(PEERS)) })
     }
 
     /// Answers whoever comes. Never ends.
     pub async fn run(self) {
         let control = Arc::new(self);
+        let pulse = control.health.pulse("control");
         loop {
-            let Ok(place) = Arc::clone(&control.peers).acquire_owned().await else { return };
-            match control.listener.accept().await {
+            let Ok(place) = pulse.rest(Arc::clone(&control.peers).acquire_owned()).await else { return };
+            match pulse.rest(control.listener.accept()).await {
                 Ok((peer, _)) => {
                     let control = Arc::clone(&control);
                     tokio::spawn(async move {
@@ -148,6 +160,11 @@ impl Control {
             Order::Revoke { id } => match self.feed.revoke_device(&id).await {
                 Ok(there) => Said::Revoked(there),
                 Err(reason) => Said::Refused(reason.to_string()),
+            },
+            #[cfg(debug_assertions)]
+            Order::Hang { task } => match self.health.hang(&task) {
+                Ok(()) => Said::Hangs,
+                Err(names) => Said::Refused(format!("there is no task {task}; there are {}", names.join(", "))),
             },
         }
     }

@@ -6,8 +6,9 @@
 use std::time::Duration;
 
 use crate::clock::{Boot, Stamp, Wall};
-use crate::detect::{Engine, Outbox};
+use crate::detect::{Engine, Outbox, Settings};
 use crate::event::{Details, Event, EventId, Location, Row, Step};
+use crate::geo::Fence;
 use crate::request::{Answer, Refusal, Request};
 use crate::vehicle::Observation;
 
@@ -91,6 +92,16 @@ impl Core {
             events.extend(self.step(then));
         }
         events
+    }
+
+    /// Other numbers, and other fences in the site's file, from now on: what comes of that, and what was refused.
+    pub fn renew(&mut self, now: Stamp, settings: Settings, fences: Vec<Fence>) -> (Vec<Event>, Vec<Refusal>) {
+        let now = self.monotonic(now);
+        let mut events = self.catch_up(now);
+        self.engine.retune(settings);
+        let refused = self.engine.replace_file_fences(fences);
+        events.extend(self.step(now));
+        (events, refused)
     }
 
     /// Somebody asks for something: the answer, and what came of it.

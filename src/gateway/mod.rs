@@ -5,16 +5,21 @@
 //! - Everything of a step is decided on one thread, between a frame and the next: no queue stands before the engine.
 //! - Whatever is missing at the start (an interface, a receiver, a disk) degrades what needs it, is told in `/healthz`,
 //!   and is taken up when it comes. Only what nobody could mean (a wrong setting, a taken port) is an error.
+//! - A configuration that changes while it runs ends no stream: numbers, fences and sources are taken over as they go.
+//! - A task or thread that hangs is told of, and the watchdog is no more fed.
 //! - The end is orderly: streams end, what changed is written, the journal is closed. Cutting the power instead loses
 //!   nothing that a client has seen.
 
+mod change;
 pub mod control;
 mod core;
 mod picture;
 mod sources;
+pub mod systemd;
 mod track;
 mod vehicle;
 
+pub use self::change::Change;
 pub use self::core::{Core, Late};
 pub use self::sources::Sources;
 pub use self::vehicle::Vehicle;
@@ -25,6 +30,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +39,7 @@ use crate::clock::Clock;
 use crate::detect::{Engine, Outbox};
 use crate::feed::Feed;
 use crate::geo::Fence;
-use crate::health::{Condition, Health};
+use crate::health::{Condition, Health, Pulse};
 use crate::journal::{Asked, Journal};
 use crate::metrics::Metrics;
 use crate::vehicle::{Observation, Vin};
@@ -65,6 +71,8 @@ pub struct Setup {
     pub http: http::Settings,
     /// Where `telltale pair` finds the daemon; `None` for nowhere.
     pub control: Option<PathBuf>,
+    /// What changes while it runs.
+    pub changes: mpsc::Receiver<Change>,
 }
 
 /// Why a vehicle cannot be watched.
@@ -87,6 +95,8 @@ pub struct Open {
     pub addresses: Vec<SocketAddr>,
     /// What is remembered, and the way to let a phone in.
     pub feed: Arc<dyn Feed>,
+    /// Where parts say how they are.
+    pub health: Health,
 }
 
 /// Watches a vehicle until `shutdown`. `ready` is called once the doors are open.
@@ -94,7 +104,7 @@ pub struct Open {
 /// # Errors
 /// When it cannot start, or a part of it ends.
 pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnOnce(Open)) -> Result<(), Error> {
-    let Setup { vin, clock, boot_id, sources, detect, fences, journal, http, control } = setup;
+    let Setup { vin, clock, boot_id, sources, detect, fences, journal, http, control, mut changes } = setup;
     let (health, metrics) = (Health::default(), Metrics::default());
     let counters = journal::Counters::register(&metrics);
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
@@ -121,7 +131,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let mut tasks = JoinSet::new();
     if let Some(path) = control {
         let url = page_url(&addresses, url_name.as_deref());
-        match Control::listen(&path, pairing, feed.clone(), url).await {
+        match Control::listen(&path, pairing, feed.clone(), url, health.clone()).await {
             Ok(control) => {
                 health.set("control", Condition::Ok, "");
                 tasks.spawn(named("the control socket", control.run()));
@@ -136,18 +146,29 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
             }
         }
     }
-    sources.spawn(&mut tasks, &vehicle, &clock, &health, &metrics);
+    let mut readers = sources.start(&mut tasks, &vehicle, &clock, &health, &metrics);
     tasks.spawn(named("the clockwork", {
         let vehicle = vehicle.clone();
         async move { vehicle.keep_time().await }
     }));
-    tasks.spawn(named("the inbox", answer(vehicle.clone(), inbox)));
-    tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable)));
-    ready(Open { addresses, feed }).await;
+    tasks.spawn(named("the inbox", answer(vehicle.clone(), inbox, health.pulse("inbox"))));
+    tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable, health.pulse("journal-watch"))));
+    tasks.spawn(named("the status line", systemd::keep_status(health.clone())));
+    tasks.spawn(named("the watchdog's feeder", systemd::feed_watchdog(health.clone())));
+    ready(Open { addresses, feed, health: health.clone() }).await;
 
-    let result = tokio::select! {
-        () = server.run() => Ok(()),
-        ended = first_end(&mut tasks) => Err(Error::Ended(ended)),
+    let mut serving = std::pin::pin!(server.run());
+    let result = loop {
+        tokio::select! {
+            () = &mut serving => break Ok(()),
+            ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
+            Some(Change { detect, fences, buses, receivers, done }) = changes.recv() => {
+                let refused = vehicle.renew(detect, fences);
+                readers.renew(buses, receivers, &mut tasks);
+                // Who asked may have gone.
+                let _ = done.send(refused.iter().map(ToString::to_string).collect());
+            }
+        }
     };
     shutdown.cancel();
     tasks.shutdown().await;
@@ -166,20 +187,24 @@ async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static s
 
 /// The first task that ends or panics.
 async fn first_end(tasks: &mut JoinSet<&'static str>) -> String {
-    match tasks.join_next().await {
-        Some(Ok(name)) => name.to_owned(),
-        Some(Err(panic)) => panic.to_string(),
-        None => std::future::pending().await,
+    loop {
+        match tasks.join_next().await {
+            Some(Ok(name)) => return name.to_owned(),
+            // The source of what is no more read.
+            Some(Err(error)) if error.is_cancelled() => {}
+            Some(Err(panic)) => return panic.to_string(),
+            None => std::future::pending().await,
+        }
     }
 }
 
-async fn answer(vehicle: Vehicle, mut inbox: tokio::sync::mpsc::Receiver<Asked>) {
-    while let Some(asked) = inbox.recv().await {
+async fn answer(vehicle: Vehicle, mut inbox: mpsc::Receiver<Asked>, pulse: Pulse) {
+    while let Some(asked) = pulse.rest(inbox.recv()).await {
         vehicle.answer(asked);
     }
 }
 
-async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync::watch::Receiver<bool>) {
+async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync::watch::Receiver<bool>, pulse: Pulse) {
     let mut told = true;
     loop {
         let now = *writable.borrow_and_update();
@@ -187,7 +212,7 @@ async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync
             vehicle.see(clock.now(), &[Observation::Journal { writable: now }]);
             told = now;
         }
-        if writable.changed().await.is_err() {
+        if pulse.rest(writable.changed()).await.is_err() {
             return;
         }
     }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Vehicle, named};
-use crate::can::{self, Intake, profile::Profile};
+use crate::can::{self, Decoder, Intake, profile::Profile};
 use crate::clock::{Boot, Clock};
 use crate::config;
 use crate::gnss::{self, Heard};
@@ -45,54 +45,107 @@ impl Sources {
     }
 
     /// Starts a task a source.
-    pub(super) fn spawn(
+    pub(super) fn start(
         self,
         tasks: &mut JoinSet<&'static str>,
         vehicle: &Vehicle,
         clock: &Clock,
         health: &Health,
         metrics: &Metrics,
-    ) {
-        let frames = can::Counters::register(metrics);
-        let sentences = gnss::Counters::register(metrics);
+    ) -> Readers {
+        let mut readers = Readers {
+            decoder: Arc::default(),
+            vehicle: vehicle.clone(),
+            clock: clock.clone(),
+            health: health.clone(),
+            frames: can::Counters::register(metrics),
+            sentences: gnss::Counters::register(metrics),
+            wires: Vec::new(),
+            receiver: None,
+        };
         match self {
             Sources::Car { profile, buses, receivers } => {
-                let decoder = Arc::new(profile.decoder);
-                let numbered =
-                    buses.into_iter().enumerate().map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
-                        id: bus_id(at),
-                        name,
-                        interface,
-                        candump,
-                        listen_only,
-                    });
-                for wire in can::wires(numbered.collect()) {
-                    let around = can::Surroundings {
-                        decoder: decoder.clone(),
-                        clock: clock.clone(),
-                        health: health.clone(),
-                        counters: frames.clone(),
-                    };
-                    let vehicle = vehicle.clone();
-                    tasks.spawn(named("the source of a bus", async move {
-                        match can::run(wire, around, |at, seen| vehicle.see(at, seen)).await {}
-                    }));
-                }
-                for receiver in receivers.into_iter().take(1) {
-                    let (clock, health, counters) = (clock.clone(), health.clone(), sentences.clone());
-                    let vehicle = vehicle.clone();
-                    tasks.spawn(named("the source of a receiver", async move {
-                        gnss::run(&receiver, &clock, &health, &counters, |at, seen| vehicle.see(at, seen)).await;
-                        std::future::pending().await
-                    }));
-                }
+                readers.decoder = Arc::new(profile.decoder);
+                readers.renew(buses, receivers, tasks);
             }
             Sources::Simulated { profile, car, files } => {
                 let (clock, health, vehicle) = (clock.clone(), health.clone(), vehicle.clone());
+                let (sentences, frames) = (readers.sentences.clone(), readers.frames.clone());
                 tasks
                     .spawn(named("the simulated car", simulate(profile, *car, files, clock, health, sentences, frames, vehicle)));
             }
         }
+        readers
+    }
+}
+
+/// The tasks that read a car's sources, and what they need.
+pub(super) struct Readers {
+    decoder: Arc<Decoder>,
+    vehicle: Vehicle,
+    clock: Clock,
+    health: Health,
+    frames: can::Counters,
+    sentences: gnss::Counters,
+    wires: Vec<(Vec<can::Bus>, AbortHandle)>,
+    receiver: Option<(gnss::Settings, AbortHandle)>,
+}
+
+impl Readers {
+    /// Reads these from now on: whatever is read already goes on undisturbed, the rest is begun or ended.
+    pub(super) fn renew(&mut self, buses: Vec<config::Bus>, receivers: Vec<gnss::Settings>, tasks: &mut JoinSet<&'static str>) {
+        let numbered = buses.into_iter().enumerate();
+        let numbered = numbered.map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
+            id: bus_id(at),
+            name,
+            interface,
+            candump,
+            listen_only,
+        });
+        let wanted = can::wires(numbered.collect());
+        self.wires.retain(|(wire, task)| {
+            let stays = wanted.contains(wire);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for wire in wanted {
+            if self.wires.iter().all(|(known, _)| *known != wire) {
+                let task = self.listen(wire.clone(), tasks);
+                self.wires.push((wire, task));
+            }
+        }
+        let receiver = receivers.into_iter().next();
+        if self.receiver.as_ref().map(|(known, _)| known) != receiver.as_ref() {
+            if let Some((known, task)) = self.receiver.take() {
+                task.abort();
+                self.health.forget(&known.name);
+            }
+            self.receiver = receiver.map(|settings| (settings.clone(), self.receive(settings, tasks)));
+        }
+    }
+
+    fn listen(&self, wire: Vec<can::Bus>, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
+        let around = can::Surroundings {
+            decoder: self.decoder.clone(),
+            clock: self.clock.clone(),
+            health: self.health.clone(),
+            counters: self.frames.clone(),
+        };
+        let vehicle = self.vehicle.clone();
+        tasks.spawn(named("the source of a bus", async move {
+            match can::run(wire, around, |at, seen| vehicle.see(at, seen)).await {}
+        }))
+    }
+
+    fn receive(&self, receiver: gnss::Settings, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
+        let (clock, health, counters) = (self.clock.clone(), self.health.clone(), self.sentences.clone());
+        let vehicle = self.vehicle.clone();
+        tasks.spawn(named("the source of a receiver", async move {
+            gnss::run(&receiver, &clock, &health, &counters, |at, seen| vehicle.see(at, seen)).await;
+            std::future::pending().await
+        }))
     }
 }
 

@@ -15,11 +15,13 @@ use super::core::Core;
 use super::picture;
 use super::track::Decimation;
 use crate::clock::{Boot, Clock};
+use crate::detect;
 use crate::event::{Event, Step};
 use crate::feed::TrackPoint;
+use crate::geo::Fence;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
-use crate::request::Answer;
+use crate::request::{Answer, Refusal};
 use crate::vehicle::{Observation, Vin};
 
 /// How often state that changed without an event is handed to the journal.
@@ -42,6 +44,14 @@ struct Inner {
     journal: Arc<Journal>,
     watched: Mutex<Watched>,
     sooner: Notify,
+}
+
+/// What the clockwork waits for.
+enum News {
+    Sooner,
+    Due,
+    Rows,
+    Picture,
 }
 
 struct Watched {
@@ -100,6 +110,19 @@ impl Vehicle {
         }
     }
 
+    /// The configuration has changed: other numbers, other fences in the site's file. What of it was refused.
+    pub fn renew(&self, settings: detect::Settings, fences: Vec<Fence>) -> Vec<Refusal> {
+        let now = self.0.clock.now();
+        let mut watched = self.watched();
+        let (events, refused) = watched.core.renew(self.0.clock.stamp(now), settings, fences);
+        self.remember(&mut watched, now, events);
+        self.show(&watched.core);
+        drop(watched);
+        self.show_fences();
+        self.0.sooner.notify_one();
+        refused
+    }
+
     /// Tells the doors which fences are in force.
     pub fn show_fences(&self) {
         let fences = self.watched().core.engine().geofences().fences().cloned().collect();
@@ -112,14 +135,23 @@ impl Vehicle {
         let mut picture = tokio::time::interval(PICTURE_EVERY);
         rows.set_missed_tick_behavior(MissedTickBehavior::Delay);
         picture.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let pulse = self.0.health.pulse("clockwork");
         loop {
             let due = self.watched().core.deadline();
             let wait = due.map_or(DEADLINES_LOOKED_AT_EVERY, |due| self.0.clock.wait(due).min(DEADLINES_LOOKED_AT_EVERY));
-            tokio::select! {
-                () = self.0.sooner.notified() => {}
-                () = tokio::time::sleep(wait) => self.pass(),
-                _ = rows.tick() => self.save(),
-                _ = picture.tick() => self.show(&self.watched().core),
+            let news = pulse.rest(async {
+                tokio::select! {
+                    () = self.0.sooner.notified() => News::Sooner,
+                    () = tokio::time::sleep(wait) => News::Due,
+                    _ = rows.tick() => News::Rows,
+                    _ = picture.tick() => News::Picture,
+                }
+            });
+            match news.await {
+                News::Sooner => {}
+                News::Due => self.pass(),
+                News::Rows => self.save(),
+                News::Picture => self.show(&self.watched().core),
             }
         }
     }

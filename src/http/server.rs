@@ -44,6 +44,14 @@ const BIND_AGAIN: Duration = Duration::from_secs(5);
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(5);
 
+/// What the acceptor waits for.
+enum News {
+    Shutdown,
+    Ended,
+    Accepted(io::Result<(Door, TcpStream, SocketAddr)>),
+    BindAgain,
+}
+
 /// What is behind a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
@@ -144,20 +152,27 @@ impl Server {
         let mut tasks = JoinSet::new();
         let mut again = interval(BIND_AGAIN);
         let shutdown = self.shared.shutdown.clone();
+        let pulse = self.shared.health.pulse("http");
         loop {
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => break,
-                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
-                accepted = accept(&self.listeners) => match accepted {
-                    Ok((door, stream, peer)) => {
-                        self.admit(door, stream, peer.ip(), &mut tasks);
-                        // In a flood of newcomers each gets its turn before the next is let in and may take its place.
-                        yield_now().await;
-                    }
-                    Err(error) => self.rest(&error).await,
-                },
-                _ = again.tick(), if !self.absent.is_empty() => self.bind_absent(),
+            let news = pulse.rest(async {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => News::Shutdown,
+                    Some(_) = tasks.join_next(), if !tasks.is_empty() => News::Ended,
+                    accepted = accept(&self.listeners) => News::Accepted(accepted),
+                    _ = again.tick(), if !self.absent.is_empty() => News::BindAgain,
+                }
+            });
+            match news.await {
+                News::Shutdown => break,
+                News::Ended => {}
+                News::Accepted(Ok((door, stream, peer))) => {
+                    self.admit(door, stream, peer.ip(), &mut tasks);
+                    // In a flood of newcomers each gets its turn before the next is let in and may take its place.
+                    yield_now().await;
+                }
+                News::Accepted(Err(error)) => self.rest(&error).await,
+                News::BindAgain => self.bind_absent(),
             }
         }
         self.listeners.clear();

@@ -182,13 +182,13 @@ impl Core {
 /// Watches the disk from the runtime: a step that waits for longer than `stall_seconds` is told from memory, whatever
 /// the writer is doing. Ends with the journal.
 pub(super) async fn watch_disk(core: Weak<Core>, reads: mpsc::WeakSender<Job>) {
-    let Some(waits) = core.upgrade().map(|core| core.waits.clone()) else { return };
+    let Some((waits, pulse)) = core.upgrade().map(|core| (core.waits.clone(), core.health.pulse("journal-disk"))) else { return };
     loop {
-        waits.notified().await;
+        pulse.rest(waits.notified()).await;
         loop {
             let Some(due) = core.upgrade().map(|core| core.stalls_at()) else { return };
             let Some(due) = due else { break };
-            tokio::time::sleep_until(due.into()).await;
+            pulse.rest(tokio::time::sleep_until(due.into())).await;
             let Some(core) = core.upgrade() else { return };
             if core.stalls_at().is_some_and(|due| due <= Instant::now()) {
                 let why = format!("the disk has not answered for {} s", core.settings.stall_seconds);

@@ -35,15 +35,16 @@ pub(super) enum Job {
 
 /// Reads until nobody can ask any more.
 pub(super) fn run(mut jobs: mpsc::Receiver<Job>, core: &Core, place: &Place) {
+    let pulse = core.health.pulse("journal-reader");
     let mut open: Option<(u64, Connection)> = None;
-    while let Some(job) = jobs.blocking_recv() {
+    while let Some(job) = pulse.rest_thread(|| jobs.blocking_recv()) {
         let query = match job {
             Job::Read(query) => query,
             Job::Rest { resting, go_on } => {
                 open = None;
                 // Both end with the writer's wish.
                 let _ = resting.send(());
-                let _ = go_on.recv();
+                let _ = pulse.rest_thread(|| go_on.recv());
                 continue;
             }
         };
@@ -53,10 +54,10 @@ pub(super) fn run(mut jobs: mpsc::Receiver<Job>, core: &Core, place: &Place) {
         }
         let conn = match (open.take(), wanted) {
             (Some((_, conn)), _) => Ok(conn),
-            (None, Some(_)) => open_read_only(place),
+            (None, Some(_)) => pulse.rest_thread(|| open_read_only(place)),
             (None, None) => Err(Trouble::Gone),
         };
-        let failed = query(conn.as_ref()).err().map(Trouble::from);
+        let failed = pulse.rest_thread(|| query(conn.as_ref())).err().map(Trouble::from);
         let failed = failed.or_else(|| conn.as_ref().err().cloned());
         match (failed, conn, wanted) {
             (None, Ok(conn), Some(file)) => open = Some((file, conn)),

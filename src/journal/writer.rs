@@ -141,10 +141,13 @@ impl Writer {
 
     /// Writes until it is told to stop.
     pub fn run(mut self) {
+        let pulse = self.core.health.pulse("journal-writer");
         loop {
-            match self.core.wait(self.next_look(), self.store.is_some() && self.failures == 0) {
+            let (until, heed_work) = (self.next_look(), self.store.is_some() && self.failures == 0);
+            match pulse.rest_thread(|| self.core.wait(until, heed_work)) {
                 Signal::Go => {
-                    if let Err(trouble) = self.turn() {
+                    // How long a disk takes is told by others.
+                    if let Err(trouble) = pulse.rest_thread(|| self.turn()) {
                         self.meet(&trouble);
                     }
                 }

@@ -114,6 +114,11 @@ impl Source {
         Source { limit: spec.limit.unwrap_or_else(|| settings.stale_after(None)), ..Source::default() }
     }
 
+    /// Other numbers count from now on.
+    pub(super) fn retune(&mut self, spec: &Spec, settings: &StateSettings) {
+        self.limit = spec.limit.unwrap_or_else(|| settings.stale_after_learnt(&self.period));
+    }
+
     /// A frame carried it.
     pub(super) fn hear(&mut self, now: Boot, limit: Option<Duration>, settings: &StateSettings) {
         if let (Some(heard), None) = (self.heard, limit) {
@@ -165,6 +170,11 @@ impl Bus {
 impl Fixes {
     pub(super) fn new(settings: &StateSettings) -> Fixes {
         Fixes { limit: settings.stale_after(None), ..Fixes::default() }
+    }
+
+    /// Other numbers count from now on.
+    pub(super) fn retune(&mut self, settings: &StateSettings) {
+        self.limit = settings.stale_after_learnt(&self.period);
     }
 
     pub(super) fn take(&mut self, now: Boot, fix: Fix, settings: &StateSettings) {

@@ -72,6 +72,16 @@ impl State {
         State { layout, settings, plan, memory, dirty }
     }
 
+    /// Goes on with other numbers.
+    pub fn retune(&mut self, settings: StateSettings) {
+        self.plan = Plan::new(&self.layout, &settings);
+        for (source, spec) in self.memory.sources.iter_mut().zip(&self.plan.specs) {
+            source.retune(spec, &settings);
+        }
+        self.memory.fixes.retune(&settings);
+        self.settings = settings;
+    }
+
     /// Takes in what a source saw.
     pub fn observe(&mut self, now: Boot, observation: &Observation) {
         self.memory.listening.get_or_insert(now);

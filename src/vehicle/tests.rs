@@ -321,3 +321,13 @@ fn what_was_restored_is_believed_for_as_long_as_its_source_would_need() {
     after.settle(at(730.0));
     assert_eq!(after.ignition().on, Some(false), "the silence that was heard");
 }
+
+#[test]
+fn other_numbers_count_at_once_for_what_was_seen_before() {
+    let mut state = state(vec![spec(Speed, Some(A))]);
+    say(&mut state, 0.0, 0, number(40.0));
+    fix(&mut state, 0.0, 42.0);
+    assert_eq!(state.can_speed(at(6.0)), None, "stale after 5 s");
+    state.retune(StateSettings { stale_unknown_s: 8, ..StateSettings::default() });
+    assert_eq!((state.can_speed(at(6.0)), state.can_speed(at(8.0))), (Some(40.0), None));
+}

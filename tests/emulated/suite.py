@@ -6,13 +6,19 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from . import buses, drive, load, receiver, toolchain
+from . import buses, drive, load, package, receiver, systemd, toolchain
 from .image import Image
 from .qemu import Failure, LOGS
 
 # Those that wait more than they compute go first and together; those that measure run alone, at the end.
-TOGETHER = [drive.drive, buses.up_and_down, buses.conditions, buses.flexible_data, buses.listen_only, receiver.unplugged, receiver.clock]
+TOGETHER = [drive.drive, buses.up_and_down, buses.conditions, buses.flexible_data, buses.listen_only, receiver.unplugged, receiver.clock,
+            package.package, systemd.installed]
 ALONE = [load.load, load.cpu]
+
+
+def arches(function):
+    """The architectures of which a story is told."""
+    return getattr(function, "arches", toolchain.ARCHES)
 
 
 class Story:
@@ -28,13 +34,13 @@ class Story:
 
 def wanted(text):
     """The titles of the stories that a filter means."""
-    stories = [Story(arch, function, None) for arch in toolchain.ARCHES for function in TOGETHER + ALONE]
+    stories = [Story(arch, function, None) for function in TOGETHER + ALONE for arch in arches(function)]
     return [story.title for story in stories if text in story.title]
 
 
 def run(report, text, pass_over, telltale):
     """Builds, makes the images, runs the stories that `text` means. `telltale` is the program of this machine."""
-    stories = [Story(arch, function, telltale) for function in TOGETHER + ALONE for arch in toolchain.ARCHES]
+    stories = [Story(arch, function, telltale) for function in TOGETHER + ALONE for arch in arches(function)]
     stories = [story for story in stories if text in story.title]
     if not stories:
         return

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod allocation;
+mod boards;
 mod cli;
 mod daemon;
 mod demo;
@@ -18,4 +19,5 @@ mod outage;
 mod phone;
 mod power;
 mod scenarios;
+mod supervision;
 mod unit;

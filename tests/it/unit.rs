@@ -3,7 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::phone::{Reply, request, until};
@@ -42,6 +45,7 @@ pub fn figure(name: &str, value: f64) {
 /// A daemon, killed with -9 when it goes out of scope.
 pub struct Daemon {
     child: Child,
+    log: Log,
     /// Host and port.
     pub address: String,
     /// A device token.
@@ -59,24 +63,28 @@ impl Daemon {
     /// The same by a command that comes to be `telltale`.
     pub fn demo_by(mut command: Command, data: &Path, args: &[&str]) -> Daemon {
         command.args(["demo", "--json", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(args);
-        let mut child = spawn(&mut command);
+        let (mut child, log) = spawn(&mut command);
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line of JSON");
         let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not a line of JSON: {line}"));
         let text = |key: &str| told[key].as_str().unwrap_or_else(|| panic!("no {key} in {told}")).to_owned();
         let address = text("url").trim_start_matches("http://").trim_end_matches('/').to_owned();
-        Daemon { child, address, token: text("token"), vin: text("vin") }
+        Daemon { child, log, address, token: text("token"), vin: text("vin") }
     }
 
     /// `telltale run` over a site's file, with its control socket in `runtime`. Without a token nobody has paired yet.
     pub fn site(config: &Path, runtime: &Path, token: Option<&str>) -> Daemon {
-        let mut command = telltale();
-        let mut child = spawn(command.env("RUNTIME_DIRECTORY", runtime).arg("run").arg("--config").arg(config));
+        Daemon::site_by(telltale(), config, runtime, token)
+    }
+
+    /// The same by a command with an environment of its own.
+    pub fn site_by(mut command: Command, config: &Path, runtime: &Path, token: Option<&str>) -> Daemon {
+        let (mut child, log) = spawn(command.env("RUNTIME_DIRECTORY", runtime).arg("run").arg("--config").arg(config));
         let (address, code) = until("pairing is open", || {
             assert_eq!(child.try_wait().expect("its state"), None, "the daemon has ended");
             invite(runtime)
         });
-        let mut daemon = Daemon { child, address, token: String::new(), vin: "self".to_owned() };
+        let mut daemon = Daemon { child, log, address, token: String::new(), vin: "self".to_owned() };
         daemon.token = match token {
             Some(token) => token.to_owned(),
             None => {
@@ -93,6 +101,16 @@ impl Daemon {
     pub fn kill(mut self) {
         self.child.kill().expect("kill -9");
         self.child.wait().expect("its end");
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().join("\n")
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("a signal");
     }
 
     /// Its process.
@@ -137,13 +155,23 @@ impl Drop for Daemon {
     }
 }
 
+/// Lines on standard error so far.
+type Log = Arc<Mutex<Vec<String>>>;
+
 /// Starts it, and shows with the test what it logs.
-fn spawn(command: &mut Command) -> Child {
+fn spawn(command: &mut Command) -> (Child, Log) {
     let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().expect("it starts");
     let errors = child.stderr.take().expect("its errors");
-    std::thread::spawn(move || BufReader::new(errors).lines().map_while(Result::ok).for_each(|line| println!("daemon: {line}")));
-    child
+    let (log, lines) = (Log::default(), BufReader::new(errors).lines());
+    let kept = log.clone();
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            println!("daemon: {line}");
+            kept.lock().unwrap().push(line);
+        }
+    });
+    (child, log)
 }
 
 /// Opens pairing through the control socket: the daemon's address, and the code; `None` while no daemon answers there.

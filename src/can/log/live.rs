@@ -20,7 +20,7 @@ use crate::can::candump::Line;
 use crate::can::intake::Intake;
 use crate::can::source::Patience;
 use crate::clock::{Boot, Clock};
-use crate::health::Condition;
+use crate::health::{Condition, Pulse};
 use crate::vehicle::{BusCondition, Observation};
 
 /// Bytes read at once: about 200 lines.
@@ -33,6 +33,7 @@ const LONGEST_GAP: Duration = Duration::from_secs(10);
 pub(in crate::can) async fn follow(
     path: &Path,
     clock: &Clock,
+    pulse: &Pulse,
     buses: &mut [(String, Intake)],
     tell: impl Fn(Condition, String),
     deliver: &mut impl FnMut(Boot, &[Observation]),
@@ -43,17 +44,17 @@ pub(in crate::can) async fn follow(
         let result = match open(path).await {
             Ok(Input::Fifo(fifo)) => {
                 let told = || tell(Condition::Ok, String::new());
-                read(fifo, None, clock, buses, told, deliver).await.map(|()| {
+                read(fifo, None, clock, pulse, buses, told, deliver).await.map(|()| {
                     patience.restore();
                     (Condition::Degraded, format!("nobody writes to {shown}"))
                 })
             }
             Ok(Input::Log(file)) => {
                 let told = || tell(Condition::Ok, String::new());
-                match read(file, Some(Pace::default()), clock, buses, told, deliver).await {
+                match read(file, Some(Pace::default()), clock, pulse, buses, told, deliver).await {
                     Ok(()) => {
                         tell(Condition::Degraded, format!("the log {shown} is at its end"));
-                        return std::future::pending().await;
+                        return pulse.rest(std::future::pending()).await;
                     }
                     Err(error) => Err(error),
                 }
@@ -68,7 +69,7 @@ pub(in crate::can) async fn follow(
                 }
                 let missing = error.kind() == io::ErrorKind::NotFound;
                 tell(if missing { Condition::Absent } else { Condition::Degraded }, format!("{shown} cannot be read: {error}"));
-                patience.wait().await;
+                pulse.rest(patience.wait()).await;
             }
         }
     }
@@ -113,6 +114,7 @@ async fn read(
     mut input: impl AsyncRead + Unpin,
     mut pace: Option<Pace>,
     clock: &Clock,
+    pulse: &Pulse,
     buses: &mut [(String, Intake)],
     told: impl Fn(),
     deliver: &mut impl FnMut(Boot, &[Observation]),
@@ -120,7 +122,7 @@ async fn read(
     let mut chunk = [0; CHUNK];
     let mut lines = Assembler::default();
     loop {
-        let length = input.read(&mut chunk).await?;
+        let length = pulse.rest(input.read(&mut chunk)).await?;
         if length == 0 {
             // What came of a last line may have been cut in its middle.
             return Ok(());
@@ -134,7 +136,7 @@ async fn read(
                 match Line::parse(lines.line()) {
                     Ok(Line { interface, mut frame }) => {
                         if let Some(pace) = &mut pace {
-                            pace.keep(frame.at).await;
+                            pulse.rest(pace.keep(frame.at)).await;
                         }
                         if let Some((_, intake)) = buses.iter_mut().find(|(name, _)| name == interface) {
                             let now = clock.now();

@@ -72,6 +72,11 @@ impl Child {
         Child { settings, memory: Memory::default(), window: Window::default(), restarted: false }
     }
 
+    /// Goes on with other numbers.
+    pub(super) fn retune(&mut self, settings: ChildSettings) {
+        self.settings = settings;
+    }
+
     pub(super) fn save(&self) -> Saved {
         Saved { memory: self.memory.clone(), window: self.window.clone(), restarted: self.restarted }
     }

@@ -107,6 +107,11 @@ impl Diagnosis {
         Diagnosis { settings, messages, memory }
     }
 
+    /// Goes on with other numbers.
+    pub(super) fn retune(&mut self, settings: DiagnosisSettings) {
+        self.settings = settings;
+    }
+
     pub(super) fn memory(&self) -> &Memory {
         &self.memory
     }

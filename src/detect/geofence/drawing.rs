@@ -1,5 +1,7 @@
 //! Fences that come and go while the vehicle is on its way.
 
+use std::collections::HashSet;
+
 use super::Geofences;
 use super::register::{Id, Slot};
 use crate::clock::TimeSource;
@@ -57,6 +59,30 @@ impl Geofences {
         self.news.gone(name);
         self.revision += 1;
         Ok(Answer::Changed)
+    }
+
+    /// Puts `fences` in the place of those of the site's file: those that are no more in it go, and each that is new or
+    /// another one is put, before a drawn one with its id. What was refused, because there are too many.
+    pub(in crate::detect) fn replace_file(&mut self, fences: Vec<Fence>) -> Vec<Refusal> {
+        let wanted: HashSet<&str> = fences.iter().map(|fence| fence.id.as_str()).collect();
+        let of_file = self.fences().filter(|fence| fence.source == FenceSource::File && !wanted.contains(fence.id.as_str()));
+        let gone: Vec<String> = of_file.map(|fence| fence.id.clone()).collect();
+        for name in gone {
+            // It is there, and of the file.
+            let _ = self.delete(&name, FenceSource::File);
+        }
+        let mut refused = Vec::new();
+        for fence in fences {
+            match self.register.find(&fence.id).and_then(|id| Some((id, self.register.get(id)?))) {
+                Some((_, there)) if there.fence == fence => continue,
+                Some((id, there)) if there.fence.source != FenceSource::File => {
+                    self.take_away(id);
+                }
+                _ => {}
+            }
+            refused.extend(self.put(fence).err());
+        }
+        refused
     }
 
     fn take_away(&mut self, id: Id) -> Option<Slot> {

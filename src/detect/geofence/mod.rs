@@ -125,6 +125,11 @@ impl Geofences {
         geofences
     }
 
+    /// Goes on with other numbers.
+    pub(super) fn retune(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// The state's fix comes from before a restart, and is not to be judged.
     pub(super) fn pass_over(&mut self, fix: &Fix) {
         self.track.pass_over(fix);

@@ -25,7 +25,7 @@ use super::counters::Counters;
 use super::reader::{Heard, Reader};
 use super::settings::Settings;
 use crate::clock::{Boot, Clock, Wall};
-use crate::health::{Condition, Health};
+use crate::health::{Condition, Health, Pulse};
 use crate::vehicle::{Fix, Observation};
 
 const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -46,7 +46,8 @@ pub async fn run(
     counters: &Counters,
     deliver: impl FnMut(Boot, &[Observation]),
 ) {
-    let mut source = Source { settings, clock, health, counters, deliver, state: None };
+    let pulse = health.pulse(&settings.name);
+    let mut source = Source { settings, clock, health, counters, pulse, deliver, state: None };
     let mut wait = FIRST_WAIT;
     loop {
         let end = match open(settings).await {
@@ -62,7 +63,7 @@ pub async fn run(
                 source.is(State::Absent(why));
             }
         }
-        sleep(wait).await;
+        source.pulse.rest(sleep(wait)).await;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
 }
@@ -115,6 +116,7 @@ struct Source<'a, D> {
     clock: &'a Clock,
     health: &'a Health,
     counters: &'a Counters,
+    pulse: Pulse,
     deliver: D,
     state: Option<State>,
 }
@@ -178,7 +180,7 @@ impl<D: FnMut(Boot, &[Observation])> Source<'_, D> {
             let silence = hopeful.then(|| heard_at + silent_after);
             let due = [silence, reader.deadline()].into_iter().flatten().min();
             let patience = due.map_or(Duration::MAX, |due| self.clock.wait(due));
-            let read = timeout(patience, port.read(&mut buffer)).await;
+            let read = self.pulse.rest(timeout(patience, port.read(&mut buffer))).await;
             let now = self.clock.now();
             reader.expire(now, |fix| self.hear(now, fix));
             match read {
@@ -207,7 +209,7 @@ impl<D: FnMut(Boot, &[Observation])> Source<'_, D> {
         let mut buffer = vec![0; 4096];
         let mut due = (self.clock.now(), None);
         loop {
-            let count = match file.read(&mut buffer).await {
+            let count = match self.pulse.rest(file.read(&mut buffer)).await {
                 Ok(count) => count,
                 Err(error) => return End::Closed { heard: false, why: error.to_string() },
             };
@@ -220,7 +222,7 @@ impl<D: FnMut(Boot, &[Observation])> Source<'_, D> {
             for heard in piece {
                 if let Heard::Fix(fix) = heard {
                     due = (due.0 + gap(due.1, fix.time), fix.time.or(due.1));
-                    sleep(self.clock.wait(due.0)).await;
+                    self.pulse.rest(sleep(self.clock.wait(due.0))).await;
                     let now = self.clock.now();
                     self.hear(now, Heard::Fix(Fix { at: now, ..fix }));
                 } else {

@@ -35,6 +35,30 @@ fn who_made_a_fence_alone_changes_it() {
 }
 
 #[test]
+fn a_file_that_is_read_again_changes_what_is_another_in_it_and_nothing_else() {
+    let phone = Fence { source: FenceSource::Phone, ..circle("drawn", SEOUL, 50.0) };
+    let mut drive = Drive::new(vec![zone(), circle("gone", SEOUL, 500.0), circle("moved", SEOUL, 300.0)]);
+    assert_eq!(drive.fences.put(phone.clone()), Ok(Answer::Created));
+    assert_eq!(drive.fences.put(Fence { id: "both".to_owned(), ..phone }), Ok(Answer::Created));
+    drive.along([0.0, 0.0]);
+    let side = |drive: &Drive, id: &str| drive.fences.now().into_iter().find(|fence| fence.id == id).map(|fence| fence.inside);
+
+    let file = || vec![zone(), circle("moved", SEOUL, 400.0), circle("new", SEOUL, 300.0), circle("both", SEOUL, 60.0)];
+    assert_eq!(drive.fences.replace_file(file()), []);
+    let sides = ["zone", "gone", "moved", "new", "drawn", "both"].map(|id| side(&drive, id));
+    assert_eq!(sides, [Some(Some(true)), None, Some(None), Some(None), Some(Some(true)), Some(None)]);
+    assert_eq!(
+        drive.fences.fence("both").map(|fence| fence.source),
+        Some(FenceSource::File),
+        "the file's stands before a phone's"
+    );
+    let revision = drive.fences.revision();
+    assert_eq!(drive.fences.replace_file(file()), []);
+    assert_eq!(drive.fences.revision(), revision, "nothing is another");
+    assert_eq!(drive.along([90.0, 120.0, 130.0]), ["exit drawn", "exit zone"], "one was renewed outside, one is new");
+}
+
+#[test]
 fn limits_hold_for_drawn_fences_too() {
     let ring: Vec<[f64; 2]> = (0..1000)
         .map(|i| f64::from(i % 999) / 999.0 * std::f64::consts::TAU)

@@ -1,0 +1,21 @@
+//! What changes while the daemon runs, at a reload.
+
+use tokio::sync::oneshot;
+
+use crate::geo::Fence;
+use crate::{config, detect, gnss};
+
+/// What a reload may change without ending a stream: the whole of it, as it is to be from now on.
+#[derive(Debug)]
+pub struct Change {
+    /// The detectors' numbers.
+    pub detect: detect::Settings,
+    /// The fences of the site's file.
+    pub fences: Vec<Fence>,
+    /// Where the profile's buses come from.
+    pub buses: Vec<config::Bus>,
+    /// The receivers, the car's own first.
+    pub receivers: Vec<gnss::Settings>,
+    /// Hears what of it could not be done, and why, once it is done.
+    pub done: oneshot::Sender<Vec<String>>,
+}
