@@ -2,20 +2,20 @@
 
 A unit is driven while QEMU writes down everything that it sends to the disk of its journal, and a phone on the host notes how
 long that log is whenever it has heard an event. Then of each cut the disk is made that it could have left (`blocklog`), and a
-unit starts on it: the file system is mounted, the daemon opens its journal and goes on.
+unit starts on it: the file system is mounted, the daemon opens its journal and goes on. Three more cuts take a whole Debian
+with systemd.
 """
 
 import json
 import os
 import random
-import shutil
 import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import blocklog, car, toolchain
+from . import blocklog, car, systemd, toolchain
 from .nmea import Receiver
 from .phone import Phone
 from .qemu import Failure, Unit, until
@@ -48,31 +48,25 @@ def software(binary, drive, knob=""):
     return {**files, name: files[name].replace("[journal]\n", f"[journal]\n{knob}\n")}
 
 
-def start(unit):
-    """Starts the daemon; its process id, once its journal can be written."""
-    process = unit.start_daemon()
-    unit.until_part("journal", "ok")
-    return process
+_DAEMON = "mkdir -p /run/telltale\nRUNTIME_DIRECTORY=/run/telltale telltale run > /tmp/telltale.log 2>&1 &\n"
 
 
 class Recording:
     """A drive that was driven: the log of the disk, and what the phone heard when.
 
+    The disk is as `blank` in the beginning. `boot` gets QEMU's arguments for it and starts the unit, which starts the daemon;
     `drive_until` gets the unit and the phone, and yields as long as there is something to wait for."""
 
-    def __init__(self, image, binary, drive, folder, name, drive_until, knob=""):
-        self.log_file, self.blank = folder / f"{name}.log", folder / f"{name}.blank"
-        make_disk(self.blank)
-        disk = folder / f"{name}.disk"
-        shutil.copyfile(self.blank, disk)
+    def __init__(self, blank, folder, boot, drive_until):
+        self.blank, self.log_file = blank, folder / "log"
+        disk = folder / "disk"
+        _copy(blank, disk)
         self.log_file.touch()
-        files = {**software(binary, drive, knob), "root/drive.candump": drive.frames}
         nodes = [f"driver=file,filename={disk},node-name=f", f"driver=file,filename={self.log_file},node-name=l",
                  "driver=blklogwrites,file=f,log=l,node-name=b,log-sector-size=512"]
         arguments = [word for node in nodes for word in ("-blockdev", node)] + ["-device", "virtio-blk-pci,drive=b,romfile="]
-        script = f"{car.INTERFACES}mkdir -p {PLACE}\nmount -t ext4 /dev/vda {PLACE}\n"
-        with Unit(image, name, files, script, arguments=arguments) as unit:
-            start(unit)
+        with boot(arguments) as unit:
+            unit.until_part("journal", "ok")
             self.token = unit.pair()
             self.begin = self._size()
             # How long the log was at moments of the drive.
@@ -88,6 +82,7 @@ class Recording:
             if status != 200:
                 raise Failure(f"the history says {status}: {page}")
             self.all = {event["eventId"]: event for event in page["events"]}
+        disk.unlink()
         self.log = blocklog.Log(self.log_file)
 
     def _size(self):
@@ -113,12 +108,16 @@ def driven(drive, last):
     return run
 
 
-def make_disk(path):
-    """An empty file system, as the unit's data partition is made."""
-    path.unlink(missing_ok=True)
+def _copy(path, to):
+    subprocess.run(["cp", "--sparse=always", str(path), str(to)], check=True)
+
+
+def empty_disk(path):
+    """An empty file system, as the unit's data partition is made; its path."""
     with open(path, "wb") as file:
         file.truncate(64 << 20)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(path)], check=True)
+    return path
 
 
 class Cut:
@@ -140,7 +139,7 @@ class Cut:
         _, self.late, self.lost = blocklog.cut(self.recording.log, self.entries, self.recording.blank, self.path, chance)
         self.torn = subprocess.run(["dumpe2fs", "-h", str(self.path)], capture_output=True, check=False).returncode != 0
         checked = self.path.with_suffix(".checked")
-        subprocess.run(["cp", "--sparse=always", str(self.path), str(checked)], check=True)
+        _copy(self.path, checked)
         done = subprocess.run(["e2fsck", "-f", "-p", str(checked)], capture_output=True, text=True, check=False)
         # 1: something was mended.
         if done.returncode not in (0, 1):
@@ -150,18 +149,9 @@ class Cut:
         else:
             checked.unlink()
 
-    def judge(self, unit, device):
-        """A daemon starts on it."""
-        try:
-            unit.do(f"mount -t ext4 {device} {PLACE}")
-            start(unit)
-            self._judge(unit)
-        except Failure as failure:
-            self.faults.append(str(failure))
-        finally:
-            unit.run(f"kill -9 $(pidof telltale); while pidof telltale; do usleep 20000; done; umount {PLACE}")
-
-    def _judge(self, unit):
+    def judge(self, unit):
+        """A daemon has been started on it."""
+        unit.until_part("journal", "ok")
         self.token = self.recording.token
         if unit.http("GET", "/api/v1/events", token=self.token)[0] == 401:
             self.faults.append("lost: that the phone was paired")
@@ -208,7 +198,7 @@ class Cut:
         for event in self.told:
             kept = found.get(event["eventId"])
             if kept is None:
-                self.faults.append(f"lost: {event['eventType']} {event['eventId']}")
+                self.faults.append(f"lost: event {event['eventId']}, {event['eventType']}")
             elif kept != _bare(event):
                 self.faults.append(f"changed: {event} to {kept}")
         for event_id, event in found.items():
@@ -233,10 +223,10 @@ def _bare(event):
 
 
 def choose(recording, count, folder):
-    """Cuts of a drive: right after each event was heard, at random moments, and, as the disk rests most of the time, in the
+    """Cuts of a drive: right after each event was heard (the last ones first), at random moments, and, as the disk rests most of the time, in the
     midst of what is written."""
     chance = random.Random(SEED)
-    heard = sorted({size for _, size in recording.seen})[:count // 2]
+    heard = sorted({size for _, size in recording.seen}, reverse=True)[:count // 2]
     written = [entry.end for entry in recording.log.entries if entry.writes and recording.begin < entry.end <= recording.end]
     moments = (count - len(heard)) // 2
     sizes = heard + [chance.choice(recording.moments) for _ in range(moments)]
@@ -244,19 +234,56 @@ def choose(recording, count, folder):
     return [Cut(recording, number, size, folder) for number, size in enumerate(sorted(sizes))]
 
 
-def judge(image, binary, drive, cuts, name, knob=""):
+def judge(image, files, cuts, name):
     """Starts a unit with the disks of these cuts, and on each of them the daemon."""
     arguments = []
     for cut in cuts:
         cut.make()
         arguments += ["-blockdev", f"driver=file,filename={cut.path},node-name=d{cut.number}",
                       "-device", f"virtio-blk-pci,drive=d{cut.number},serial=cut{cut.number},romfile="]
-    with Unit(image, name, software(binary, drive, knob), f"{car.INTERFACES}mkdir -p {PLACE}\n", arguments=arguments) as unit:
+    with Unit(image, name, files, f"{car.INTERFACES}mkdir -p {PLACE}\n", arguments=arguments) as unit:
         said = unit.do("for disk in /sys/block/vd*; do echo $(cat $disk/serial) /dev/${disk##*/}; done")
         devices = dict(line.split() for line in said.splitlines() if line)
         for cut in cuts:
-            cut.judge(unit, devices[f"cut{cut.number}"])
+            try:
+                unit.do(f"mount -t ext4 {devices[f'cut{cut.number}']} {PLACE}")
+                unit.start_daemon()
+                cut.judge(unit)
+            except Failure as failure:
+                cut.faults.append(str(failure))
+            finally:
+                unit.run(f"kill -9 $(pidof telltale); while pidof telltale; do usleep 20000; done; umount {PLACE}")
             cut.path.unlink()
+
+
+def _driven(story, files, drive, folder, last):
+    """The recording of a unit with these files that was driven until `last` was heard."""
+    script = f"{car.INTERFACES}mkdir -p {PLACE}\nmount -t ext4 /dev/vda {PLACE}\n{_DAEMON}"
+
+    def boot(arguments):
+        return Unit(story.image, story.name, {**files, "root/drive.candump": drive.frames}, script, arguments=arguments)
+
+    return Recording(empty_disk(folder / "blank"), folder, boot, driven(drive, last))
+
+
+def _side_by_side(function, items):
+    """A boot of the emulated unit takes a core and more."""
+    with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+        list(pool.map(function, items))
+
+
+def _held(story, recording, cuts):
+    """The figures of some cuts; a failure where one was not survived."""
+    story.figures.update(
+        cuts=len(cuts), survived=sum(not cut.faults for cut in cuts), events_heard=len(recording.seen),
+        events_heard_before_cuts=sum(len(cut.told) for cut in cuts), alerts_that_went_on=sum(cut.resumed for cut in cuts),
+        entries_logged=len(recording.log.entries), entries_not_flushed=sum(cut.late for cut in cuts),
+        sectors_lost=sum(cut.lost for cut in cuts), superblocks_torn=sum(cut.torn for cut in cuts))
+    faults = [f"{cut}: {fault}" for cut in cuts for fault in cut.faults]
+    if faults:
+        raise Failure("\n".join(faults))
+    if not story.figures["alerts_that_went_on"]:
+        raise Failure("no cut fell into the alert")
 
 
 def power_cuts(story):
@@ -265,21 +292,12 @@ def power_cuts(story):
     with tempfile.TemporaryDirectory(prefix="telltale-power-") as work:
         folder = Path(work)
         drive = car.Drive(story.telltale, folder)
-        recording = Recording(story.image, story.binary, drive, folder, story.name, driven(drive, drive.expected[-1]))
+        files = software(story.binary, drive)
+        recording = _driven(story, files, drive, folder, drive.expected[-1])
         cuts = choose(recording, CUTS, folder)
         boots = [cuts[at:at + DISKS] for at in range(0, len(cuts), DISKS)]
-
-        def boot(number):
-            judge(story.image, story.binary, drive, boots[number], f"{story.name}-{number}")
-
-        with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            list(pool.map(boot, range(len(boots))))
-    story.figures.update(_figures(recording, cuts))
-    faults = [f"{cut}: {fault}" for cut in cuts for fault in cut.faults]
-    if faults:
-        raise Failure("\n".join(faults))
-    if not story.figures["alerts_that_went_on"]:
-        raise Failure("no cut fell into the alert")
+        _side_by_side(lambda at: judge(story.image, files, boots[at], f"{story.name}-{at}"), range(len(boots)))
+    _held(story, recording, cuts)
 
 
 def power_cuts_are_seen(story):
@@ -292,17 +310,47 @@ def power_cuts_are_seen(story):
             status, said = unit.run("telltale check")
         if status != 78 or "skip_flush" not in said:
             raise Failure(f"a release takes `{KNOB}`: `telltale check` ends with {status}: {said}")
-        recording = Recording(story.image, binary, drive, folder, story.name, driven(drive, drive.expected[0]), KNOB)
+        files = software(binary, drive, KNOB)
+        recording = _driven(story, files, drive, folder, drive.expected[0])
         cuts = choose(recording, 6, folder)
-        judge(story.image, binary, drive, cuts, f"{story.name}-after", KNOB)
+        judge(story.image, files, cuts, f"{story.name}-after")
     lost = sum(fault.startswith("lost: ") for cut in cuts for fault in cut.faults)
-    story.figures.update(cuts=len(cuts), caught=sum(bool(cut.faults) for cut in cuts), lost=lost)
-    if not lost:
+    events = sum(fault.startswith("lost: event") for cut in cuts for fault in cut.faults)
+    story.figures.update(cuts=len(cuts), caught=sum(bool(cut.faults) for cut in cuts), lost=lost, events_lost=events)
+    if not events:
         raise Failure(f"a journal that flushes nothing lost nothing: {[str(cut) for cut in cuts]}")
 
 
-def _figures(recording, cuts):
-    return {"cuts": len(cuts), "survived": sum(not cut.faults for cut in cuts), "events_heard": len(recording.seen),
-            "events_heard_before_cuts": sum(len(cut.told) for cut in cuts), "alerts_that_went_on": sum(cut.resumed for cut in cuts),
-            "entries_logged": len(recording.log.entries), "entries_not_flushed": sum(cut.late for cut in cuts),
-            "sectors_lost": sum(cut.lost for cut in cuts), "superblocks_torn": sum(cut.torn for cut in cuts)}
+def power_cuts_under_systemd(story):
+    """Three cuts of a Debian with systemd, whose root file system has the journal."""
+    with tempfile.TemporaryDirectory(prefix="telltale-power-") as work:
+        folder = Path(work)
+        drive = car.Drive(story.telltale, folder)
+        files = {f"etc/telltale/{name}": path for name, path in drive.files.items()}
+        site = car.site(drive.profile, {"body": "can0", "cabin": "vcan0"}, "/dev/telltale-gnss", drive.fences)
+        blank = systemd.installed_disk(story, {**files, "root/drive.candump": drive.frames}, site, folder / "blank")
+
+        def boot(arguments):
+            unit = systemd.boot(story, arguments, "drive")
+            unit.do("ip link set can1 txqueuelen 10000 up type can bitrate 500000")
+            return unit
+
+        recording = Recording(blank, folder, boot, driven(drive, _first(drive, "CHILD_LEFT_BEHIND")))
+        cuts = choose(recording, 3, folder)
+
+        def one(cut):
+            cut.make()
+            arguments = ["-blockdev", f"driver=file,filename={cut.path},node-name=d", "-device", "virtio-blk-pci,drive=d,romfile="]
+            with systemd.boot(story, arguments, f"cut-{cut.number}") as unit:
+                cut.judge(unit)
+
+        _side_by_side(one, cuts)
+    _held(story, recording, cuts)
+
+
+def _first(drive, kind):
+    return next(event for event in drive.expected if event["eventType"] == kind)
+
+
+for _story in (power_cuts, power_cuts_are_seen, power_cuts_under_systemd):
+    _story.arches = [toolchain.AARCH64]
