@@ -327,7 +327,7 @@ def power_cuts_under_systemd(story):
         folder = Path(work)
         drive = car.Drive(story.telltale, folder)
         files = {f"etc/telltale/{name}": path for name, path in drive.files.items()}
-        site = car.site(drive.profile, {"body": "can0", "cabin": "vcan0"}, "/dev/telltale-gnss", drive.fences)
+        site = 'board = "qemu-virt"\n' + car.site(drive.profile, {"body": "can0", "cabin": "vcan0"}, "/dev/telltale-gnss", drive.fences)
         blank = systemd.installed_disk(story, {**files, "root/drive.candump": drive.frames}, site, folder / "blank")
 
         def boot(arguments):

@@ -348,14 +348,14 @@ def _removed(unit):
 def installed_disk(story, files, site, path):
     """A disk of a unit on which the package is installed, with `files` and this configuration; its path."""
     with tempfile.TemporaryDirectory(dir=_work()) as work:
-        simulated = {f"root/{name}": file for name, file in car.SIMULATED.items()}
-        deb = package.build(story.arch, work)
-        _disk(prepare(story.arch), {**_SYSTEM, **simulated, **files, "root/one.deb": deb}, path)
+        _disk(prepare(story.arch), {**_SYSTEM, **files, "root/one.deb": package.build(story.arch, work)}, path)
         with _boot(story, path, "install") as unit:
-            _install(unit)
+            unit.do("dpkg --install /root/one.deb && systemctl stop telltale", PATIENT)
             unit.write("/etc/telltale/telltale.toml", site, "640")
-            unit.do("chgrp telltale /etc/telltale/telltale.toml; systemctl stop telltale; rm -rf /var/lib/telltale/*; sync; echo u > /proc/sysrq-trigger")
-            unit.until("all is on the disk", "grep -q ' / ext4 ro' /proc/mounts")
+            unit.do("chgrp telltale /etc/telltale/telltale.toml && telltale boards qemu-virt --image / && rm -rf /var/lib/telltale/*")
+            # Read-only, it is all on the disk.
+            unit.do("sync; echo u > /proc/sysrq-trigger")
+            unit.until("the file system is read-only", "grep -q ' / ext4 ro' /proc/mounts")
     return path
 
 
