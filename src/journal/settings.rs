@@ -19,6 +19,9 @@ pub struct Settings {
     pub stall_seconds: f64,
     /// The longest pause in seconds between two attempts to write again; 0.02 to 3,600.
     pub retry_seconds: f64,
+    /// Never sync anything, so that a test can prove that it sees what a power cut then takes. Debug builds only.
+    #[cfg(debug_assertions)]
+    pub skip_flush: bool,
 }
 
 impl Default for Settings {
@@ -29,6 +32,8 @@ impl Default for Settings {
             max_days: 90,
             stall_seconds: 2.0,
             retry_seconds: 30.0,
+            #[cfg(debug_assertions)]
+            skip_flush: false,
         }
     }
 }
@@ -81,6 +86,15 @@ impl Settings {
     /// A disk that has not opened the journal by then is gone on without.
     pub(super) fn longest_open(&self) -> Duration {
         self.stall() * 5
+    }
+
+    /// Whether nothing is synced: never in a release build.
+    pub(super) fn skips_flush(&self) -> bool {
+        #[cfg(debug_assertions)]
+        let skips = self.skip_flush;
+        #[cfg(not(debug_assertions))]
+        let skips = false;
+        skips
     }
 
     pub(super) fn retry(&self) -> Duration {

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use super::counters::Counters;
 use super::place::{Identity, Lock, Place};
 use super::schema::{self, Code};
-use super::settings::WAL_BYTES;
+use super::settings::{Settings, WAL_BYTES};
 use super::state::{Batch, Loaded};
 use super::trouble::Trouble;
 use crate::event::EventId;
@@ -33,6 +33,8 @@ pub(super) struct Store {
     /// Whether the file was empty.
     pub created: bool,
     synchronous: Option<bool>,
+    /// Nothing is synced: for a test, in debug builds.
+    skips_flush: bool,
     files: Option<(Identity, Identity)>,
     _lock: Lock,
 }
@@ -48,7 +50,7 @@ pub(super) enum Check {
 
 impl Store {
     /// Opens the journal of `vin` in a directory that is prepared, or makes it.
-    pub fn open(place: &Place, lock: Lock, vin: &Vin, quota: u64, check: Check) -> Result<Store, Trouble> {
+    pub fn open(place: &Place, lock: Lock, vin: &Vin, settings: &Settings, check: Check) -> Result<Store, Trouble> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let conn = Connection::open_with_flags(place.db(), flags)?;
         conn.busy_timeout(BUSY)?;
@@ -64,13 +66,24 @@ impl Store {
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.pragma_update(None, "journal_size_limit", signed(WAL_BYTES))?;
         conn.pragma_update(None, "cache_size", -256)?;
-        conn.pragma_update(None, "max_page_count", signed(quota / PAGE_BYTES))?;
+        conn.pragma_update(None, "max_page_count", signed(settings.quota() / PAGE_BYTES))?;
         conn.pragma_update(None, "temp_store", "MEMORY")?;
+        if settings.skips_flush() {
+            conn.pragma_update(None, "synchronous", "OFF")?;
+        }
         if check == Check::Thorough {
             quick_check(&conn)?;
         }
         let created = schema::prepare(&conn, vin, &name())?;
-        Ok(Store { conn, place: place.clone(), created, synchronous: None, files: None, _lock: lock })
+        Ok(Store {
+            conn,
+            place: place.clone(),
+            created,
+            synchronous: None,
+            skips_flush: settings.skips_flush(),
+            files: None,
+            _lock: lock,
+        })
     }
 
     /// The file's own name: a random number from when it was made.
@@ -100,7 +113,7 @@ impl Store {
     }
 
     fn set_synchronous(&mut self, full: bool) -> Result<(), Trouble> {
-        if self.synchronous != Some(full) {
+        if self.synchronous != Some(full) && !self.skips_flush {
             self.synchronous = None;
             self.conn.pragma_update(None, "synchronous", if full { "FULL" } else { "NORMAL" })?;
             self.synchronous = Some(full);
@@ -331,7 +344,8 @@ mod tests {
     fn events_are_synced_and_track_points_wait_for_the_next_sync() {
         let dir = tempfile::tempdir().unwrap();
         let place = Place::new(dir.path());
-        let mut store = Store::open(&place, place.prepare().unwrap(), &vin(), 8 << 20, Check::Quick).unwrap();
+        let settings = Settings { max_bytes: 16 << 20, ..Settings::default() };
+        let mut store = Store::open(&place, place.prepare().unwrap(), &vin(), &settings, Check::Quick).unwrap();
         let point = Point { latitude: 37.5, longitude: 127.1 };
         let time = Wall::from_micros(1);
         let point = TrackPoint { time, point, altitude: None, speed: None, heading: None, accuracy: 4.0 };

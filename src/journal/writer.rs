@@ -67,7 +67,7 @@ pub(super) struct Writer {
 
 /// The first look at the disk: what is there, and whether it can be written.
 pub(super) fn begin(place: &Place, vin: &Vin, settings: &Settings, now: Stamp, counters: &Counters) -> (Found, Option<Store>) {
-    let open = || Store::open(place, place.prepare()?, vin, settings.quota(), Check::Quick);
+    let open = || Store::open(place, place.prepare()?, vin, settings, Check::Quick);
     match open().and_then(|store| Ok((schema::load(&store.conn)?, store))) {
         Ok((loaded, store)) => {
             let last = if store.created { ids::first(now) } else { loaded.bound };
@@ -394,7 +394,7 @@ impl Writer {
     }
 
     fn open(&self, lock: Lock, check: Check) -> Result<Store, Trouble> {
-        Store::open(&self.place, lock, &self.core.vin, self.core.settings.quota(), check)
+        Store::open(&self.place, lock, &self.core.vin, &self.core.settings, check)
     }
 
     /// The reader closes its connection; while what this returns lives, it waits.

@@ -121,8 +121,7 @@ def _disk(archive, files, path):
 def _boot(story, disk, name):
     """Boots the disk; the unit, once its shell answers."""
     arguments = ["-blockdev", f"driver=file,filename={disk},node-name=disk", "-device", "virtio-blk-pci,drive=disk,romfile="]
-    return Unit(story.image, f"{story.name}-{name}", {"init": (_INIT, 0o755)}, arguments=arguments, memory=768,
-                append="net.ifnames=0 systemd.show_status=0")
+    return boot(story, arguments, name)
 
 
 def _property(unit, name):
@@ -343,6 +342,26 @@ def _removed(unit):
     left = unit.run("ls -d /var/lib/telltale /etc/telltale/telltale.toml /run/telltale 2>/dev/null")[1].strip()
     if left:
         raise Failure(f"after a purge there is still {left}")
+
+
+def installed_disk(story, files, site, path):
+    """A disk of a unit on which the package is installed, with `files` and this configuration; its path."""
+    with tempfile.TemporaryDirectory(dir=_work()) as work:
+        _disk(prepare(story.arch), {**_SYSTEM, **files, "root/one.deb": package.build(story.arch, work)}, path)
+        with _boot(story, path, "install") as unit:
+            unit.do("dpkg --install /root/one.deb && systemctl stop telltale", PATIENT)
+            unit.write("/etc/telltale/telltale.toml", site, "640")
+            unit.do("chgrp telltale /etc/telltale/telltale.toml && telltale boards qemu-virt --image / && rm -rf /var/lib/telltale/*")
+            # Read-only, it is all on the disk.
+            unit.do("sync; echo u > /proc/sysrq-trigger")
+            unit.until("the file system is read-only", "grep -q ' / ext4 ro' /proc/mounts")
+    return path
+
+
+def boot(story, arguments, name):
+    """Boots a disk that `arguments` tell QEMU of."""
+    return Unit(story.image, f"{story.name}-{name}", {"init": (_INIT, 0o755)}, arguments=arguments, memory=768,
+                append="net.ifnames=0 systemd.show_status=0 systemd.log_target=kmsg")
 
 
 installed.arches = [toolchain.AARCH64]

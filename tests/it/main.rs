@@ -17,6 +17,7 @@ mod gpsd;
 mod http;
 mod outage;
 mod phone;
+mod power;
 mod scenarios;
 mod supervision;
 mod unit;

@@ -19,12 +19,12 @@ const SEED: u64 = 7;
 const LOOPS: u32 = 2;
 const START: Wall = Wall::from_micros(1_771_545_600_000_000);
 
-/// Writes what the car sends in `LOOPS` loops.
-fn record(scenario: &'static Scenario, candump: &Path, nmea: &Path) {
+/// Writes what the car sends in so many loops.
+pub fn record(scenario: &'static Scenario, loops: u32, candump: &Path, nmea: &Path) {
     let (frames, sentences) = (File::create(candump).unwrap(), File::create(nmea).unwrap());
     let (mut frames, mut sentences) = (BufWriter::new(frames), BufWriter::new(sentences));
     let car = Car::new(scenario, SEED, Place::beginning(START)).unwrap();
-    let end = Duration::from_secs_f64(Timeline::new(scenario, SEED).length()) * LOOPS;
+    let end = Duration::from_secs_f64(Timeline::new(scenario, SEED).length()) * loops;
     for (after, output) in car.take_while(|(after, _)| *after < end) {
         match output {
             Output::Frame { bus, mut frame } => {
@@ -91,7 +91,7 @@ fn each_story_is_told_as_it_says() {
     let args: Vec<&str> = paths.iter().flat_map(|(option, path)| [*option, path.to_str().unwrap()]).collect();
     let mut all = String::new();
     for scenario in SCENARIOS {
-        record(scenario, &candump, &nmea);
+        record(scenario, LOOPS, &candump, &nmea);
         let begun = START.micros() as f64 / 1e6;
         let told = replay(&args).into_iter().map(|event| (seconds(&event) - begun, event)).collect();
         all += &faults(scenario, told);
