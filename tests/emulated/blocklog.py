@@ -172,3 +172,7 @@ def check():
         except ValueError:
             return
         raise AssertionError("what has no magic is no log")
+
+
+if __name__ == "__main__":
+    check()

@@ -9,6 +9,7 @@ with systemd.
 import json
 import os
 import random
+import shutil
 import subprocess
 import tempfile
 import time
@@ -114,6 +115,8 @@ def _copy(path, to):
 
 def empty_disk(path):
     """An empty file system, as the unit's data partition is made; its path."""
+    if not shutil.which("mke2fs"):
+        toolchain.retried("e2fsprogs", ["apt-get", "install", "-q", "-y", "--no-install-recommends", "e2fsprogs"])
     with open(path, "wb") as file:
         file.truncate(64 << 20)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(path)], check=True)
@@ -288,7 +291,6 @@ def _held(story, recording, cuts):
 
 def power_cuts(story):
     """Fifty cuts of a drive: nothing that was heard is lost, and the alert goes on."""
-    blocklog.check()
     with tempfile.TemporaryDirectory(prefix="telltale-power-") as work:
         folder = Path(work)
         drive = car.Drive(story.telltale, folder)

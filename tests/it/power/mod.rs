@@ -443,7 +443,7 @@ fn a_cut_at_every_write_of_a_drive_takes_nothing_that_was_shown_and_the_alert_go
     let checkpoints = life.ops.iter().filter(|op| matches!(op, Op::Sync(name) if name == "journal.db")).count();
     assert!(life.told.len() > 5 && alerts > 5);
     assert!(checkpoints > 2, "{checkpoints} checkpoints");
-    let survey = survey(&drive, &life, 16);
+    let survey = survey(&drive, &life, 8);
     figure("cuts", survey.cuts as f64);
     figure("disks", survey.disks as f64);
     figure("events", life.told.len() as f64);
