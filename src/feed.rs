@@ -8,7 +8,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::watch;
 
 use crate::clock::{Stamp, Wall};
@@ -146,9 +146,16 @@ pub struct FenceNow {
     /// Inside or not; `None` before the first fix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inside: Option<bool>,
-    /// Since when, ISO 8601.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<String>,
+    /// Since when; ISO 8601 as JSON.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
+    pub since: Option<Wall>,
+}
+
+fn as_text<S: Serializer>(since: &Option<Wall>, serializer: S) -> Result<S::Ok, S::Error> {
+    match since {
+        Some(since) => serializer.collect_str(since),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// The child watch as it is now.

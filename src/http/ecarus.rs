@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::body::Body;
 use super::gate::SignedIn;
 use super::problem::Problem;
-use super::reply::{event, json};
+use super::reply::{JSON, event, json, listed};
 use super::route::Answer;
 use super::service::Call;
 use super::sse;
@@ -55,7 +55,7 @@ pub(super) fn child_alert(picture: &Picture) -> Response<Body> {
 
 /// `GET …/geofence`.
 pub(super) fn geofence(picture: &Picture) -> Response<Body> {
-    json(StatusCode::OK, &json!({"data": *picture.fences}))
+    listed(JSON, &Map::new(), "data", picture.fences.clone())
 }
 
 /// `GET …/auto/dtc`: what is not known is absent.

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
-use tokio::task::yield_now;
+use serde_json::Map;
 
 use super::body::Body;
 use super::problem::Problem;
-use super::reply::{no_content, typed};
+use super::reply::{listed, no_content, typed};
 use super::service::Call;
 use crate::geo::{self, Fence, FenceSource, Wrong};
 use crate::request::{Answer, Request};
@@ -21,29 +21,12 @@ const GEOJSON: &str = "application/geo+json";
 const BODY: usize = 256 * 1024;
 /// Longest id of a fence, in bytes.
 const ID: usize = 64;
-/// Bytes told in one piece, about.
-const PIECE: usize = 32 * 1024;
 
 /// `GET /api/v1/geofences`.
 pub(super) fn list(call: &Call<'_>) -> Result<Response<Body>, Problem> {
-    let fences = in_force(call)?;
-    let body = Body::told(|out| async move {
-        let mut text = "{\"type\":\"FeatureCollection\",\"features\":[".to_owned();
-        let mut separator = "";
-        for fence in fences.iter() {
-            text.push_str(separator);
-            text.push_str(&feature(fence));
-            separator = ",";
-            if text.len() > PIECE {
-                out.tell(std::mem::take(&mut text)).await;
-                yield_now().await;
-            }
-        }
-        text.push_str("]}");
-        out.tell(text).await;
-        Ok(())
-    });
-    Ok(typed(StatusCode::OK, GEOJSON, body))
+    let mut collection = Map::new();
+    collection.insert("type".to_owned(), "FeatureCollection".into());
+    Ok(listed(GEOJSON, &collection, "features", in_force(call)?))
 }
 
 /// `GET /api/v1/geofences/{id}`.

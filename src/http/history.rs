@@ -14,7 +14,7 @@ use super::body::{Body, Teller};
 use super::gate::SignedIn;
 use super::problem::Problem;
 use super::query::Query;
-use super::reply::typed;
+use super::reply::{JSON, typed};
 use super::service::Call;
 use super::sse;
 use crate::event::{EventId, EventType, Kind};
@@ -103,7 +103,7 @@ pub(super) async fn history(call: &Call<'_>, who: &SignedIn) -> Result<Response<
     let reader = Reader { feed, vin, wanted, filter, end, next, left };
     // The first page is read before the answer begins, so that a journal that cannot be read is an error and no torso.
     let first = reader.page().await?;
-    Ok(typed(StatusCode::OK, "application/json", Body::told(|teller| reader.tell(first, teller))))
+    Ok(typed(StatusCode::OK, JSON, Body::told(|teller| reader.tell(first, teller))))
 }
 
 impl Reader {

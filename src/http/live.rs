@@ -2,11 +2,11 @@
 //!
 //! Every mapped signal by its full VSS path, with its age in seconds; what is unknown has no `value`.
 
-use hyper::{Response, StatusCode};
+use hyper::Response;
 use serde_json::{Map, Value, json};
 
 use super::body::Body;
-use super::reply::json;
+use super::reply::{JSON, listed};
 use super::telemetry::stamped;
 use crate::event::location_json;
 use crate::feed::{Picture, SignalNow};
@@ -15,9 +15,8 @@ pub(super) fn state(picture: &Picture) -> Response<Body> {
     let signals = picture.signals.iter().map(|now| (now.signal.path().to_owned(), signal(now)));
     let mut state = stamped(picture);
     state.insert("signals".to_owned(), Value::Object(signals.collect()));
-    state.insert("geofences".to_owned(), json!(*picture.fences));
     state.insert("location".to_owned(), location_json(&picture.location, picture.stamp));
-    json(StatusCode::OK, &state)
+    listed(JSON, &state, "geofences", picture.fences.clone())
 }
 
 fn signal(now: &SignalNow) -> Value {

@@ -279,7 +279,7 @@ impl Geofences {
             id: fence.id.clone(),
             name: fence.name.clone(),
             inside: standing.side.is_inside(),
-            since: standing.side.since().map(|since| since.stamp.wall.to_string()),
+            since: standing.side.since().map(|since| since.stamp.wall),
         });
         each.collect()
     }
