@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 from . import toolchain
@@ -11,6 +12,8 @@ from .image import CACHE
 from .qemu import Failure
 
 CARGO_DEB = "3.8.0"
+# Stories side by side want the same.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 def _cargo_deb():
@@ -22,7 +25,7 @@ def _cargo_deb():
             command = ["cargo", "install", "cargo-deb", "--version", CARGO_DEB, "--locked", "--root", work]
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if done.returncode != 0:
-                raise Failure(f"cargo-deb cannot be had: {done.stdout[-3000:]}")
+                raise toolchain.Missing(f"cargo-deb cannot be had: {done.stdout[-3000:]}")
             try:
                 os.rename(work, folder)
                 Path(work).mkdir()
@@ -37,6 +40,11 @@ def build(arch, folder, revision="1", profile="release"):
     """Builds the package of the program that `toolchain.build` left, into `folder`; its path."""
     path = Path(folder, f"telltale_{revision}_{arch.debian}.deb")
     environment = {**os.environ, "CARGO_TARGET_DIR": str(toolchain.TARGET_FOLDER), "RUSTC": toolchain.RUSTC}
+    with _ONE_AT_A_TIME:
+        return _build(arch, path, revision, profile, environment)
+
+
+def _build(arch, path, revision, profile, environment):
     command = [_cargo_deb(), "deb", "--no-build", "--no-strip", "--target", arch.triplet, "--profile", profile,
                "--deb-revision", revision, "--output", path]
     done = subprocess.run(command, cwd=toolchain.ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

@@ -72,6 +72,10 @@ def run(report, text, pass_over, telltale):
             story.function(story)
         except Failure as failure:
             trouble = f"{failure}\nlogs: {LOGS / story.name}"
+        except toolchain.Missing as missing:
+            with lock:
+                pass_over(report, story.title, str(missing))
+            return
         except Exception:
             trouble = f"{traceback.format_exc()}\nlogs: {LOGS / story.name}"
         with lock:

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -76,8 +77,16 @@ def _register_emulator(arch):
             raise Missing(f"{name} cannot be registered with the kernel: {error}") from None
 
 
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def prepare(arch):
     """The archive of the root file system, made where it is not in the cache."""
+    with _ONE_AT_A_TIME:
+        return _archive(arch)
+
+
+def _archive(arch):
     chosen = versions([f"{name}:{arch.debian}" for name in INCLUDE])
     key = hashlib.sha256(repr((sorted(chosen.items()), MIRROR)).encode()).hexdigest()[:12]
     archive = CACHE / f"rootfs-{arch}-{key}.tar"

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::phone::{GENEROUS, Phone, until};
-use crate::unit::{Daemon, errors, telltale};
+use crate::unit::{Daemon, errors, project, telltale};
 
 /// What is told at once: `READY=1` is `("READY", "1")`.
 type Told = BTreeMap<String, String>;
@@ -163,6 +163,47 @@ fn the_manager_hears_of_readiness_reloads_and_the_end_and_no_stream_ends_before(
     daemon.signal(Signal::SIGTERM);
     site.until(|told| told.contains_key("STOPPING"));
     phone.drain();
+}
+
+#[test]
+fn a_bus_that_is_read_from_elsewhere_after_a_reload_leaves_the_others_alone() {
+    let site = Site::new();
+    for fifo in ["body", "cabin", "other"] {
+        nix::unistd::mkfifo(&site.path(fifo), Mode::S_IRWXU).unwrap();
+    }
+    let configure = |body: &str| {
+        let profile = project("src/sim/car.toml");
+        let text = format!(
+            "[vehicle]\nvin = 'TELLTALESAMPLE001'\nprofile = {profile:?}\n[bus.body]\ninterface = 'can0'\ncandump = '{body}'\n\
+             [bus.cabin]\ninterface = 'can1'\ncandump = 'cabin'\n[http]\nlisten = '127.0.0.1:0'\n{}",
+            journal(site.folder.path())
+        );
+        std::fs::write(site.path("telltale.toml"), text).unwrap();
+    };
+    configure("body");
+    let daemon = site.daemon(&[]);
+    let open = |fifo: &str| {
+        let mut options = OpenOptions::new();
+        let options = options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+        until(fifo, || options.open(site.path(fifo)).ok())
+    };
+    // The first line of a writer that stays tells that the bus is well.
+    let (mut body, mut cabin) = (open("body"), open("cabin"));
+    body.write_all(b"(1.0) can0 3B0#0000000000000000\n").unwrap();
+    cabin.write_all(b"(1.0) can1 7FF#00\n").unwrap();
+    daemon.until_part("can.body", "ok");
+    daemon.until_part("can.cabin", "ok");
+
+    configure("other");
+    site.until(|told| told.contains_key("READY"));
+    site.reload(&daemon);
+    let mut other = open("other");
+    other.write_all(b"(1.0) can0 3B0#0000000000000000\n").unwrap();
+    daemon.until_part("can.body", "ok");
+    let gone = until("the old FIFO has no reader", || body.write_all(b"\n").err());
+    assert_eq!(gone.kind(), std::io::ErrorKind::BrokenPipe);
+    cabin.write_all(b"(2.0) can1 7FF#00\n").expect("the cabin's is read all along");
+    daemon.until_part("can.cabin", "ok");
 }
 
 /// An order that `telltale` itself knows only in builds with debug assertions.
