@@ -89,7 +89,7 @@ class Drive:
         self.profile, self.fences = "car.toml", "fences.geojson"
         self._profile_here, self._fences_here = SIMULATED["car.toml"], SIMULATED["fences.geojson"]
         record = self.work / "record"
-        command = [self.telltale, "demo", "--speed", "50", "--scenario", self.name, "--listen", "127.0.0.1:0", "--json",
+        command = [self.telltale, "demo", "--speed", "10", "--scenario", self.name, "--listen", "127.0.0.1:0", "--json",
                    "--data", str(self.work / "demo"), "--record", str(record)]
         running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
@@ -129,10 +129,14 @@ class Drive:
         midnight = self.begin - self.begin % 86400
         self.cycles = []
         for sentence in self._sentences.read_text().splitlines():
-            at = nmea.seconds_of(sentence)
-            if at is None or not self.begin <= midnight + at <= self.end:
+            second = nmea.seconds_of(sentence)
+            if second is None:
                 continue
-            due = midnight + at - self.begin
+            due = midnight + second - self.begin
+            # A drive may go on after midnight.
+            due += 86400 if due < -43200 else 0
+            if not 0 <= due <= self.end - self.begin:
+                continue
             if self.cycles and self.cycles[-1][0] == due:
                 self.cycles[-1] = (due, self.cycles[-1][1] + sentence + "\r\n")
             else:

@@ -77,7 +77,7 @@ class Unit:
     `gnss_device`), "usb" as /dev/ttyUSB0. `arguments` go to QEMU as they are.
     """
 
-    def __init__(self, image, name, files=None, start="", gnss="pci", rtc=None, port=8080, memory=512, arguments=(), append=""):
+    def __init__(self, image, name, files=None, start="", gnss="pci", rtc=None, port=8080, memory=512, processors=2, arguments=(), append=""):
         self.arch, self.name, self._guest_port = image.arch, name, port
         self.logs = LOGS / name
         shutil.rmtree(self.logs, ignore_errors=True)
@@ -92,7 +92,8 @@ class Unit:
         image.initramfs(files, initramfs)
         self._gnss_path = self._work / "gnss"
         self._usb = gnss == "usb"
-        command = [self.arch.qemu, "-M", self.arch.machine, "-cpu", self.arch.cpu, "-smp", "2", "-m", str(memory), "-nodefaults", "-display", "none",
+        # However this process ends, the emulator ends with it.
+        command = ["setpriv", "--pdeathsig", "KILL", self.arch.qemu, "-M", self.arch.machine, "-cpu", self.arch.cpu, "-smp", str(processors), "-m", str(memory), "-nodefaults", "-display", "none",
                    "-no-reboot", "-kernel", str(image.kernel), "-initrd", str(initramfs),
                    "-append", f"console=ttyAMA0 loglevel=6 {append}",
                    "-serial", f"file:{self.logs / 'kernel.log'}",
@@ -118,7 +119,7 @@ class Unit:
             self.gnss.connect(str(self._path("gnss")))
             found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)", self.qmp("human-monitor-command", **{"command-line": "info usernet"}))
             self.port = int(found.group(1))
-            self._read_until(b"--unit is up--", GENEROUS, "the boot")
+            self._read_until(b"--unit is up--", 3 * GENEROUS, "the boot")
         except BaseException as error:
             self.kill()
             raise Failure(f"{name} does not boot: {error}; its logs are in {self.logs}") from error
