@@ -256,7 +256,7 @@ struct Player {
 impl Player {
     /// What was due before `at`, then the input.
     fn play(&mut self, at: Boot, input: Input) -> Result<(), Failure> {
-        let mut told = self.core.pass(stamp(at, self.source));
+        let mut told = self.core.before(stamp(at, self.source));
         match input {
             Input::Frame(bus, frame) => {
                 let (core, source) = (&mut self.core, self.source);

@@ -56,11 +56,12 @@ impl Core {
         self.engine.deadline()
     }
 
-    /// Something was seen: what was due before it, each at its own moment, and what comes of it. Time never runs backwards
+    /// Something was seen: what was due before it, each at its own moment, and what comes of it; what is due at that very
+    /// moment is decided with it. Time never runs backwards
     /// here: what was read earlier than the last thing counts as read with it.
     pub fn see(&mut self, now: Stamp, observations: &[Observation]) -> Vec<Event> {
         let now = self.monotonic(now);
-        let mut events = self.catch_up(now);
+        let mut events = self.before(now);
         for observation in observations {
             if let Observation::Journal { writable } = observation {
                 self.outbox.set_durable(*writable);
@@ -77,12 +78,23 @@ impl Core {
         self.catch_up(now)
     }
 
+    /// Something comes now: what was due before it.
+    pub fn before(&mut self, now: Stamp) -> Vec<Event> {
+        let now = self.monotonic(now);
+        self.catch_up_to(now, now.boot.shifted(-1))
+    }
+
     /// Steps the engine at each of its deadlines up to `now`.
     fn catch_up(&mut self, now: Stamp) -> Vec<Event> {
+        self.catch_up_to(now, now.boot)
+    }
+
+    /// The same up to `end`, as seen from `now`.
+    fn catch_up_to(&mut self, now: Stamp, end: Boot) -> Vec<Event> {
         let mut events = Vec::new();
         let mut last = Boot::from_micros(i64::MIN);
         // Deadlines rise; one that did not would be a fault that must not hang the daemon.
-        while let Some(due) = self.engine.deadline().filter(|due| (*due > last) && *due <= now.boot) {
+        while let Some(due) = self.engine.deadline().filter(|due| (*due > last) && *due <= end) {
             last = due;
             let ago = now.boot.since(due);
             let then = match self.late {
@@ -229,6 +241,17 @@ mod tests {
         assert_eq!(brief(&visit(Late::Never).pass(later)), dwelled);
         let (answer, step) = visit(Late::Never).answer(later, &Request::PutFence(Box::new(fence)));
         assert_eq!((answer, brief(&step.events)), (Ok(Answer::Created), dwelled.to_vec()));
+    }
+
+    #[test]
+    fn what_is_due_at_the_very_moment_of_an_input_is_decided_with_it() {
+        let mut core = visit(Late::Never);
+        assert_eq!(core.before(fix(60, 0.0).0), []);
+        let (now, fix) = fix(60, 0.0);
+        let off_and_on = [Observation::Journal { writable: false }, Observation::Fix(fix)];
+        let told = core.see(now, &off_and_on);
+        assert!(told.iter().any(|event| event.type_name() == "GEOFENCE_DWELL"), "{told:?}");
+        assert!(told.iter().all(|event| !event.durable), "the journal was lost at that moment: {told:?}");
     }
 
     #[test]

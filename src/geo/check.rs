@@ -60,8 +60,8 @@ pub enum Flaw {
         /// There are.
         found: usize,
     },
-    /// Too many positions.
-    #[error("a fence has at most {MAX_VERTICES} positions, and this one has {0}; simplify it")]
+    /// Too many vertices.
+    #[error("a fence has at most {MAX_VERTICES} vertices, and this one has {0}; simplify it")]
     TooMany(usize),
     /// No polygon or line at all.
     #[error("there is nothing in it; give at least one {0}")]
@@ -175,10 +175,10 @@ pub(crate) fn lines(lines: &[Vec<Vertex>]) -> Result<usize, Defect> {
             return Err(Defect::at(Flaw::NoLength, part, 0, 1));
         }
     }
-    count(lines.iter())
+    count(lines.iter().map(Vec::len))
 }
 
-/// Whether each ring is closed and has enough positions; their number.
+/// Whether each ring is closed and has enough positions; the number of vertices.
 pub(crate) fn rings(parts: &[Vec<Vec<Vertex>>]) -> Result<usize, Defect> {
     if parts.is_empty() {
         return Err(Defect::of(Flaw::Empty("polygon")));
@@ -192,7 +192,8 @@ pub(crate) fn rings(parts: &[Vec<Vec<Vertex>>]) -> Result<usize, Defect> {
             closed(ring).map_err(|(flaw, vertex)| Defect { flaw, part, ring: at, vertex })?;
         }
     }
-    count(parts.iter().flatten())
+    // The last position of a ring is the first once more.
+    count(parts.iter().flatten().map(|ring| ring.len().saturating_sub(1)))
 }
 
 fn positions(vertices: &[Vertex], part: usize, ring: usize) -> Result<(), Defect> {
@@ -209,8 +210,8 @@ fn closed(ring: &[Vertex]) -> Result<(), (Flaw, Option<usize>)> {
     }
 }
 
-fn count<'a>(all: impl Iterator<Item = &'a Vec<Vertex>>) -> Result<usize, Defect> {
-    let found = all.map(Vec::len).sum();
+fn count(each: impl Iterator<Item = usize>) -> Result<usize, Defect> {
+    let found = each.sum();
     if found > MAX_VERTICES { Err(Defect::of(Flaw::TooMany(found))) } else { Ok(found) }
 }
 

@@ -88,7 +88,7 @@ pub enum Wrong {
     #[error("{0} fences are too many; {MAX_FENCES} may be in force at once")]
     TooManyFences(usize),
     /// Too many.
-    #[error("{0} positions are too many; all fences together may have {MAX_VERTICES_IN_ALL}; simplify them")]
+    #[error("{0} vertices are too many; all fences together may have {MAX_VERTICES_IN_ALL}; simplify them")]
     TooManyVertices(usize),
     /// An unsound outline.
     #[error(transparent)]

@@ -21,9 +21,6 @@ use crate::vehicle::Mode;
 /// Kilometres an hour of a knot.
 const KNOT: f64 = 1.852;
 
-/// Receivers write 0 or 99.99 for a dilution of precision that they do not know.
-const DILUTIONS: std::ops::RangeInclusive<f64> = 0.01..=89.99;
-
 /// The formatters that are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -271,6 +268,8 @@ fn point(fields: &mut Fields) -> Option<Point> {
     Some(Point { latitude, longitude: angle(longitude, east, *b"EW", 180)? })
 }
 
+/// Receivers write 0 for a dilution of precision that they do not know. However great it is, it is what they say: 99.99
+/// is none to believe a fix by.
 fn dilution(field: &[u8]) -> Option<f64> {
-    decimal(field).filter(|dilution| DILUTIONS.contains(dilution))
+    decimal(field).filter(|dilution| *dilution > 0.0)
 }

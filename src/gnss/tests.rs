@@ -62,7 +62,8 @@ fn accuracy_is_gst_else_hdop_else_unknown_and_never_too_good() {
     let gga = |hdop| summed(&format!("GPGGA,093000,{PLACE},1,09,{hdop},,M,,M,,"));
     assert_eq!(only(&gga("2.5")).accuracy, 12.5);
     assert_eq!(only(&gga("0.4")).accuracy, 3.0);
-    assert_eq!(only(&gga("99.99")).accuracy, 50.0);
+    assert_eq!(only(&gga("99.99")).accuracy, 499.95, "the worst there is, not the unknown");
+    assert_eq!(only(&gga("0.0")).accuracy, 50.0);
     let of_another_moment = summed("GPGST,092959,,,,,30,40,");
     assert_eq!(only(&(of_another_moment + &gga("2.5"))).accuracy, 12.5);
     let before = summed("GPGST,093000,,,,,30,40,");

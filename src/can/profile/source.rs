@@ -79,7 +79,8 @@ fn bus<'b>(fields: &Fields<'_, '_>, buses: &'b [Bus]) -> Option<(BusId, &'b Bus)
     let found = (0..).zip(buses).find(|(_, bus)| bus.name == name);
     if found.is_none() {
         let meant = meant(name, buses.iter().map(|bus| bus.name.as_str()));
-        fields.problem(span, "bus", format!("there is no bus `{name}`{meant} A bus is a table `[bus.{name}]`"));
+        let cure = if meant.is_empty() { format!(". A bus is a table `[bus.{name}]`") } else { meant };
+        fields.problem(span, "bus", format!("there is no bus `{name}`{cure}"));
     }
     found.map(|(at, bus)| (BusId(at), bus))
 }

@@ -147,7 +147,7 @@ fn each_mistake_names_file_line_key_and_cure() {
             DOOR,
             "\"body\"",
             "\"bodi\"",
-            "5: signals.\"Vehicle.Cabin.Door.Row1.DriverSide.IsOpen\".bus: there is no bus `bodi`; did you mean `body`? A bus is a table `[bus.bodi]`",
+            "5: signals.\"Vehicle.Cabin.Door.Row1.DriverSide.IsOpen\".bus: there is no bus `bodi`; did you mean `body`?",
         ),
         (
             DOOR,

@@ -134,7 +134,7 @@ impl Child {
         let now = sight.now;
         let driving = self.memory.phase == Phase::Driving;
         let Memory { phase, stop, doors, marks, sensor, fast, .. } = &mut self.memory;
-        sensor.hear(now, sight.sensor, &mut self.window, &self.settings);
+        sensor.hear(sight, &mut self.window, &self.settings);
         let happened = doors.see(sight, (!driving).then_some(stop.at), seconds(self.settings.rear_used_s));
         if let Some((door, moment)) = happened.rear_used {
             if driving {
@@ -147,7 +147,7 @@ impl Child {
                 sensor.release(now, &mut self.window);
             }
         }
-        marks.see(sight, driving, stop.rear_used);
+        marks.see(sight, doors, driving, stop.rear_used);
         if !driving && sight.driver != Some(false) {
             stop.driver_used.get_or_insert(now);
         }

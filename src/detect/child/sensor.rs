@@ -1,10 +1,12 @@
 //! The rear-occupant sensor as the watch hears it: what it says, what it said of late, and whose word it keeps.
 //!
 //! It *says* somebody is there when it said yes for 5 s of the last 15 s. One that falls silent or faulty while it said
-//! yes keeps its word, and goes on saying yes, until it speaks again or is released.
+//! yes keeps its word, and goes on saying yes, until it speaks again or is released. It may be released before anybody
+//! knows that it has fallen silent: a yes from before the release is not kept.
 
 use serde::{Deserialize, Serialize};
 
+use super::sight::Sight;
 use crate::clock::Boot;
 use crate::detect::settings::ChildSettings;
 use crate::vehicle::seconds;
@@ -18,31 +20,46 @@ pub(super) struct Sensor {
     pub(super) since: Boot,
     /// Whether the word is kept from before a fault.
     pub(super) kept: bool,
+    /// When it was released, until it has said yes since.
+    #[serde(default)]
+    released: Option<Boot>,
 }
 
 impl Default for Sensor {
     fn default() -> Sensor {
-        Sensor { word: None, since: Boot::from_micros(i64::MIN), kept: false }
+        Sensor { word: None, since: Boot::from_micros(i64::MIN), kept: false, released: None }
     }
 }
 
 impl Sensor {
-    /// What the sensor says now; `None` while it is silent or faulty.
-    pub(super) fn hear(&mut self, now: Boot, said: Option<bool>, window: &mut Window, settings: &ChildSettings) {
-        self.kept = said.is_none() && self.word == Some(true);
-        let word = if self.kept { Some(true) } else { said };
+    /// What the sensor of `sight` says now.
+    pub(super) fn hear(&mut self, sight: &Sight, window: &mut Window, settings: &ChildSettings) {
+        let now = sight.now;
+        self.released = self.released.filter(|released| sight.sensor_yes.is_none_or(|yes| yes <= *released));
+        let silent = sight.sensor.is_none() && self.word == Some(true);
+        if silent && self.released.is_some() {
+            self.forget(now, window);
+            return;
+        }
+        self.kept = silent;
+        let word = if silent { Some(true) } else { sight.sensor };
         if word != self.word {
-            *self = Sensor { word, since: now, kept: self.kept };
+            (self.word, self.since) = (word, now);
             window.set(now, word == Some(true), settings);
         }
     }
 
     /// Nobody needs to trust a kept word any longer.
     pub(super) fn release(&mut self, now: Boot, window: &mut Window) {
+        self.released = Some(now);
         if self.kept {
-            *self = Sensor { word: None, since: now, kept: false };
-            *window = Window::default();
+            self.forget(now, window);
         }
+    }
+
+    fn forget(&mut self, now: Boot, window: &mut Window) {
+        (self.word, self.since, self.kept) = (None, now, false);
+        *window = Window::default();
     }
 
     /// Since when it has said no without a break.
@@ -57,6 +74,7 @@ impl Sensor {
 
     pub(super) fn shift(&mut self, micros: i64) {
         self.since = self.since.shifted(micros);
+        self.released = self.released.map(|released| released.shifted(micros));
     }
 }
 

@@ -25,6 +25,8 @@ pub(in crate::detect) struct Sight<'a> {
     pub(super) lock: Option<bool>,
     /// The rear-occupant sensor says yes or no; silent or faulty is unknown.
     pub(super) sensor: Option<bool>,
+    /// When it last said yes.
+    pub(super) sensor_yes: Option<Boot>,
     /// A healthy one of those sees every rear seat.
     pub(super) covered: bool,
     /// Rear seats are occupied.
@@ -47,6 +49,7 @@ impl<'a> Sight<'a> {
             open: state.any_door_open(now),
             lock: state.locked(now),
             sensor: rear_occupant(state, now),
+            sensor_yes: last_yes(state),
             covered: state.rear_covered(now),
             seats: REAR_SEATS.map(flag),
             belts: REAR_BELTS.map(|belt| state.ever(belt).and_then(|(value, ..)| value.as_bool())),
@@ -71,6 +74,13 @@ impl<'a> Sight<'a> {
     pub(super) fn seconds_since(&self, at: Boot) -> f64 {
         (self.now.since(at).as_secs_f64() * 10.0).round() / 10.0
     }
+}
+
+/// When somebody was last said to be detected or moving.
+fn last_yes(state: &State) -> Option<Boot> {
+    let both = [Signal::CabinRearOccupantIsDetected, Signal::CabinRearOccupantIsMoving];
+    let said = both.into_iter().filter_map(|signal| state.ever(signal));
+    said.filter(|(value, ..)| value.as_bool() == Some(true)).map(|(_, at, _)| at).max()
 }
 
 /// Somebody detected or somebody moving is a yes; only a sensor that would detect can say no while another is silent.

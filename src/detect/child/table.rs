@@ -43,7 +43,8 @@ impl Child {
     /// Ignition on, or somebody drives: a new drive, with the evidence that stands.
     fn drive(&mut self, sight: &Sight) -> Phase {
         let begin = sight.now.before(seconds(self.settings.before_drive_s));
-        self.memory.marks.drive(sight, &self.memory.doors, begin);
+        let Memory { marks, doors, stop, .. } = &mut self.memory;
+        marks.drive(sight, doors, begin, stop.rear_used);
         Phase::Driving
     }
 
@@ -158,7 +159,7 @@ impl Child {
                 self.tell_again(sight, alert, ChildStage::Repeated, false, out);
             }
         }
-        !strong && alert.expiry_due(&self.settings).is_some_and(|due| due <= now)
+        alert.confidence == Confidence::Inferred && !strong && alert.expiry_due(&self.settings).is_some_and(|due| due <= now)
     }
 
     /// The one row of *answered* that takes time.

@@ -38,7 +38,8 @@ impl Child {
             }
         }
         for (belt, signal) in self.memory.marks.belts.iter().zip(REAR_BELTS) {
-            if let Some(closed) = belt.changed.filter(|_| belt.holds()) {
+            // Of one that was opened since: as old as its last yes.
+            if let Some(closed) = belt.last_so().filter(|_| belt.counts) {
                 let age = sight.seconds_since(closed);
                 evidence.push(Evidence { signal, value: Value::Bool(true), age });
             }

@@ -211,7 +211,7 @@ fn many(count: usize, vertices: usize) -> String {
 
 #[test]
 fn limits_hold_at_once_and_before_them_everything_is_read() {
-    for (count, vertices) in [(10_000, 20), (200, 1_000)] {
+    for (count, vertices) in [(10_000, 20), (200, 1_001)] {
         let text = many(count, vertices);
         let start = Instant::now();
         assert_eq!(read(&text, FenceSource::File).expect("sound").len(), count);
@@ -219,8 +219,8 @@ fn limits_hold_at_once_and_before_them_everything_is_read() {
     }
     let wrong = |count, vertices| read(&many(count, vertices), FenceSource::File).expect_err("too many").remove(0).wrong;
     assert_eq!(wrong(10_001, 4), Wrong::TooManyFences(10_001));
-    assert_eq!(wrong(201, 1_000), Wrong::TooManyVertices(201_000));
-    assert_eq!(wrong(1, 1_001), Wrong::Outline(Flaw::TooMany(1_001)));
+    assert_eq!(wrong(201, 1_001), Wrong::TooManyVertices(201_000));
+    assert_eq!(wrong(1, 1_002), Wrong::Outline(Flaw::TooMany(1_001)), "the closing position is no vertex");
 }
 
 /// JSON that is nearly a fence.

@@ -252,8 +252,8 @@ fn the_belt_of_an_empty_child_seat_is_no_evidence_in_the_next_drive_either() {
 }
 
 #[test]
-fn an_open_belt_is_no_evidence_and_one_that_fell_silent_is_as_it_was() {
-    for (reading, told) in [(flag(false), 0), (Reading::Invalid, 1), (Reading::Unlisted, 1)] {
+fn a_belt_that_the_child_opened_and_one_that_fell_silent_go_on_counting() {
+    for (reading, told) in [(flag(false), 1), (Reading::Invalid, 1), (Reading::Unlisted, 1)] {
         let mut car = Car::new(Plan::doors_only());
         car.start();
         car.wait(5.0);
@@ -462,4 +462,88 @@ fn no_evidence_no_alert_however_long() {
     car.drive(60.0);
     assert!(left(&mut car, 1000.0).is_empty());
     assert_eq!(car.watch(), "parked");
+}
+
+#[test]
+fn a_child_that_opens_its_belt_in_an_alert_does_not_stop_the_escalation() {
+    let mut car = Car::new(Plan::doors_only());
+    car.start();
+    car.wait(5.0);
+    car.set(BELT, true);
+    car.drive(60.0);
+    car.leave();
+    car.child_events();
+    let locked = car.seconds();
+    car.wait(32.0);
+    car.set(BELT, false);
+    car.wait(45.0);
+    let told = ["10.0 CHILD_LEFT_BEHIND initial occupancy warning", "70.0 CHILD_LEFT_BEHIND escalated occupancy critical"];
+    assert_eq!(car.child_story(locked), told);
+}
+
+#[test]
+fn a_belt_opened_just_before_the_rear_door_is_left_and_one_closed_beside_it_is_not() {
+    for (first, then, told) in [(true, false, "inferred"), (false, true, "occupancy")] {
+        let mut car = Car::new(Plan::doors_only());
+        car.set(BELT, first);
+        car.start();
+        car.set(BELT, false);
+        car.set(BELT, first);
+        car.wait(60.0);
+        if !then {
+            car.set(BELT, then);
+            car.wait(1.0);
+        }
+        car.set(REAR_LEFT, true);
+        car.wait(5.0);
+        car.set(BELT, then);
+        car.wait(1.0);
+        car.set(REAR_LEFT, false);
+        car.drive(60.0);
+        assert_eq!(left(&mut car, 20.0), alert("10.0", told));
+    }
+}
+
+#[test]
+fn a_seat_is_no_evidence_in_the_drive_after_the_one_from_which_its_child_was_taken() {
+    for (taken, told) in [(true, 0), (false, 1)] {
+        let mut car = Car::new(Plan::doors_only().with(SEAT, BODY));
+        car.set(SEAT, false);
+        car.start();
+        car.wait(5.0);
+        car.set(SEAT, true);
+        car.drive(60.0);
+        car.wait(1.0);
+        if taken {
+            car.door(REAR_LEFT, 5.0);
+        }
+        car.wait(700.0);
+        car.drive(60.0);
+        car.child_events();
+        assert_eq!(left(&mut car, 20.0).len(), told, "taken: {taken}");
+    }
+}
+
+#[test]
+fn a_sensor_released_before_it_is_known_to_have_fallen_silent_keeps_nothing() {
+    for (spoke_after, told) in [(false, 0), (true, 1)] {
+        let mut car = Car::new(Plan::narrow_sensor());
+        car.start();
+        car.set(SENSOR, true);
+        car.wait(20.0);
+        car.stop();
+        car.set(REAR_LEFT, true);
+        car.wait(1.0);
+        car.sleep(CABIN);
+        car.wait(1.5);
+        if spoke_after {
+            car.wake(CABIN);
+            car.wait(0.5);
+            car.sleep(CABIN);
+        }
+        car.wait(4.0);
+        car.set(REAR_LEFT, false);
+        car.command(LOCK, true);
+        assert_eq!(left(&mut car, 40.0).len(), told, "spoke after: {spoke_after}");
+    }
 }

@@ -62,8 +62,8 @@ pub struct Model {
     mark: usize,
     /// Openings of rear doors that were told apart as uses after the stop.
     spent: Vec<(usize, Ms)>,
-    /// When a kept sensor's word was given up.
-    released: Ms,
+    /// When a sensor's word from before was given up.
+    released: Vec<Ms>,
 }
 
 impl Model {
@@ -88,7 +88,7 @@ impl Model {
             confidence: "",
             mark: 0,
             spent,
-            released: -1,
+            released: Vec::new(),
         }
     }
 
@@ -160,23 +160,27 @@ impl Model {
         self.stretches(signal).into_iter().map(|(begin, _)| begin).collect()
     }
 
-    fn belt(&self, k: usize) -> bool {
-        let until = self.drives.get(k).map_or(Ms::MAX, |drive| drive.0);
-        let mut closings = self.closings(BELT).into_iter().filter(|at| *at <= until);
-        if let Some(emptied) = self.emptied(k) {
-            return closings.any(|at| at >= emptied);
-        }
-        if k == 0 {
-            return false;
-        }
-        let (begin, end) = self.drives[k - 1];
-        let closings: Vec<Ms> = closings.collect();
-        // What was closed before a rear door was used at a stop is gone until it is closed anew.
-        let emptied = (0..k).filter_map(|stop| self.emptied(stop)).max();
-        let from = emptied.unwrap_or(Ms::MIN).max(begin - 10 * MINUTE);
-        let before = closings.iter().any(|at| *at >= from && *at <= begin) || self.belt(k - 1);
-        let within = closings.iter().any(|at| *at >= begin && *at <= end.unwrap_or(self.now));
-        within || (before && self.was(BELT, begin))
+    /// Whether some closing of the belt still counts.
+    fn belt(&self) -> bool {
+        let stops: Vec<usize> = (0..=self.drives.len()).collect();
+        let emptied: Vec<(usize, Ms)> = stops.into_iter().filter_map(|k| Some((k, self.emptied(k)?))).collect();
+        let until = |k: usize| self.drives.get(k).map_or(Ms::MAX, |drive| drive.0);
+        self.closings(BELT).into_iter().any(|at| {
+            let driven = |(begin, end): &(Ms, Option<Ms>)| at >= begin - 10 * MINUTE && at <= end.unwrap_or(self.now);
+            let anew = emptied.iter().any(|(k, moment)| at >= *moment && at <= until(*k));
+            let gone = emptied.iter().any(|(_, moment)| at < *moment) || self.left_open(at);
+            (anew || self.drives.iter().any(driven)) && !gone
+        })
+    }
+
+    /// Whether a rear door was used while the belt, closed at `closed`, was open again, or was open when it was opened.
+    fn left_open(&self, closed: Ms) -> bool {
+        let stretches = self.stretches(BELT);
+        let openings = stretches.iter().enumerate().filter_map(|(n, (_, end))| Some((n, (*end)?)));
+        openings.filter(|(_, opened)| *opened > closed).any(|(n, opened)| {
+            let next = stretches.get(n + 1).map_or(Ms::MAX, |(begin, _)| *begin);
+            self.uses().iter().any(|(_, _, moment, end)| *end >= opened && *moment.max(&opened) < next)
+        })
     }
 
     fn was(&self, signal: usize, then: Ms) -> bool {
@@ -193,57 +197,56 @@ impl Model {
             return false;
         }
         let (begin, _) = self.drives[k - 1];
-        self.in_drive(k, self.closings(SEAT).into_iter()) || self.loaded(k) || (self.was(SEAT, begin) && self.seat(k - 1))
+        self.in_drive(k, self.closings(SEAT).into_iter())
+            || self.loaded(k)
+            || (self.was(SEAT, begin) && self.emptied(k - 1).is_none() && self.seat(k - 1))
     }
 
     fn occupied(&self) -> bool {
         let k = self.drives.len();
-        (self.is(BELT) && self.belt(k)) || (self.is(SEAT) && self.seat(k))
+        self.belt() || (self.is(SEAT) && self.seat(k))
     }
 
-    /// The sensor's word: yes, no or nothing; and whether it is kept.
-    fn word(&self) -> (Option<bool>, bool) {
-        let (mut word, mut kept, mut since) = (None, false, 0);
-        for (at, input) in &self.log {
-            match input {
-                Input::Set(SENSOR, yes) => (word, kept) = (Some(*yes), false),
-                Input::SensorFault if word == Some(true) && !kept => (kept, since) = (true, *at),
-                Input::SensorFault if !kept => word = None,
+    /// The sensor's word: yes, no or nothing; whether it is kept; and when it was yes, as far as that was not given up.
+    fn sensor(&self) -> (Option<bool>, bool, Vec<(Ms, Ms)>) {
+        let heard = self.log.iter().filter_map(|(at, input)| match input {
+            Input::Set(SENSOR, yes) => Some((*at, false, Some(*yes))),
+            Input::SensorFault => Some((*at, false, None)),
+            _ => None,
+        });
+        let mut all: Vec<(Ms, bool, Option<bool>)> = heard.chain(self.released.iter().map(|at| (*at, true, None))).collect();
+        all.sort_by_key(|(at, release, _)| (*at, *release));
+        let (mut word, mut kept, mut released) = (None, false, false);
+        let mut spans: Vec<(Ms, Ms)> = Vec::new();
+        for (at, release, said) in all {
+            let was = word == Some(true);
+            let given_up = if release { kept } else { said.is_none() && was && released };
+            if given_up {
+                (word, kept) = (None, false);
+                spans.clear();
+            } else if !release {
+                kept = said.is_none() && was;
+                word = if kept { Some(true) } else { said };
+            }
+            released = release || (released && said != Some(true));
+            match (was, word == Some(true)) {
+                (false, true) => spans.push((at, Ms::MAX)),
+                (true, false) => spans.last_mut().into_iter().for_each(|span| span.1 = at),
                 _ => {}
             }
-            if kept && self.released > since && self.released <= *at {
-                (word, kept) = (None, false);
-            }
         }
-        if kept && self.released >= since { (None, false) } else { (word, kept) }
+        (word, kept, spans)
+    }
+
+    fn word(&self) -> (Option<bool>, bool) {
+        let (word, kept, _) = self.sensor();
+        (word, kept)
     }
 
     /// For how much of the last fifteen seconds the word was yes.
     fn yes(&self) -> Ms {
-        let begin = (self.now - 15 * SECOND).max(self.released);
-        let heard: Vec<(Ms, Option<bool>)> = self
-            .log
-            .iter()
-            .filter_map(|(at, input)| match input {
-                Input::Set(SENSOR, yes) => Some((*at, Some(*yes))),
-                Input::SensorFault => Some((*at, None)),
-                _ => None,
-            })
-            .collect();
-        let (mut total, mut word) = (0, None);
-        for (n, (at, said)) in heard.iter().enumerate() {
-            let given_up = word == Some(true) && self.released >= *at;
-            // A fault keeps a yes, unless that was given up before or is given up within.
-            word = if said.is_none() && word == Some(true) && !given_up { word } else { *said };
-            let end = heard.get(n + 1).map_or(self.now, |(next, _)| *next);
-            if word == Some(true) {
-                total += (end - (*at).max(begin)).max(0);
-            }
-            if said.is_none() && self.released > *at && self.released <= end {
-                word = None;
-            }
-        }
-        total
+        let begin = self.now - 15 * SECOND;
+        self.sensor().2.into_iter().map(|(from, to)| (to.min(self.now) - from.max(begin)).max(0)).sum()
     }
 
     fn class(&self, in_alert: bool) -> Option<&'static str> {
@@ -305,8 +308,8 @@ impl Model {
             if after <= end && !self.spent.contains(&(door, begin)) {
                 self.spent.push((door, begin));
                 used = true;
-                if !self.ignition() && self.word().1 {
-                    self.released = self.now;
+                if !self.ignition() {
+                    self.released.push(self.now);
                 }
             }
         }
@@ -441,7 +444,7 @@ impl Model {
             (self.often, self.last) = (self.now, self.now);
             return true;
         }
-        if !self.escalated && !strong && self.now >= self.from + 25 * MINUTE {
+        if !self.escalated && !strong && self.confidence == "inferred" && self.now >= self.from + 25 * MINUTE {
             self.clear("expired");
             self.mark = self.log.len();
             return self.enter(Phase::Answered(self.now));
@@ -465,9 +468,7 @@ impl Model {
         let confidence = self.confidence;
         if safe {
             self.tell("CHILD_ALERT_ACKNOWLEDGED", "", confidence);
-            if self.word().1 {
-                self.released = self.now;
-            }
+            self.released.push(self.now);
             self.phase = Phase::Answered(self.now);
             self.mark = self.log.len();
         } else {

@@ -61,8 +61,8 @@ fn a_file_that_is_read_again_changes_what_is_another_in_it_and_nothing_else() {
 
 #[test]
 fn limits_hold_for_drawn_fences_too() {
-    let ring: Vec<[f64; 2]> = (0..1000)
-        .map(|i| f64::from(i % 999) / 999.0 * std::f64::consts::TAU)
+    let ring: Vec<[f64; 2]> = (0..1001)
+        .map(|i| f64::from(i % 1000) / 1000.0 * std::f64::consts::TAU)
         .map(|angle| [127.0 + 0.1 * angle.cos(), 37.0 + 0.1 * angle.sin()])
         .collect();
     let big = Shape::area(vec![vec![ring]]).expect("an area");
