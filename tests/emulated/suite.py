@@ -10,7 +10,7 @@ from . import buses, drive, load, package, power, receiver, systemd, toolchain
 from .image import Image
 from .qemu import Failure, LOGS
 
-# Those that wait more than they compute go first and together; those that measure run alone, at the end.
+# Those that wait more than they compute go first and together; those that measure run at the end, beside each other only.
 TOGETHER = [drive.drive, buses.up_and_down, buses.conditions, buses.flexible_data, buses.listen_only, receiver.unplugged, receiver.clock,
             package.package, systemd.installed, power.power_cuts, power.power_cuts_are_seen, power.power_cuts_under_systemd]
 ALONE = [load.load, load.cpu]
@@ -30,12 +30,6 @@ class Story:
         self.title = f"emulated::{arch}::{function.__name__}"
         self.image = self.binary = None
         self.figures = {}
-
-
-def wanted(text):
-    """The titles of the stories that a filter means."""
-    stories = [Story(arch, function, None) for function in TOGETHER + ALONE for arch in arches(function)]
-    return [story.title for story in stories if text in story.title]
 
 
 def run(report, text, pass_over, telltale):
