@@ -283,6 +283,15 @@ fn reserved(tree: &Node, findings: &mut Findings) {
         paths::file(place, "places.file", &given, findings);
         findings.warn(place, "places.file", "this version has no names of places yet", "addresses are fences and coordinates");
     }
+    for (input, cure) in [
+        ("hardware.ignition", "the ignition is read from frames: map Vehicle.LowVoltageSystemState in the profile"),
+        ("hardware.supply", "the voltage is read from frames: map Vehicle.LowVoltageBattery.CurrentVoltage in the profile"),
+        ("hardware.button", "pairing is opened by `telltale pair`"),
+    ] {
+        if tree.find(input).is_some() {
+            findings.warn(place_of(tree, input), input, "this version does not read inputs of the unit yet", cure);
+        }
+    }
     for entry in list::<Upstream>(tree, "upstream", findings) {
         let place = entry.place("url");
         match &entry.says.url {
