@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::feed::{Device, Feed, Scope};
 use crate::health::Health;
-use crate::http::{Invitation, Pairing};
+use crate::http::{Entrance, Invitation, Pairing};
 
 const LINE: u64 = 4096;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -85,17 +85,23 @@ pub struct Control {
     listener: UnixListener,
     pairing: Pairing,
     feed: Arc<dyn Feed>,
-    url: String,
+    entrance: Entrance,
     health: Health,
     peers: Arc<Semaphore>,
 }
 
 impl Control {
-    /// Listens at `path`; a socket that a dead daemon left there is replaced. Phones reach the page at `url`.
+    /// Listens at `path`; a socket that a dead daemon left there is replaced. Phones reach the page by `entrance`.
     ///
     /// # Errors
     /// Those of making a folder and a socket; `AddrInUse` when another daemon answers there.
-    pub async fn listen(path: &Path, pairing: Pairing, feed: Arc<dyn Feed>, url: String, health: Health) -> io::Result<Control> {
+    pub async fn listen(
+        path: &Path,
+        pairing: Pairing,
+        feed: Arc<dyn Feed>,
+        entrance: Entrance,
+        health: Health,
+    ) -> io::Result<Control> {
         if UnixStream::connect(path).await.is_ok() {
             return Err(io::Error::new(io::ErrorKind::AddrInUse, "another telltale answers there"));
         }
@@ -108,7 +114,7 @@ impl Control {
         }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-        Ok(Control { listener, pairing, feed, url, health, peers: Arc::new(Semaphore::new(PEERS)) })
+        Ok(Control { listener, pairing, feed, entrance, health, peers: Arc::new(Semaphore::new(PEERS)) })
     }
 
     /// Answers whoever comes. Never ends.
@@ -152,7 +158,7 @@ impl Control {
         match order {
             Order::Pair { member, scopes, minutes, days } => {
                 match self.pairing.open(Invitation { member, scopes, days }, minutes) {
-                    Ok(code) => Said::Open { code, url: self.url.clone() },
+                    Ok(code) => Said::Open { code, url: self.entrance.url() },
                     Err(reason) => Said::Refused(reason),
                 }
             }

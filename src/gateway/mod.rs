@@ -123,14 +123,12 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     vehicle.show_fences();
 
     let feed: Arc<dyn Feed> = journal.clone();
-    let url_name = http.names.first().cloned();
     let server = http::Server::bind(http, feed.clone(), health.clone(), &metrics, shutdown.clone()).map_err(Error::Doors)?;
     let addresses = server.addresses().to_vec();
-    let pairing = server.pairing();
+    let (pairing, entrance) = (server.pairing(), server.entrance());
     let mut tasks = JoinSet::new();
     if let Some(path) = control {
-        let url = page_url(&addresses, url_name.as_deref());
-        match Control::listen(&path, pairing, feed.clone(), url, health.clone()).await {
+        match Control::listen(&path, pairing, feed.clone(), entrance, health.clone()).await {
             Ok(control) => {
                 health.set("control", Condition::Ok, "");
                 tasks.spawn(named("the control socket", control.run()));
@@ -214,16 +212,6 @@ async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync
         if pulse.rest(writable.changed()).await.is_err() {
             return;
         }
-    }
-}
-
-/// Where a phone finds the page: by name where the unit has one, else by the first address that can be named.
-fn page_url(addresses: &[SocketAddr], name: Option<&str>) -> String {
-    let port = addresses.first().map_or(0, SocketAddr::port);
-    match (name, addresses.first()) {
-        (Some(name), _) => format!("http://{name}:{port}/"),
-        (None, Some(address)) if !address.ip().is_unspecified() => format!("http://{address}/"),
-        _ => format!("http://localhost:{port}/"),
     }
 }
 

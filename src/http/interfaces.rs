@@ -33,6 +33,14 @@ impl Trusted {
         self.everywhere() || self.allows(local) && toward(peer).is_ok_and(|near| self.allows(near))
     }
 
+    /// An address of a trusted interface by which another machine reaches this one now, IPv4 before IPv6.
+    pub(super) fn reachable(&self) -> Option<IpAddr> {
+        let trusted = |name: &String| self.everywhere() || self.0.contains(name);
+        let interfaces = getifaddrs().ok()?.filter(|interface| trusted(&interface.interface_name));
+        let addresses = interfaces.filter_map(|interface| ip(&interface.address?));
+        addresses.filter(|address| !address.is_loopback() && !is_link_local(address)).min_by_key(IpAddr::is_ipv6)
+    }
+
     fn everywhere(&self) -> bool {
         self.0.iter().any(|name| name == "*")
     }
@@ -60,6 +68,14 @@ pub(super) fn carrying(address: IpAddr) -> Option<String> {
     found.map(|interface| interface.interface_name)
 }
 
+/// Good on one link only, and an IPv6 one not without its name.
+fn is_link_local(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
 fn ip(address: &nix::sys::socket::SockaddrStorage) -> Option<IpAddr> {
     let v4 = address.as_sockaddr_in().map(|v4| IpAddr::from(v4.ip()));
     v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::from(v6.ip())))
@@ -78,6 +94,13 @@ mod tests {
         assert!(!trusted.allows("192.0.2.1".parse().unwrap()), "no interface has it");
         assert!(!Trusted::new(&["wlan0".to_owned()]).allows("127.0.0.1".parse().unwrap()));
         assert!(Trusted::new(&["*".to_owned()]).allows("192.0.2.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn loopback_is_no_way_for_a_phone() {
+        assert_eq!(Trusted::new(&["lo".to_owned()]).reachable(), None);
+        let found = Trusted::new(&["*".to_owned()]).reachable();
+        assert!(found.is_none_or(|found| carrying(found).is_some_and(|name| name != "lo")), "{found:?}");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod counters;
 mod credentials;
 mod devices;
 mod ecarus;
+mod entrance;
 mod fences;
 mod gate;
 mod history;
@@ -51,6 +52,7 @@ mod surface;
 mod telemetry;
 
 pub use credentials::{hash_token, new_token};
+pub use entrance::Entrance;
 pub use pairing::{Invitation, Pairing};
 pub use server::Server;
 pub use settings::{Limits, Settings};

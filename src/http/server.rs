@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connections, Place};
 use super::counters::Counters;
+use super::entrance::Entrance;
 use super::gate::Gate;
 use super::interfaces::{Trusted, carrying};
 use super::origin::Names;
@@ -142,6 +143,12 @@ impl Server {
     /// The handle by which pairing is opened from inside.
     pub fn pairing(&self) -> Pairing {
         self.shared.pairing.clone()
+    }
+
+    /// Where phones find the page.
+    pub fn entrance(&self) -> Entrance {
+        let name = self.shared.settings.names.first().cloned();
+        Entrance { address: self.addresses.first().copied(), name, trusted: self.trusted.clone() }
     }
 
     /// Serves until the shutdown.

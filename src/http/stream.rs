@@ -74,7 +74,8 @@ impl Resume {
             },
         };
         let digits = id.bytes().all(|byte| byte.is_ascii_digit());
-        id.parse().ok().filter(|_| digits).map_or(Resume::Unreadable, |id| Resume::After(EventId(id)))
+        let id = id.parse().ok().map(EventId).filter(|id| digits && *id <= EventId::MAX);
+        id.map_or(Resume::Unreadable, Resume::After)
     }
 }
 
@@ -141,8 +142,10 @@ impl Stream {
                 Wake::Devices => return self.end_revoked(out).await,
                 Wake::Page(page) => {
                     reading = None;
-                    let before = std::mem::replace(&mut gone, feed.pruned(&vin, &filter)?);
-                    if page.is_ok() && gone > before && place.is_overtaken(gone) {
+                    let now_gone = feed.pruned(&vin, &filter)?;
+                    // A page that could not be read says nothing: the next one is held against the same mark.
+                    let before = if page.is_ok() { std::mem::replace(&mut gone, now_gone) } else { now_gone };
+                    if gone > before && place.is_overtaken(gone) {
                         let resume = Resume::After(place.looked_at);
                         let (again, said) = self.start(&*feed, &filter, resume, eyes.newest()).await?;
                         (place, wire) = (Progress::at(again), said);

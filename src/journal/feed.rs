@@ -79,7 +79,8 @@ impl Journal {
                 floor
             };
             let (shown, rest, upto) = (filter.clone(), limit - events.len(), floor.min(head));
-            let page = self.read(move |conn| reader::page(conn, after, upto, &shown, rest)).await?;
+            let core = self.core.clone();
+            let page = self.read(move |conn| reader::page(conn, after, upto, &shown, rest, &core)).await?;
             events.extend(page.events.into_iter().map(|stored| self.with_end(stored)));
             after = page.next;
         }
@@ -114,7 +115,8 @@ impl Journal {
         };
         while let Some(from) = below {
             let shown = filter.clone();
-            let (entries, next) = self.read(move |conn| reader::backwards(conn, from, &shown)).await?;
+            let core = self.core.clone();
+            let (entries, next) = self.read(move |conn| reader::backwards(conn, from, &shown, &core)).await?;
             for entry in entries {
                 if !found.take(entry.id(), is_recent(entry.time, entry.id())) {
                     return Ok(found.position);

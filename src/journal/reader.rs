@@ -86,8 +86,29 @@ fn one(conn: &Connection, id: EventId) -> rusqlite::Result<Option<Entry>> {
     statement.query_row([id], entry).optional()
 }
 
+/// What was read of the event `id`; `None` when what is stored there is no event any more: a few wrong bytes on the disk
+/// are not to keep a phone from everything that came later.
+fn sound<T>(read: rusqlite::Result<T>, id: EventId, core: &Core) -> rusqlite::Result<Option<T>> {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    match read {
+        Err(FromSqlConversionFailure(..) | IntegralValueOutOfRange(..) | InvalidColumnType(..) | Utf8Error(..)) => {
+            core.suspect(&format!("event {id} is damaged and cannot be told any more"));
+            core.counters.drop("damaged", 1);
+            Ok(None)
+        }
+        read => read.map(Some),
+    }
+}
+
 /// What `filter` shows of the next 256 events above `after` and up to `upto`, `limit` at most.
-pub(super) fn page(conn: &Connection, after: EventId, upto: EventId, filter: &Filter, limit: usize) -> rusqlite::Result<Page> {
+pub(super) fn page(
+    conn: &Connection,
+    after: EventId,
+    upto: EventId,
+    filter: &Filter,
+    limit: usize,
+    core: &Core,
+) -> rusqlite::Result<Page> {
     let sql = format!("SELECT {EVENT_COLUMNS} WHERE e.id > ?1 AND e.id <= ?2 ORDER BY e.id LIMIT ?3");
     let mut statement = conn.prepare_cached(&sql)?;
     let mut rows = statement.query(params![after, upto, ROWS as i64])?;
@@ -99,9 +120,10 @@ pub(super) fn page(conn: &Connection, after: EventId, upto: EventId, filter: &Fi
         }
         looked_at += 1;
         page.next = row.get(0)?;
-        if filter.shows(row.get::<_, Kind>(1)?) {
-            let entry = entry(row)?;
-            page.events.extend(Some(entry.stored).filter(|stored| filter.matches(stored)));
+        let kind = sound(row.get::<_, Kind>(1), page.next, core)?;
+        if kind.is_some_and(|kind| filter.shows(kind)) {
+            let entry = sound(entry(row), page.next, core)?;
+            page.events.extend(entry.map(|entry| entry.stored).filter(|stored| filter.matches(stored)));
         }
     }
     if looked_at < ROWS {
@@ -111,13 +133,23 @@ pub(super) fn page(conn: &Connection, after: EventId, upto: EventId, filter: &Fi
 }
 
 /// What `filter` shows of the 256 events at and below `from`, newest first; the next one to look at, if there is one.
-pub(super) fn backwards(conn: &Connection, from: EventId, filter: &Filter) -> rusqlite::Result<(Vec<Entry>, Option<EventId>)> {
+pub(super) fn backwards(
+    conn: &Connection,
+    from: EventId,
+    filter: &Filter,
+    core: &Core,
+) -> rusqlite::Result<(Vec<Entry>, Option<EventId>)> {
     let sql = format!("SELECT {EVENT_COLUMNS} WHERE e.id <= ?1 ORDER BY e.id DESC LIMIT ?2");
     let mut statement = conn.prepare_cached(&sql)?;
-    let looked_at: Vec<Entry> = statement.query_map(params![from, ROWS as i64], entry)?.collect::<Result<_, _>>()?;
-    let last = looked_at.last().filter(|_| looked_at.len() == ROWS);
-    let next = last.and_then(|last| last.id().0.checked_sub(1)).map(EventId);
-    Ok((looked_at.into_iter().filter(|entry| filter.matches(&entry.stored)).collect(), next))
+    let mut rows = statement.query(params![from, ROWS as i64])?;
+    let (mut found, mut looked_at, mut last) = (Vec::new(), 0, from);
+    while let Some(row) = rows.next()? {
+        looked_at += 1;
+        last = row.get(0)?;
+        found.extend(sound(entry(row), last, core)?.filter(|entry| filter.matches(&entry.stored)));
+    }
+    let next = last.0.checked_sub(1).map(EventId).filter(|_| looked_at == ROWS);
+    Ok((found, next))
 }
 
 /// The points of the track from `from` (inclusive) to `to` (exclusive), oldest first, `limit` or 256 at most.

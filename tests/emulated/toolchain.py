@@ -81,7 +81,8 @@ def prepare():
         raise Missing(f"only root can install {' '.join(packages + absent + [arch.triplet for arch in libraries])}")
     for name in absent:
         subprocess.run(["dpkg", "--add-architecture", name], check=True)
-    retried("the package lists", ["apt-get", "update", "-q"])
+    # One list of many may be out of step: what is missing then is asked for again below.
+    subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
     if packages:
         # Another rustc may be there already; its own libraries must make way for those of this version.
         retried("the cross compilers", ["apt-get", "install", "-q", "-y", "--no-install-recommends", "--allow-downgrades", *packages])

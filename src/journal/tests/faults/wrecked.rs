@@ -67,6 +67,21 @@ async fn a_wrecked_page_is_found_when_it_is_read_and_nothing_that_memory_holds_i
 }
 
 #[tokio::test]
+async fn an_event_with_a_few_wrong_bytes_is_counted_and_all_others_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, _) = filled(dir.path(), 600).await;
+    let conn = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    let wrong = "UPDATE events SET json = CAST(X'7BFFFEFFFE7D' AS TEXT) WHERE id = ?1";
+    assert_eq!(conn.execute(wrong, [first as i64 + 100]).unwrap(), 1);
+    drop(conn);
+    let bench = Bench::open(settings(dir.path()));
+    let told = ids(&bench.all(first + 50).await);
+    let expected: Vec<u64> = (first + 51..first + 600).filter(|id| *id != first + 100).collect();
+    assert_eq!(told, expected);
+    assert!(bench.dropped("damaged") >= 1, "and it is counted");
+}
+
+#[tokio::test]
 async fn garbage_after_the_end_of_the_log_harms_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let bench = Bench::open(settings(dir.path()));
