@@ -228,9 +228,7 @@ impl Call<'_> {
     /// The request's body as a JSON object.
     pub(super) async fn json_object(&mut self, most: usize) -> Result<Map<String, Value>, Problem> {
         let wrong = |_| Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object (RFC 8259) in UTF-8");
-        let body = self.body(most).await?;
-        // No body says as much as an empty object: which field is missing is the better answer.
-        if body.is_empty() { Ok(Map::new()) } else { serde_json::from_slice(&body).map_err(wrong) }
+        serde_json::from_slice(&self.body(most).await?).map_err(wrong)
     }
 }
 
