@@ -64,7 +64,7 @@ fn killed_in_an_alert_while_the_car_goes_on_sending_the_daemon_goes_on_in_its_ow
     phone.drain();
 
     // The car sends on while nobody listens; none of it may be taken for news later.
-    meanwhile(Duration::from_secs(5));
+    meanwhile(Duration::from_secs(15));
     let restarted = Wall::system();
     let daemon = site.daemon(Some(&token));
     phone.connect(&daemon);
@@ -76,7 +76,7 @@ fn killed_in_an_alert_while_the_car_goes_on_sending_the_daemon_goes_on_in_its_ow
     };
     let read: jiff::Timestamp = fix["lastLocation"]["timestamp"].as_str().unwrap().parse().unwrap();
     let old = (restarted.micros() - read.as_microsecond()) as f64 / 1e6;
-    assert!(old < 3.0, "a fix from before the restart, {old} s old, is taken for news: {fix}");
+    assert!(old < 8.0, "a fix from before the restart, {old} s old, is taken for news: {fix}");
     let resumed = phone.told.iter().find(|event| event["child"]["resumed"] == true).cloned();
     let resumed = resumed.unwrap_or_else(|| phone.until("the alert going on", |event| event["child"]["resumed"] == true));
     assert_eq!(resumed["child"]["stage"], "repeated", "{resumed}");
