@@ -370,7 +370,7 @@ def installed_disk(story, files, site, path):
 def boot(story, arguments, name):
     """Boots a disk that `arguments` tell QEMU of."""
     return Unit(story.image, f"{story.name}-{name}", {"init": (_INIT, 0o755)}, arguments=arguments, memory=768,
-                append="net.ifnames=0 systemd.show_status=0 systemd.log_target=kmsg")
+                append="net.ifnames=0 systemd.show_status=0")
 
 
 installed.arches = [toolchain.AARCH64]
