@@ -29,10 +29,11 @@
 //! | 1 | [`request`] | what may be asked, and the answer | `event`, `geo` |
 //! | 1 | [`feed`] | the trait that the doors read | `event`, `request`, `vehicle`, and the types those are made of |
 //! | 2 | [`can`], [`gnss`] | bytes to observations: sockets at the edge, pure decoders inside | floor 1 |
+//! | 2 | [`diagnostics`] | ISO-TP, OBD-II, UDS, J1939, the poller | floor 1, `can` |
 //! | 2 | [`detect`] | the engine, and one pure state machine a file | floor 1; no tokio, files, clocks, SQL |
 //! | 2 | [`journal`] | SQLite behind `feed` | floor 1 |
 //! | 3 | [`http`] | listeners, limits, sign-in, the stream, one file a surface, the page | floor 1 |
-//! | 3 | [`sim`] | a scripted car that emits raw frames and sentences | floor 1, `can` |
+//! | 3 | [`sim`] | a scripted car that emits raw frames and sentences | floor 1, `can`, `diagnostics` |
 //! | 4 | [`config`] | reads files, merges board, vehicle and site | all below, for their settings types |
 //! | 4 | [`gateway`] | the wiring of one vehicle; start, stop, supervision | all below |
 //! | 5 | `commands` | the command line, one file a subcommand | all |
@@ -62,6 +63,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod detect;
+pub mod diagnostics;
 pub mod event;
 pub mod feed;
 pub mod gateway;

@@ -109,7 +109,7 @@ impl Engine {
             }
             Observation::Journal { writable } => self.diagnosis.journal(*writable),
             Observation::Restarted => self.child.restarted(),
-            Observation::Reading(..) | Observation::Fix(_) | Observation::Bus(..) => {}
+            Observation::Reading(..) | Observation::Fix(_) | Observation::Bus(..) | Observation::Diagnosis(_) => {}
         }
     }
 

@@ -17,6 +17,7 @@ mod sources;
 mod state;
 #[cfg(test)]
 mod tests;
+pub mod trouble;
 
 pub use ignition::Ignition;
 pub use keep::{IgnitionKept, LastWord};
@@ -107,6 +108,8 @@ pub enum Observation {
         /// Whether it can.
         writable: bool,
     },
+    /// What diagnosis heard of ECUs.
+    Diagnosis(trouble::Heard),
     /// The engine's state came out of the journal: this is a new start of the daemon.
     Restarted,
 }

@@ -95,7 +95,7 @@ impl State {
                     }
                 }
             }
-            Observation::Journal { .. } => {}
+            Observation::Journal { .. } | Observation::Diagnosis(_) => {}
             Observation::Restarted => self.memory.listening = Some(now),
         }
     }

@@ -1,0 +1,1 @@
+//! Diagnosis: what the car's own ECUs say is wrong with it, from whichever protocol the car speaks.
