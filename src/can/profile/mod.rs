@@ -27,10 +27,17 @@
 //! valid = { signal = "SensorFault", equals = 0 }   # a signal of the same message and its raw value; else unknown
 //! covers = "rear"                      # sees every rear seat
 //! always = true                        # its silence is a fault with the ignition off too
+//!
+//! [diagnostics]                        # where the car's ECUs say what is wrong with it
+//! obd = "body"                         # the bus with the ECUs of OBD-II and UDS; one that only serves this needs no dbc
+//! addressing = "11-bit"                # or "29-bit"; without it both are tried
+//! j1939 = "truck"                      # the bus on which J1939 is spoken
+//! identifiers = [{ ecu = "7E8", did = 0xF187, name = "partNumber" }]   # read by UDS 0x22
 //! ```
 //!
 //! Every mistake is told, not the first only, each with file, line and key, and what would be right.
 
+mod diagnosis;
 mod fields;
 mod nearest;
 mod source;
@@ -48,6 +55,7 @@ use fields::{Document, Fields};
 use nearest::meant;
 use source::Source;
 
+pub use diagnosis::{Addressing, Diagnosis, Identifier};
 pub use fields::Problem;
 pub use nearest::nearest;
 
@@ -60,6 +68,8 @@ pub struct Profile {
     pub decoder: Decoder,
     /// What it says of each bus of the layout.
     pub buses: Vec<ProfileBus>,
+    /// Where and how ECUs can be asked what is wrong with the car.
+    pub diagnosis: Diagnosis,
     /// What the databases hold that was passed over.
     pub warnings: Vec<Problem>,
 }
@@ -119,12 +129,17 @@ fn read(
     table: &DeTable<'_>,
     mut open: impl FnMut(&Path) -> io::Result<Database>,
 ) -> Profile {
-    let fields = Fields::new(document, table, "", 0..0, &["bus", "signals"]);
+    let fields = Fields::new(document, table, "", 0..0, &["bus", "signals", "diagnostics"]);
+    let diagnosed = fields.table("diagnostics", "…");
+    let needs_no_database = |name: &str| {
+        let named = |key| diagnosed.as_ref().and_then(|(table, _)| table.get(key)?.get_ref().as_str());
+        named("obd") == Some(name) || named("j1939") == Some(name)
+    };
     let mut buses = Vec::new();
     for (name, value) in in_order(fields.table("bus", "…").map(|(table, _)| table)) {
         let key = format!("bus.{name}");
         match value.get_ref().as_table() {
-            Some(table) => buses.push(bus(document, file, name, table, value.span(), &mut open)),
+            Some(table) => buses.push(bus(document, file, (name, needs_no_database(name)), table, value.span(), &mut open)),
             None => document.problem(value.span(), &key, format!("a bus is a table, `[bus.{name}]`")),
         }
     }
@@ -160,7 +175,8 @@ fn read(
         document.problem(0..0, "signals", "there are at most 65,535 sources");
         return Profile::default();
     }
-    put_together(buses, sources)
+    let diagnosis = diagnosed.map(|(table, span)| diagnosis::read(document, table, span, &buses)).unwrap_or_default();
+    Profile { diagnosis, ..put_together(buses, sources) }
 }
 
 /// The entries of a table in the order of the file.
@@ -173,7 +189,7 @@ fn in_order<'t, 'i>(table: Option<&'t DeTable<'i>>) -> Vec<(&'t str, &'t toml::S
 fn bus(
     document: &Document<'_>,
     file: &Path,
-    name: &str,
+    (name, needs_no_database): (&str, bool),
     table: &DeTable<'_>,
     span: std::ops::Range<usize>,
     open: &mut impl FnMut(&Path) -> io::Result<Database>,
@@ -184,6 +200,9 @@ fn bus(
     let mut bus = Bus { name: name.to_owned(), said, databases: Vec::new(), whole: true };
     let example = "this is a list of files, as in `dbc = [\"car.dbc\"]`";
     let Some(value) = fields.value("dbc") else {
+        if needs_no_database {
+            return bus;
+        }
         fields.problem(span, "dbc", format!("this is missing: {example}"));
         bus.whole = false;
         return bus;
@@ -236,6 +255,7 @@ fn put_together(buses: Vec<Bus>, sources: Vec<Source>) -> Profile {
         decoder: Decoder::new(mapped),
         warnings: buses.iter().flat_map(Bus::faults).map(|(file, fault)| warning(file, fault)).collect(),
         buses: buses.into_iter().map(|bus| bus.said).collect(),
+        diagnosis: Diagnosis::default(),
     }
 }
 

@@ -311,3 +311,46 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_profile_says_where_ecus_can_be_asked() {
+    use crate::vehicle::trouble::Ecu;
+    let text = "[bus.obd]\ninterface = \"can0\"\n[bus.truck]\n[diagnostics]\nobd = \"obd\"\naddressing = \"29-bit\"\n\
+                j1939 = \"truck\"\nidentifiers = [{ ecu = \"7E8\", did = 0xF187, name = \"part\" }]\n";
+    let Diagnosis { obd, addressing, j1939, identifiers } = profile(text).unwrap().diagnosis;
+    assert_eq!((obd, addressing, j1939), (Some(BusId(0)), Addressing::Fixed, Some(BusId(1))));
+    assert_eq!(identifiers, [Identifier { ecu: Ecu::Normal(0x7E8), did: 0xF187, name: "part".to_owned() }]);
+    assert_eq!(profile(BUS).unwrap().diagnosis, Diagnosis::default());
+}
+
+#[test]
+fn what_is_wrong_with_the_diagnosis_is_told() {
+    for (said, key, what) in [
+        ("", "diagnostics", "no bus is named"),
+        ("obd = \"bdoy\"", "diagnostics.obd", "`body`"),
+        ("obd = \"body\"\naddressing = \"12\"", "diagnostics.addressing", "`29-bit`"),
+        ("odb = \"body\"\nj1939 = \"body\"", "diagnostics.odb", "`obd`"),
+        ("obd = \"body\"\nidentifiers = 4", "diagnostics.identifiers", "a list of tables"),
+        ("obd = \"body\"\nidentifiers = [4]", "diagnostics.identifiers", "is a table"),
+        ("obd = \"body\"\nidentifiers = [{ ecu = \"7E8\", name = \"a\" }]", "diagnostics.identifiers.did", "missing"),
+        (
+            "obd = \"body\"\nidentifiers = [{ ecu = \"7E8\", did = 70000, name = \"a\" }]",
+            "diagnostics.identifiers.did",
+            "two bytes",
+        ),
+        (
+            "obd = \"body\"\nidentifiers = [{ ecu = \"18DB33F1\", did = 1, name = \"a\" }]",
+            "diagnostics.identifiers.ecu",
+            "18DAF110",
+        ),
+        ("j1939 = \"body\"\nidentifiers = [{ ecu = \"7E8\", did = 1, name = \"a\" }]", "diagnostics.identifiers", "add `obd"),
+    ] {
+        let problems = profile(&format!("{BUS}[diagnostics]\n{said}\n")).unwrap_err();
+        let found = problems.iter().any(|problem| problem.key == key && problem.what.contains(what));
+        assert!(found, "{said}: {problems:?}");
+    }
+    let twice = "{ ecu = \"7E8\", did = 1, name = \"a\" }";
+    let problems = profile(&format!("{BUS}[diagnostics]\nobd = \"body\"\nidentifiers = [{twice}, {twice}]\n")).unwrap_err();
+    assert!(problems[0].what.contains("stands here twice"), "{problems:?}");
+    assert!(profile("[bus.body]\n").unwrap_err()[0].what.contains("this is missing"), "a bus that is not diagnosed needs a dbc");
+}
