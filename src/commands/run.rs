@@ -11,6 +11,8 @@ use super::{Exit, log, print, reload};
 use crate::clock::Clock;
 use crate::config::{self, Config, InForce, LoadError};
 use crate::gateway::{self, Change, Open, Setup, Sources, control, systemd};
+use crate::journal;
+use crate::vehicle::Vin;
 
 /// Watch a vehicle: the daemon
 #[derive(Debug, clap::Args)]
@@ -59,7 +61,8 @@ impl Run {
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
     let Config { vin, profile, buses, receivers, fences, detect, journal, http, .. } = config;
     Setup {
-        vin,
+        // The car may have told its number before.
+        vin: vin.or_else(|| journal::vehicle_in(&journal.dir)).unwrap_or_else(Vin::unnamed),
         clock: Clock::system(),
         boot_id: gateway::boot_id(),
         sources: Sources::Car { profile: profile.unwrap_or_default(), buses, receiver: receivers.into_iter().next() },

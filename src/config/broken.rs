@@ -285,7 +285,7 @@ fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
     for (from, to, key, says) in [
         ("trusted = [\"lo\"]", "trusted = [\"lo\"]\ntls = \"[::]:8443\"", "http.tls", "does not speak TLS yet"),
         ("[diagnostics]\n", "[places]\nfile = \"fences.geojson\"\n[diagnostics]\n", "places.file", "no names of places yet"),
-        ("transmit = false", "transmit = true", "diagnostics.transmit", "sends nothing yet"),
+        ("transmit = false", "transmit = true", "diagnostics.transmit", "asks nobody"),
         (
             "[diagnostics]\n",
             "[hardware.button]\nchip = \"fe200000.gpio\"\nline = 4\n[diagnostics]\n",

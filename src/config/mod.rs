@@ -16,19 +16,20 @@
 //! | key | what |
 //! |---|---|
 //! | `board` | the unit, one of `telltale boards` |
-//! | `vehicle.vin`, `vehicle.profile` | the car, and the file that says what its frames mean |
+//! | `vehicle.vin`, `vehicle.profile` | the car, which may tell its number itself where ECUs are asked, and the file that says what its frames mean |
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | where the frames of the profile's bus NAME come from |
 //! | `[[gnss]]` | a receiver: its serial port, or a log or FIFO ([`gnss::Settings`]). The first is the car's; others are of `[[units]]`, checked, and not read by this version |
 //! | `geofences.file` | the fences, GeoJSON |
 //! | `places.file` | names of places; checked, and not used by this version |
 //! | `journal.*` | where and how much is remembered ([`journal::Settings`]) |
 //! | `http.*`, `metrics.listen` | who may ask, and where ([`http::Settings`]) |
-//! | `diagnostics.transmit` | whether anything may be sent on a bus |
+//! | `diagnostics.*` | whether and how ECUs are asked what is wrong with the car ([`diagnostics::Settings`]); on which bus is in the profile |
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | the detectors' numbers ([`detect::Settings`]) |
 //! | `[[units]]` `id`, `name`, `gnss` | which receiver goes under which number |
 //! | `[[upstream]]` `url` | where events go; checked, and not used by this version |
 //! | `hardware.*` | what differs on this unit from its board; checked, and used by `telltale boards --image` ([`hardware`]) |
 
+mod asking;
 mod board;
 #[cfg(test)]
 mod broken;
@@ -60,7 +61,7 @@ use std::path::PathBuf;
 use crate::can::profile::Profile;
 use crate::geo::Fence;
 use crate::vehicle::Vin;
-use crate::{detect, gnss, http, journal};
+use crate::{detect, diagnostics, gnss, http, journal};
 
 /// Where `telltale run` and `telltale check` look when they are not told.
 pub const DEFAULT_FILE: &str = "/etc/telltale/telltale.toml";
@@ -72,8 +73,8 @@ pub struct Config {
     pub file: PathBuf,
     /// The unit, where the site names one.
     pub board: Option<Board>,
-    /// The car.
-    pub vin: Vin,
+    /// The car; `None` where the file leaves it to the car to tell its number.
+    pub vin: Option<Vin>,
     /// What its frames mean; absent on a unit that only knows where it is.
     pub profile: Option<Profile>,
     /// Where the profile's buses come from, in the order of its layout: `buses[id]` is bus `id`.
@@ -90,8 +91,8 @@ pub struct Config {
     pub http: http::Settings,
     /// Where `/metrics` is served apart from everything else.
     pub metrics: Option<SocketAddr>,
-    /// Whether anything may be sent on a bus.
-    pub transmit: bool,
+    /// Whether and how ECUs are asked.
+    pub diagnostics: diagnostics::Settings,
     /// Which receiver goes under which number; never empty.
     pub units: Vec<Unit>,
     /// What is probably not meant.

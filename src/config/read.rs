@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Findings, Place};
 use super::site::{
-    self, Diagnostics, FileOf, MetricsSettings, UnitEntry, Upstream, Vehicle, list, list_checked, named, place_of, section,
-    section_checked,
+    self, FileOf, MetricsSettings, UnitEntry, Upstream, Vehicle, list, list_checked, named, place_of, section, section_checked,
 };
 use super::sources::{self, Unit};
 use super::tree::{Node, Value};
 use super::typed::{checked, fields, suggest};
 use super::vehicle::{self, Known};
-use super::{BOARDS, Board, Config, Hardware, ReplaySite, fences, listen, paths};
-use crate::{detect, gnss, http, journal};
+use super::{BOARDS, Board, Config, Hardware, ReplaySite, asking, fences, listen, paths};
+use crate::{detect, diagnostics, gnss, http, journal};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +138,7 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
         ("journal", fields::<journal::Settings>()),
         ("http", fields::<http::Settings>()),
         ("metrics", &[]),
-        ("diagnostics", fields::<Diagnostics>()),
+        ("diagnostics", fields::<diagnostics::Settings>()),
         ("units", &[]),
         ("upstream", fields::<Upstream>()),
         ("hardware", fields::<Hardware>()),
@@ -151,9 +150,11 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
 /// Puts it all together; `None` when there is no vehicle to put it together for.
 fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     let Top { root, board, tree } = top(site, findings);
-    let Known { vin, profile, buses: wanted } = vehicle::read(&tree, findings);
+    let diagnostics = asking::read(&tree, findings);
+    let Known { vin, profile, buses: wanted } = vehicle::read(&tree, &diagnostics, findings);
     let connected = named(&tree, "bus", findings);
-    let buses = wanted.map(|wanted| sources::buses(&wanted, &connected, &root, findings)).unwrap_or_default();
+    let mut buses = wanted.map(|wanted| sources::buses(&wanted, &connected, &root, findings)).unwrap_or_default();
+    asking::settle(&tree, &diagnostics, profile.as_ref(), &connected, &mut buses, findings);
     let so_far = findings.faults.len();
     let receivers = list_checked(&tree, "gnss", gnss::Settings::check, findings);
     if tree.find("vehicle.profile").is_none() && receivers.is_empty() {
@@ -174,7 +175,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     Some(Config {
         file: root.file.to_path_buf(),
         board,
-        vin: vin?,
+        vin,
         profile,
         buses,
         fences: fences::read(&tree, findings),
@@ -182,7 +183,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
         journal: journal(&tree, findings),
         metrics: metrics(&tree, findings),
         http: doors(&tree, &units, findings),
-        transmit: transmit(&tree, findings),
+        diagnostics,
         receivers,
         units,
         warnings: Vec::new(),
@@ -264,15 +265,6 @@ fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings
     }
     let unit = units.first().map_or(1, |unit| unit.id);
     http::Settings { unit, metrics: metrics.into_iter().collect(), ..settings }
-}
-
-fn transmit(tree: &Node, findings: &mut Findings) -> bool {
-    let Diagnostics { transmit } = section(tree, "diagnostics", findings);
-    if transmit {
-        let cure = "take it out for as long: interfaces that nothing is sent on are safer listen-only";
-        findings.warn(place_of(tree, "diagnostics.transmit"), "diagnostics.transmit", "this version sends nothing yet", cure);
-    }
-    transmit
 }
 
 /// Keys of later versions: checked like any other, so that they are right when their time comes, and said to do nothing.

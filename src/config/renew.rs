@@ -5,7 +5,7 @@
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | `vehicle.vin` |
 //! | `geofences.file` and what is in it | `vehicle.profile`, what is in it, and with it `bus.*` |
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | `journal.*` |
-//! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.transmit` |
+//! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*` |
 //!
 //! What needs a restart would end streams, or give another meaning to what the journal holds. A `board` counts by what it
 //! says of these keys.
@@ -43,7 +43,7 @@ impl InForce {
             ("http", doors(&old.http) != doors(&new.http)),
             ("metrics.listen", old.metrics != new.metrics),
             ("units", old.units != new.units),
-            ("diagnostics.transmit", old.transmit != new.transmit),
+            ("diagnostics", old.diagnostics != new.diagnostics),
         ];
         if !other_profile {
             old.buses.clone_from(&new.buses);

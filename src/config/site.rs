@@ -30,7 +30,7 @@ pub struct Bus {
     pub interface: Option<String>,
     /// A log or FIFO in the place of a network interface.
     pub candump: Option<PathBuf>,
-    /// Whether the controller has to be unable to send; `None` leaves it to `diagnostics.transmit`.
+    /// Whether the controller has to be unable to send; `None`: unless ECUs are asked on this bus.
     pub listen_only: Option<bool>,
 }
 
@@ -48,14 +48,6 @@ pub struct FileOf {
 pub struct MetricsSettings {
     /// Where `/metrics` is served without sign-in, apart from everything else.
     pub listen: Option<SocketAddr>,
-}
-
-/// `[diagnostics]`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Diagnostics {
-    /// Whether the daemon may put a frame on a bus.
-    pub transmit: bool,
 }
 
 /// `[[units]]`.

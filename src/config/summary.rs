@@ -15,7 +15,10 @@ impl Config {
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
         writeln!(out, "{}: fine. It would", self.file.display())?;
-        write!(out, "  watch   {}", self.vin)?;
+        match &self.vin {
+            Some(vin) => write!(out, "  watch   {vin}")?,
+            None => write!(out, "  watch   the car, by the number that it tells")?,
+        }
         match &self.board {
             Some(board) => writeln!(out, " on the board {}", board.name)?,
             None => writeln!(out)?,
@@ -31,6 +34,13 @@ impl Config {
         }
         if let Some(profile) = &self.profile {
             writeln!(out, "  know    {}", count(profile.layout.sources.len(), "source of signals", "sources of signals"))?;
+        }
+        let asked = self.profile.iter().flat_map(|profile| [profile.diagnosis.obd, profile.diagnosis.j1939]).flatten();
+        let mut asked: Vec<_> = asked.filter_map(|id| self.buses.get(usize::from(id.0))).map(|bus| bus.name.as_str()).collect();
+        asked.dedup();
+        if !asked.is_empty() {
+            let what = if self.diagnostics.transmit { "ask     the ECUs on" } else { "hear    what ECUs tell unasked on" };
+            writeln!(out, "  {what} {}", asked.join(", "))?;
         }
         if let Some(receiver) = self.receivers.first() {
             write!(out, "  read    receiver {} from {}", receiver.name, receiver.device.display())?;

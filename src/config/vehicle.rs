@@ -1,5 +1,8 @@
 //! The vehicle: its number, and what its frames mean.
 
+use std::path::PathBuf;
+
+use super::asking;
 use super::fault::{Fault, Findings, Place};
 use super::paths;
 use super::site::{Vehicle, place_of, section};
@@ -7,12 +10,13 @@ use super::sources::Wanted;
 use super::tree::{Node, Value};
 use crate::can::dbc::Database;
 use crate::can::profile::{Problem, Profile};
+use crate::diagnostics::Settings;
 use crate::vehicle::Vin;
 
 /// What could be read of a vehicle.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Its number, where it is one.
+    /// Its number, where the file gives it.
     pub vin: Option<Vin>,
     /// Its profile, where it is whole.
     pub profile: Option<Profile>,
@@ -21,16 +25,21 @@ pub struct Known {
 }
 
 /// Reads `vehicle.vin` and what `vehicle.profile` leads to.
-pub fn read(tree: &Node, findings: &mut Findings) -> Known {
+pub fn read(tree: &Node, diagnostics: &Settings, findings: &mut Findings) -> Known {
     let Vehicle { vin, profile } = section(tree, "vehicle", findings);
-    match &vin {
-        Some(vin) => doubt(vin, place_of(tree, "vehicle.vin"), findings),
-        None if tree.find("vehicle.vin").is_none() => {
-            let cure = "add [vehicle] vin = \"…\": the 17 characters of the registration papers, or a name of up to 17 capitals and digits";
-            findings.fault(place_of(tree, "vehicle.vin"), "vehicle.vin", "is absent", cure);
-        }
-        None => {}
+    if let Some(vin) = &vin {
+        doubt(vin, place_of(tree, "vehicle.vin"), findings);
     }
+    let known = known(tree, vin, profile, findings);
+    if tree.find("vehicle.vin").is_none() && !asking::can_tell_its_number(diagnostics, known.profile.as_ref()) {
+        let cure =
+            "add [vehicle] vin = \"…\": the 17 characters of the registration papers, or a name of up to 17 capitals and digits";
+        findings.fault(place_of(tree, "vehicle.vin"), "vehicle.vin", "is absent", cure);
+    }
+    known
+}
+
+fn known(tree: &Node, vin: Option<Vin>, profile: Option<PathBuf>, findings: &mut Findings) -> Known {
     let Some(given) = profile else {
         let buses = tree.find("vehicle.profile").is_none().then(Vec::new);
         return Known { vin, profile: None, buses };

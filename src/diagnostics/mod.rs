@@ -1,1 +1,5 @@
 //! Diagnosis: what the car's own ECUs say is wrong with it, from whichever protocol the car speaks.
+
+mod settings;
+
+pub use settings::{IsoTp, Settings};

@@ -54,6 +54,7 @@ pub use counters::Counters;
 pub use settings::Settings;
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as threads};
 use std::time::{Duration, Instant};
 
@@ -272,6 +273,11 @@ fn late(settings: &Settings, now: Stamp) -> Found {
     let last = ids::beyond(EventId(0), now);
     let why = format!("the disk did not open the journal within {} s", settings.longest_open().as_secs_f64());
     Found { loaded: Loaded::default(), last, reserved: last, fresh: false, readable: false, trouble: Some(why) }
+}
+
+/// The vehicle whose journal is in `dir`, where one is and can be read: what a unit was told once, when nobody tells it now.
+pub fn vehicle_in(dir: &Path) -> Option<Vin> {
+    store::vin_of(&Place::new(dir)).filter(|vin| *vin != Vin::unnamed())
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -81,9 +81,18 @@ pub(super) fn prepare(conn: &Connection, vin: &Vin, name: &str) -> Result<bool, 
     }
     match meta::<String>(conn, "vin")? {
         Some(stored) if stored == vin.as_str() => Ok(known == 0),
+        Some(stored) if is_of(&stored, vin) => {
+            set_meta(conn, "vin", &vin.as_str())?;
+            Ok(known == 0)
+        }
         Some(_) => Err(Trouble::Foreign("another vehicle")),
         None => Err(Trouble::Wrecked("it names no vehicle".to_owned())),
     }
+}
+
+/// Whether a file under the name `stored` is of `vin`: an unnamed vehicle's is of the one whose number is learned later.
+pub(super) fn is_of(stored: &str, vin: &Vin) -> bool {
+    stored == vin.as_str() || stored == Vin::unnamed().as_str()
 }
 
 /// The value of `key`, if there is one.
@@ -116,7 +125,7 @@ pub(super) fn load(conn: &Connection) -> Result<Loaded, Trouble> {
 /// vehicle's file gives its ids, so that none is issued again, and nothing else.
 pub(super) fn salvage(conn: &Connection, vin: &Vin) -> Loaded {
     let bound = meta(conn, "bound").unwrap_or_default().unwrap_or_default();
-    if meta::<String>(conn, "vin").ok().flatten().as_deref() != Some(vin.as_str()) {
+    if !meta::<String>(conn, "vin").ok().flatten().is_some_and(|stored| is_of(&stored, vin)) {
         return Loaded { bound, ..Loaded::default() };
     }
     Loaded { bound, rows: readable(conn, ROWS, row), devices: readable(conn, DEVICES, device), ..Loaded::default() }

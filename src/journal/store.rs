@@ -176,10 +176,16 @@ fn signed(number: u64) -> i64 {
 /// still be read.
 pub(super) fn load_read_only(place: &Place, vin: &Vin) -> Result<Loaded, Trouble> {
     let conn = open_read_only(place)?;
-    if schema::meta::<String>(&conn, "vin")?.as_deref() != Some(vin.as_str()) {
+    if !schema::meta::<String>(&conn, "vin")?.is_some_and(|stored| schema::is_of(&stored, vin)) {
         return Err(Trouble::Foreign("another vehicle"));
     }
     schema::load(&conn)
+}
+
+/// The vehicle whose journal is at `place`, where that can be told.
+pub(super) fn vin_of(place: &Place) -> Option<Vin> {
+    let stored: String = open_read_only(place).and_then(|conn| Ok(schema::meta(&conn, "vin")?)).ok()??;
+    Vin::try_from(stored).ok()
 }
 
 /// What can be saved of a file that cannot be used.

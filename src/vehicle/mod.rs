@@ -70,6 +70,12 @@ impl Value {
 pub struct Vin(heapless::String<17>);
 
 impl Vin {
+    /// What stands for a vehicle of which nobody has told the number yet.
+    pub fn unnamed() -> Vin {
+        // Seven of seventeen characters.
+        Vin(heapless::String::try_from("UNNAMED").unwrap_or_default())
+    }
+
     /// The characters.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -365,3 +365,26 @@ async fn settings_that_make_no_sense_are_the_only_error() {
     let error = Journal::open(wrong, vin(), Clock::system(), Health::default(), counters).unwrap_err();
     assert!(error.to_string().contains("journal.max_days"));
 }
+
+#[tokio::test]
+async fn the_journal_of_an_unnamed_vehicle_is_that_of_the_first_that_has_a_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |vin: &Vin| {
+        let (health, metrics) = (Health::default(), Metrics::default());
+        let counters = Counters::register(&metrics);
+        Journal::open(settings(dir.path()), vin.clone(), Clock::system(), health, counters).unwrap()
+    };
+    assert_eq!(vehicle_in(dir.path()), None);
+    let unnamed = open(&Vin::unnamed());
+    unnamed.journal.commit(Step { events: Vec::new(), rows: vec![row("a", Some("kept"))] }, None);
+    assert!(unnamed.journal.close(Duration::from_secs(60)));
+    assert_eq!(vehicle_in(dir.path()), None, "nobody's name");
+    for _ in 0..2 {
+        let named = open(&vin());
+        assert_eq!(named.rows, [row("a", Some("kept"))]);
+        assert!(named.journal.close(Duration::from_secs(60)));
+        assert_eq!(vehicle_in(dir.path()), Some(vin()));
+    }
+    let other = open(&Vin::try_from("ANOTHER".to_owned()).unwrap());
+    assert!(other.rows.is_empty(), "another vehicle's is set aside");
+}
