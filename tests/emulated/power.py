@@ -304,7 +304,7 @@ def power_cuts(story):
 
 def power_cuts_are_seen(story):
     """A journal that flushes nothing, as debug builds can be told to, is caught; a release knows no such key."""
-    binary = toolchain.build(story.arch, "dev")
+    binary = toolchain.build([story.arch], "dev")[story.arch]
     with tempfile.TemporaryDirectory(prefix="telltale-power-") as work:
         folder = Path(work)
         drive = car.Drive(story.telltale, folder)

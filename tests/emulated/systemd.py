@@ -154,7 +154,7 @@ def installed(story):
             "root/one.deb": package.build(story.arch, work, "1"),
             "root/two.deb": package.build(story.arch, work, "2"),
         }
-        toolchain.build(story.arch, "dev")
+        toolchain.build([story.arch], "dev")
         debs["root/debug.deb"] = package.build(story.arch, work, "3", "dev")
         files = {f"root/{name}": path for name, path in car.SIMULATED.items()}
         _disk(prepare(story.arch), {**_SYSTEM, **files, **debs}, disk)
