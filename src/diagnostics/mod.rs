@@ -2,6 +2,12 @@
 
 pub mod isotp;
 pub mod j1939;
+pub mod negative;
+pub mod obd;
+mod overheard;
+pub mod poller;
+mod reading;
+pub mod request;
 mod settings;
 
 pub use settings::{IsoTp, Settings};

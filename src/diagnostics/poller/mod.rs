@@ -1,0 +1,3 @@
+//! x
+mod budget;
+pub use budget::{Budget, MOST_BITS, bits};
