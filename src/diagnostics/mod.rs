@@ -6,6 +6,7 @@ pub mod negative;
 pub mod obd;
 mod overheard;
 pub mod poller;
+pub mod port;
 mod reading;
 pub mod request;
 mod settings;

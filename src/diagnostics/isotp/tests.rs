@@ -52,6 +52,50 @@ fn across(address: Address, sending: Sending, reception: Reception, payload: &[u
     frames
 }
 
+/// Frames that the Python package `can-isotp` 2.0.7 makes of a message whose bytes are 0, 7, 14 and so on. (A last CAN FD frame
+/// of 8 bytes or less it leaves as short as it is.)
+#[test]
+fn frames_are_those_of_another_implementation() {
+    let [_, fixed, extended, mixed, mixed_fixed] = addresses();
+    let obd = Address::obd(0).unwrap();
+    let fd = |length| Wire::fd(length, None).unwrap();
+    for (address, wire, length, expected) in [
+        (obd, Wire::OBD, 7, &["7E0#0700070E151C232A"][..]),
+        (obd, Wire::OBD, 20, &["7E0#101400070E151C23", "7E0#212A31383F464D54", "7E0#225B626970777E85"]),
+        (obd, Wire::classical(None), 9, &["7E0#100900070E151C23", "7E0#212A3138"]),
+        (fixed, Wire::OBD, 20, &["18DA10F1#101400070E151C23", "18DA10F1#212A31383F464D54", "18DA10F1#225B626970777E85"]),
+        (
+            extended,
+            Wire::OBD,
+            20,
+            &["6F1#12101400070E151C", "6F1#1221232A31383F46", "6F1#12224D545B626970", "6F1#1223777E85CCCCCC"],
+        ),
+        (mixed, Wire::OBD, 7, &["700#55100700070E151C", "700#5521232ACCCCCCCC"]),
+        (
+            mixed_fixed,
+            Wire::OBD,
+            20,
+            &["18CE10F1#55101400070E151C", "18CE10F1#5521232A31383F46", "18CE10F1#55224D545B626970", "18CE10F1#5523777E85CCCCCC"],
+        ),
+        (obd, fd(64), 5, &["7E0#0500070E151C"]),
+        (
+            obd,
+            fd(64),
+            40,
+            &["7E0#002800070E151C232A31383F464D545B626970777E858C939AA1A8AFB6BDC4CBD2D9E0E7EEF5FC030A11CCCCCCCCCCCC"],
+        ),
+        (obd, fd(16), 30, &["7E0#101E00070E151C232A31383F464D545B", "7E0#21626970777E858C939AA1A8AFB6BDC4", "7E0#22CB"]),
+    ] {
+        let payload: Vec<u8> = (0..length).map(|n: u32| (n * 7) as u8).collect();
+        let frames = across(address, Sending { wire, ..Sending::default() }, Reception::default(), &payload);
+        let text = |frame: &Frame| {
+            let data: String = frame.data.iter().map(|byte| format!("{byte:02X}")).collect();
+            format!("{:X}#{data}", frame.id)
+        };
+        assert_eq!(frames.iter().map(text).collect::<Vec<_>>(), expected);
+    }
+}
+
 fn wires() -> impl Strategy<Value = Wire> {
     let lengths = prop::sample::select(vec![8, 12, 16, 20, 24, 32, 48, 64]);
     let padding = prop::option::of(any::<u8>());
@@ -122,7 +166,7 @@ proptest! {
             data[0] = kind << 4 | if kind == 2 { sequence } else { low };
             data[1] %= 80;
             sequence = (sequence + u8::from(low > 0)) % 16;
-            bytes.extend([what % 16 & if low == 0 { 15 } else { 9 }, step, length]);
+            bytes.extend([(what % 16) & if low == 0 { 15 } else { 9 }, step, length]);
             bytes.extend(&data[..usize::from(length).min(if what & 8 == 0 { 8 } else { 64 })]);
         }
         prop_assert_eq!(survives(&bytes), Ok(()));
