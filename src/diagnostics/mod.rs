@@ -3,3 +3,4 @@
 pub mod negative;
 pub mod obd;
 pub mod request;
+pub mod uds;
