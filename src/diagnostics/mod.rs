@@ -1,5 +1,6 @@
 //! Diagnosis: what the car's own ECUs say is wrong with it, from whichever protocol the car speaks.
 
+pub mod isotp;
 pub mod negative;
 pub mod obd;
 pub mod request;
