@@ -10,7 +10,6 @@ pub mod port;
 mod reading;
 pub mod request;
 mod settings;
-pub mod show;
 pub mod uds;
 
 pub use settings::{IsoTp, Settings};

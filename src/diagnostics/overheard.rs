@@ -201,12 +201,7 @@ pub struct Overheard {
 impl Overheard {
     /// Has heard nothing.
     pub fn new(parts: Parts) -> Overheard {
-        Overheard {
-            parts,
-            watcher: Watcher::new(MOST_BYTES),
-            questions: heapless::Deque::new(),
-            reader: Reader::default(),
-        }
+        Overheard { parts, watcher: Watcher::new(MOST_BYTES), questions: heapless::Deque::new(), reader: Reader::default() }
     }
 
     /// Which ids are whose.
@@ -263,7 +258,11 @@ fn remember(questions: &mut heapless::Deque<Question, MOST_QUESTIONS>, question:
 /// Whether this is our own question, which came back to us from the interface: once.
 fn is_echo(questions: &mut heapless::Deque<Question, MOST_QUESTIONS>, now: Boot, to: To, payload: &[u8]) -> bool {
     let ours = |question: &&mut Question| {
-        question.ours.is_some() && !question.echoed && question.to == to && *question.bytes == *payload && now.since(question.at) < ECHO
+        question.ours.is_some()
+            && !question.echoed
+            && question.to == to
+            && *question.bytes == *payload
+            && now.since(question.at) < ECHO
     };
     let echo = questions.iter_mut().rev().find(ours);
     echo.is_some_and(|question| {
@@ -279,7 +278,8 @@ fn place<'q>(
     from: Ecu,
     payload: &[u8],
 ) -> (Asked, Option<&'q [u8]>) {
-    let fits = |question: &&mut Question| !question.is_over(now) && question.to.includes(from) && answers(&question.bytes, payload);
+    let fits =
+        |question: &&mut Question| !question.is_over(now) && question.to.includes(from) && answers(&question.bytes, payload);
     let Some(question) = questions.iter_mut().rev().find(fits) else { return (Asked::Others, None) };
     let pending = Negative::decode(payload).is_some_and(|no| no.meaning() == Meaning::Pending);
     let again = question.answered.contains(&from);
@@ -329,8 +329,14 @@ mod tests {
         let parts = Parts::new([Ecu::Normal(0x72E)]);
         let of = |id| parts.of(id, id > 0x7FF);
         assert_eq!(of(0x7DF), Some(Part::Asks(To::AllNormal)));
-        assert_eq!([of(0x7E1), of(0x7E9)], [Some(Part::Asks(To::One(Ecu::Normal(0x7E9)))), Some(Part::Answers(Ecu::Normal(0x7E9)))]);
-        assert_eq!([of(0x726), of(0x72E)], [Some(Part::Asks(To::One(Ecu::Normal(0x72E)))), Some(Part::Answers(Ecu::Normal(0x72E)))]);
+        assert_eq!(
+            [of(0x7E1), of(0x7E9)],
+            [Some(Part::Asks(To::One(Ecu::Normal(0x7E9)))), Some(Part::Answers(Ecu::Normal(0x7E9)))]
+        );
+        assert_eq!(
+            [of(0x726), of(0x72E)],
+            [Some(Part::Asks(To::One(Ecu::Normal(0x72E)))), Some(Part::Answers(Ecu::Normal(0x72E)))]
+        );
         assert_eq!(of(0x18DB_33F1), Some(Part::Asks(To::AllFixed)));
         assert_eq!(of(0x18DA_10F1), Some(Part::Asks(To::One(Ecu::Fixed(0x18DA_F110)))));
         assert_eq!(of(0x18DA_FA10), Some(Part::Answers(Ecu::Fixed(0x18DA_F110))), "to another tester");

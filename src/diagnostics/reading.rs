@@ -2,8 +2,10 @@
 
 use super::negative::Negative;
 use super::obd::{self, Response, info};
+use super::uds;
+use super::uds::identifier::{Content, Data};
 use crate::vehicle::Vin;
-use crate::vehicle::trouble::{CodeReading, Ecu, Heard, Protocol};
+use crate::vehicle::trouble::{Classes, CodeReading, Ecu, Heard, Protocol};
 
 /// ECUs whose freeze frames are put together at once.
 const MOST_ECUS: usize = 16;
@@ -54,7 +56,7 @@ impl Reader {
         }
         match payload.first() {
             Some(0x41..=0x4A) => self.obd(ecu, payload, asked),
-            Some(0x54) => vec![Heard::Cleared(ecu)],
+            Some(0x54 | 0x59 | 0x62) => self.uds(ecu, payload, asked),
             _ => Vec::new(),
         }
     }
@@ -80,6 +82,16 @@ impl Reader {
         heard
     }
 
+    fn uds(&mut self, ecu: Ecu, payload: &[u8], asked: Option<&[u8]>) -> Vec<Heard> {
+        match uds::decode(payload, asked) {
+            Some(uds::Response::Cleared) => vec![Heard::Cleared(ecu)],
+            Some(uds::Response::Codes(codes)) => listed(ecu, &codes, asked).into_iter().collect(),
+            Some(uds::Response::Snapshots(snapshots)) => snapshots.freeze(ecu).map(Heard::Freeze).into_iter().collect(),
+            Some(uds::Response::Data(data)) => data.iter().filter_map(number).filter_map(|vin| self.numbers.hear(vin)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// A freeze frame begins with its code, PID 02.
     fn freeze(&mut self, ecu: Ecu, response: Response) -> Option<Heard> {
         let begins = response.items().iter().any(|item| item.pid == 0x02);
@@ -99,5 +111,25 @@ impl Reader {
             answers.push(response);
         }
         obd::freeze(ecu, answers).filter(|frame| !frame.values.is_empty()).map(Heard::Freeze)
+    }
+}
+
+/// The list of an ECU. Without the question nobody knows of which classes it is whole.
+fn listed(ecu: Ecu, codes: &uds::codes::Codes, asked: Option<&[u8]>) -> Option<Heard> {
+    let mask = match (codes.sub, asked?) {
+        (0x02, [_, _, mask, ..]) | (0x42, [_, _, _, mask, ..]) => *mask,
+        (0x0A, _) => 0xFF,
+        (0x55, _) => 0,
+        _ => return None,
+    };
+    let covers = if codes.sub == 0x55 { Classes::PERMANENT } else { uds::codes::covers(mask, codes.available?) };
+    let list = codes.listed()?;
+    (covers != Classes::NONE).then(|| Heard::Codes(CodeReading { protocol: Protocol::Uds, covers, lists: vec![(ecu, list)] }))
+}
+
+fn number(data: &Data) -> Option<&str> {
+    match &data.content {
+        Content::Text("vin", vin) | Content::Info(info::Info { content: info::Content::Vin(vin), .. }) => Some(vin),
+        _ => None,
     }
 }
