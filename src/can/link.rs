@@ -70,6 +70,11 @@ impl Link {
     }
 }
 
+/// Whether the controller of `interface` is in listen-only mode: then nothing that is sent there reaches the bus.
+pub fn is_listen_only(interface: &str) -> io::Result<bool> {
+    Ok(Link::query(interface)?.mode.is_some_and(|flags| flags & CAN_CTRLMODE_LISTENONLY != 0))
+}
+
 fn request(name: &str) -> io::Result<Vec<u8>> {
     if name.is_empty() || name.len() > LONGEST_NAME || name.contains('\0') {
         let what = format!("the name of an interface has 1 to {LONGEST_NAME} characters, and `{name}` has not");

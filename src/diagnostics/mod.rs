@@ -1,7 +1,14 @@
 //! Diagnosis: what the car's own ECUs say is wrong with it, from whichever protocol the car speaks.
+//!
+//! - [`Listener`] hears what testers and ECUs say to one another and what trucks tell unasked, without a word of ours.
+//! - [`Asker`] asks as well, where the owner allowed it: [`poller`] says what and when, [`port`] is the way out.
+//! - [`isotp`], [`obd`], [`uds`] and [`j1939`] are the protocols; [`request`] is all that may be asked.
 
+mod asker;
+mod counters;
 pub mod isotp;
 pub mod j1939;
+mod listener;
 pub mod negative;
 pub mod obd;
 mod overheard;
@@ -12,4 +19,7 @@ pub mod request;
 mod settings;
 pub mod uds;
 
+pub use asker::{Asker, Deed, Surroundings, run};
+pub use counters::Counters;
+pub use listener::Listener;
 pub use settings::{IsoTp, Settings};

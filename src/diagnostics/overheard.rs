@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::isotp::{Message, Watched, Watcher};
 use super::negative::{Meaning, Negative};
 use super::reading::Reader;
-use crate::can::ArbitrationId;
+use crate::can::profile::Diagnosis;
+use crate::can::{ArbitrationId, Filter};
 use crate::clock::Boot;
 use crate::vehicle::Frame;
 use crate::vehicle::trouble::{Ecu, Heard};
@@ -140,6 +141,11 @@ impl Parts {
         Parts { others }
     }
 
+    /// Those of the standard, and of the ECUs that the profile names.
+    pub fn named(diagnosis: &Diagnosis) -> Parts {
+        Parts::new(diagnosis.identifiers.iter().map(|identifier| identifier.ecu))
+    }
+
     /// The part that frames with this id have.
     pub fn of(&self, id: u32, extended: bool) -> Option<Part> {
         if extended {
@@ -159,7 +165,7 @@ impl Parts {
     }
 
     /// What a kernel filter lets through: ids, and the bits of them that count.
-    pub fn filters(&self) -> Vec<(ArbitrationId, u32)> {
+    pub fn filters(&self) -> Vec<Filter> {
         const ALL: u32 = 0x7FF;
         let of = |id: u32, extended| ArbitrationId { id, extended };
         let mut filters = vec![
@@ -342,7 +348,7 @@ mod tests {
         assert_eq!(of(0x18DA_FA10), Some(Part::Answers(Ecu::Fixed(0x18DA_F110))), "to another tester");
         assert_eq!([of(0x123), of(0x18FE_CA00), of(0x18DA_1011)], [None; 3]);
         for id in [0x7DF, 0x7E0, 0x7EF, 0x726, 0x72E, 0x18DA_10F1, 0x18DB_33F1, 0x0CDA_F110] {
-            let passes = |(filter, mask): &(ArbitrationId, u32)| filter.extended == (id > 0x7FF) && id & mask == filter.id & mask;
+            let passes = |(filter, mask): &Filter| filter.extended == (id > 0x7FF) && id & mask == filter.id & mask;
             assert!(parts.filters().iter().any(passes), "{id:X}");
         }
     }

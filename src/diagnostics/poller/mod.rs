@@ -29,7 +29,7 @@ mod tests;
 mod truck;
 
 pub use self::budget::{Budget, MOST_BITS, bits};
-pub use self::truck::{Spoken, Truck};
+pub use self::truck::{Spoken, Truck, filters as truck_filters};
 
 use std::time::Duration;
 
@@ -93,6 +93,19 @@ pub struct Counts {
     pub late: u64,
 }
 
+impl Counts {
+    /// These and those.
+    pub fn and(self, those: Counts) -> Counts {
+        Counts {
+            requests: self.requests + those.requests,
+            answers: self.answers + those.answers,
+            timeouts: self.timeouts + those.timeouts,
+            twice: self.twice + those.twice,
+            late: self.late + those.late,
+        }
+    }
+}
+
 /// Asks the ECUs of one bus by OBD-II and UDS.
 #[derive(Debug)]
 pub struct Poller {
@@ -144,7 +157,7 @@ impl Poller {
     /// Has asked nothing yet.
     pub fn new(diagnosis: &Diagnosis) -> Poller {
         Poller {
-            overheard: Overheard::new(Parts::new(diagnosis.identifiers.iter().map(|identifier| identifier.ecu))),
+            overheard: Overheard::new(Parts::named(diagnosis)),
             budget: Budget::default(),
             plan: Plan::new(
                 diagnosis.addressing,

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use super::budget::{Budget, bits};
 use super::{Counts, GAP};
+use crate::can::{ArbitrationId, Filter};
 use crate::clock::Boot;
-use crate::diagnostics::j1939::{Acknowledgement, Claim, Emission, GLOBAL, Id, Listener, Name, Requestable, Told};
+use crate::diagnostics::j1939::{Acknowledgement, Claim, Emission, GLOBAL, Id, Listener, Name, Requestable, Told, pgn};
 use crate::diagnostics::reading::Numbers;
 use crate::vehicle::Frame;
 use crate::vehicle::trouble::{Classes, CodeReading, Heard, Protocol};
@@ -31,6 +32,16 @@ pub enum Spoken {
     Send(Emission),
     /// This is told.
     Heard(Heard),
+}
+
+/// What a kernel filter must let through: each group of diagnosis, the transport protocol, claims and requests.
+pub fn filters() -> Vec<Filter> {
+    const TO_ONE: u32 = 0x03FF_0000;
+    const TO_ALL: u32 = 0x03FF_FF00;
+    let of = |group: u32, mask| (ArbitrationId { id: group << 8, extended: true }, mask);
+    let to_one = [pgn::ACKNOWLEDGEMENT, pgn::REQUEST, pgn::TRANSFER, pgn::CONNECTION, pgn::CLAIM];
+    let to_all = [pgn::DM1, pgn::DM2, pgn::DM6, pgn::DM12, pgn::DM23, pgn::DM28, pgn::SOFTWARE, pgn::COMPONENT, pgn::VIN];
+    to_one.into_iter().map(|group| of(group, TO_ONE)).chain(to_all.into_iter().map(|group| of(group, TO_ALL))).collect()
 }
 
 /// Hears a J1939 bus, and asks its ECUs.
