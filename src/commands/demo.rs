@@ -10,7 +10,7 @@ use super::pair::qr;
 use super::run::watch;
 use super::{Exit, log};
 use crate::clock::{Clock, Wall};
-use crate::detect;
+use crate::{detect, diagnostics};
 use crate::feed::{Device, Scope, TokenHash};
 use crate::gateway::{self, Open, Setup, Sources};
 use crate::geo::{self, FenceSource};
@@ -76,7 +76,7 @@ impl Demo {
         match set {
             Ok((setup, token)) => {
                 let vin = setup.vin.clone();
-                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&token, &vin, &open)).await)
+                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&token, &vin, &open)).await.map(drop))
             }
             Err(reason) => {
                 eprintln!("telltale: {reason}");
@@ -100,6 +100,8 @@ impl Demo {
             // The car's boot time is its own, and starts anew with every run.
             boot_id: format!("demo-{}-{}", std::process::id(), Wall::system().micros()),
             sources: Sources::Simulated { profile, car: Box::new(car), files: Files { place: Some(place_file), recording } },
+            // Its ECUs are simulated as the rest of it is.
+            diagnostics: diagnostics::Settings { transmit: true, ..diagnostics::Settings::default() },
             detect: detect::Settings::default(),
             fences,
             journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },

@@ -1,16 +1,17 @@
 //! One bus on which ECUs are asked: the pollers, what stands around them, and the way out.
 //!
 //! Frames come in where the bus is listened to, from the same socket that can only listen; requests leave by a
-//! [`Port`](super::port::Port). In between stands an [`Asker`], which both sides share.
+//! [`Port`](super::port::Port), or as frames for a bus that is none of the kernel's, the simulated car's. In between stands
+//! an [`Asker`], which both sides share.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
-use super::isotp::{Address, Settings as Links};
+use super::isotp::{Address, Event, Links, Settings};
 use super::j1939::{Emission, Name};
 use super::poller::{Counts, Output, Poller, Spoken, Truck, truck_filters};
 use super::port::{Fault, Permission, Port, Stack, Told, Voice};
@@ -55,12 +56,58 @@ struct State {
     obd: Option<Poller>,
     truck: Option<Truck>,
     deeds: VecDeque<Deed>,
+    wire: Option<Wire>,
     /// Kept, so that no frame needs an allocation.
     outputs: Vec<Output>,
     spoken: Vec<Spoken>,
 }
 
+/// A bus that takes frames.
+#[derive(Debug)]
+struct Wire {
+    links: Links,
+    out: mpsc::Sender<Frame>,
+}
+
 impl State {
+    /// When something is due.
+    fn deadline(&self) -> Option<Boot> {
+        let obd = self.obd.as_ref().and_then(Poller::deadline);
+        let links = self.wire.as_ref().and_then(|wire| wire.links.deadline());
+        obd.into_iter().chain(self.truck.as_ref().and_then(Truck::deadline)).chain(links).min()
+    }
+
+    /// Does on the wire what is to be done, where there is one.
+    fn act(&mut self, now: Boot, told: &mut Vec<Observation>) {
+        let State { wire: Some(Wire { links, out }), deeds, obd, outputs, .. } = self else { return };
+        let mut frames = Vec::new();
+        for deed in deeds.drain(..) {
+            match deed {
+                Deed::Ask(to, request) => {
+                    links.end();
+                    // A request of one frame, after what was before it has ended, is not refused.
+                    let _ = links.ask(to, &request.encode());
+                }
+                Deed::End => links.end(),
+                Deed::Say(emission) => frames.push(emission.frame(now)),
+            }
+        }
+        // A request has one frame, and then an end.
+        for _ in 0..2 {
+            if links.deadline().is_some_and(|due| due <= now) {
+                links.pass(now, &mut |event| if let Event::Send(frame) = event { frames.push(frame) });
+            }
+        }
+        for frame in frames {
+            if let Some(poller) = obd {
+                poller.hear(now, &frame, outputs);
+            }
+            // A bus that takes no more has no room for a request either: nobody will answer.
+            let _ = out.try_send(frame);
+        }
+        self.sort(told);
+    }
+
     /// Sorts what came out: deeds stay, what was heard is told.
     fn sort(&mut self, told: &mut Vec<Observation>) {
         for output in self.outputs.drain(..) {
@@ -85,8 +132,15 @@ impl Asker {
         let obd = (diagnosis.obd == Some(bus)).then(|| Poller::new(diagnosis));
         let truck = (diagnosis.j1939 == Some(bus)).then(|| Truck::asking(Name::tool(NO_MAKER, identity)));
         let some = obd.is_some() || truck.is_some();
-        let state = State { obd, truck, deeds: VecDeque::new(), outputs: Vec::new(), spoken: Vec::new() };
+        let state = State { obd, truck, deeds: VecDeque::new(), wire: None, outputs: Vec::new(), spoken: Vec::new() };
         some.then(|| Asker(Arc::new(Shared { state: Mutex::new(state), news: Notify::new() })))
+    }
+
+    /// The same one, whose requests leave as frames by `out`, for a bus where they do not come back from.
+    #[must_use]
+    pub fn on_wire(self, out: mpsc::Sender<Frame>) -> Asker {
+        self.state().wire = Some(Wire { links: Links::new(Settings::default()), out });
+        self
     }
 
     /// Its ear.
@@ -107,6 +161,7 @@ impl Asker {
             truck.pass(now, spoken);
         }
         state.sort(told);
+        state.act(now, told);
     }
 
     /// The next thing to do on the bus.
@@ -116,9 +171,7 @@ impl Asker {
 
     /// When to [`pass`](Asker::pass); at once where that is before now.
     pub fn deadline(&self) -> Option<Boot> {
-        let state = self.state();
-        let obd = state.obd.as_ref().and_then(Poller::deadline);
-        obd.into_iter().chain(state.truck.as_ref().and_then(Truck::deadline)).min()
+        self.state().deadline()
     }
 
     /// Comes back when something was heard that may have changed what is due.
@@ -161,17 +214,34 @@ impl Listen for Ear {
             return;
         }
         let mut state = self.0.state();
-        let State { obd, truck, outputs, spoken, .. } = &mut *state;
-        let before = obd.as_ref().and_then(Poller::deadline).into_iter().chain(truck.as_ref().and_then(Truck::deadline)).min();
+        let before = state.deadline();
+        let State { obd, truck, outputs, spoken, wire, .. } = &mut *state;
+        let mut back: heapless::Vec<Frame, 2> = heapless::Vec::new();
+        if let Some(Wire { links, .. }) = wire {
+            links.hear(frame, &mut |event| {
+                if let Event::Send(frame) = event {
+                    // One frame is answered by one.
+                    let _ = back.push(frame);
+                }
+            });
+        }
         if let Some(poller) = obd {
             poller.hear(now, frame, outputs);
         }
         if let Some(truck) = truck {
             truck.hear(now, frame, spoken);
         }
-        let after = obd.as_ref().and_then(Poller::deadline).into_iter().chain(truck.as_ref().and_then(Truck::deadline)).min();
+        for frame in back {
+            if let Some(poller) = obd {
+                poller.hear(now, &frame, outputs);
+            }
+            if let Some(Wire { out, .. }) = wire {
+                let _ = out.try_send(frame);
+            }
+        }
         state.sort(told);
-        if before != after || !state.deeds.is_empty() {
+        state.act(now, told);
+        if before != state.deadline() || !state.deeds.is_empty() {
             self.0.0.news.notify_one();
         }
     }
@@ -186,6 +256,22 @@ pub struct Surroundings {
     pub health: Health,
     /// What is counted.
     pub counters: Counters,
+}
+
+/// Asks the ECUs of the bus that takes frames ([`Asker::on_wire`]) until the future is dropped.
+pub async fn run_on_wire(
+    asker: Asker,
+    around: Surroundings,
+    ignition: impl Fn() -> bool,
+    mut deliver: impl FnMut(Boot, &[Observation]),
+) -> Infallible {
+    let Surroundings { clock, health, mut counters } = around;
+    let pulse = health.pulse("diagnostics");
+    let mut desk = Desk { asker: &asker, clock: &clock, health: &health, pulse: &pulse, counters: &mut counters, lost: 0 };
+    loop {
+        desk.step(&ignition, &mut deliver);
+        desk.wait().await;
+    }
 }
 
 /// Asks the ECUs of `interface` until the future is dropped. `ignition` says whether it is known to be on; what is heard
@@ -237,7 +323,7 @@ impl Way {
             IsoTp::Own => Some(Stack::Own),
         };
         let sentence = |fault: Fault| fault.to_string();
-        let port = || Port::open(interface, clock.clone(), Links::default(), stack, permission).map_err(sentence);
+        let port = || Port::open(interface, clock.clone(), Settings::default(), stack, permission).map_err(sentence);
         let voice = || Voice::open(interface, permission).map_err(sentence);
         Ok(Way { port: kinds.0.then(port).transpose()?, voice: kinds.1.then(voice).transpose()? })
     }

@@ -19,7 +19,7 @@ pub mod request;
 mod settings;
 pub mod uds;
 
-pub use asker::{Asker, Deed, Surroundings, run};
+pub use asker::{Asker, Deed, Surroundings, run, run_on_wire};
 pub use counters::Counters;
 pub use listener::Listener;
 pub use settings::{IsoTp, Settings};

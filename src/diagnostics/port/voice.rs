@@ -5,7 +5,6 @@ use tokio::net::UnixDatagram;
 use super::{Fault, Permission, send, socket};
 use crate::clock::Boot;
 use crate::diagnostics::j1939::Emission;
-use crate::vehicle::{Frame, FrameKind};
 
 /// A way to a J1939 bus for [`Emission`]s, which cannot change anything in a vehicle. It hears nothing.
 #[derive(Debug)]
@@ -29,9 +28,6 @@ impl Voice {
     /// # Errors
     /// The interface cannot be used, or had no room for a second.
     pub async fn send(&self, emission: Emission) -> Result<(), Fault> {
-        let outgoing = emission.encode();
-        let data = outgoing.data.iter().copied().collect();
-        let frame = Frame { at: Boot::default(), kind: FrameKind::Classical, id: outgoing.id, extended: true, data };
-        send(&self.socket, &frame).await.map_err(|source| Fault::Socket { interface: self.interface.clone(), source })
+        send(&self.socket, &emission.frame(Boot::default())).await.map_err(|source| Fault::Socket { interface: self.interface.clone(), source })
     }
 }
