@@ -9,19 +9,21 @@ use std::path::Path;
 use telltale::can::candump::Line;
 use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
+use telltale::diagnostics::isotp;
 use telltale::{geo, gnss, http};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
     ("profile", profile),
     ("http_target", http_target),
     ("geojson", geojson),
+    ("isotp", isotp),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -73,6 +75,13 @@ pub fn http_target(bytes: &[u8]) {
 pub fn geojson(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Err(difference) = geo::survives(text) {
+        panic!("{difference}");
+    }
+}
+
+/// Frames of testers and ECUs: no message comes out that nobody said, and to listen sends nothing.
+pub fn isotp(bytes: &[u8]) {
+    if let Err(difference) = isotp::survives(bytes) {
         panic!("{difference}");
     }
 }

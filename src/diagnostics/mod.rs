@@ -1,1 +1,3 @@
 //! Diagnosis: what the car's own ECUs say is wrong with it, from whichever protocol the car speaks.
+
+pub mod isotp;
