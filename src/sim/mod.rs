@@ -32,6 +32,7 @@ use crate::can::dbc::Database;
 use crate::can::profile::{Problem, Profile};
 
 mod car;
+pub mod ecus;
 mod noise;
 mod pace;
 mod place_file;
