@@ -1,3 +1,4 @@
 //! Diagnosis: what the car's own ECUs say is wrong with it, from whichever protocol the car speaks.
 
 pub mod isotp;
+pub mod port;

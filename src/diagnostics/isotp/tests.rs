@@ -166,7 +166,7 @@ proptest! {
             data[0] = kind << 4 | if kind == 2 { sequence } else { low };
             data[1] %= 80;
             sequence = (sequence + u8::from(low > 0)) % 16;
-            bytes.extend([what % 16 & if low == 0 { 15 } else { 9 }, step, length]);
+            bytes.extend([(what % 16) & if low == 0 { 15 } else { 9 }, step, length]);
             bytes.extend(&data[..usize::from(length).min(if what & 8 == 0 { 8 } else { 64 })]);
         }
         prop_assert_eq!(survives(&bytes), Ok(()));
