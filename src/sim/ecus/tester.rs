@@ -1,6 +1,7 @@
 //! Another tester at the same plug.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::Script;
 use super::bus::Speaker;
@@ -10,6 +11,8 @@ use crate::vehicle::Frame;
 
 /// Questions that are still to be asked.
 const MOST: usize = 256;
+/// So long it listens for answers to a question; later ones are other people's.
+const LISTENS: Duration = Duration::from_millis(500);
 
 /// One that does what a [`Script`] says.
 #[derive(Debug)]
@@ -17,12 +20,14 @@ pub struct Tester {
     links: Links,
     asks: VecDeque<(Boot, Address, &'static [u8])>,
     frames: VecDeque<Frame>,
+    /// When it listens no more.
+    ends: Option<Boot>,
 }
 
 impl Default for Tester {
     /// One with nothing to do.
     fn default() -> Tester {
-        Tester { links: Links::new(Settings::default()), asks: VecDeque::new(), frames: VecDeque::new() }
+        Tester { links: Links::new(Settings::default()), asks: VecDeque::new(), frames: VecDeque::new(), ends: None }
     }
 }
 
@@ -45,12 +50,17 @@ impl Tester {
     fn turn(&mut self, now: Boot) {
         let frames = &mut self.frames;
         self.links.pass(now, &mut |event| frames.extend(sent(event)));
+        if self.ends.is_some_and(|ends| ends <= now) && !self.links.is_busy() {
+            self.links.end();
+            self.ends = None;
+        }
         if self.links.is_busy() || self.asks.front().is_none_or(|(due, ..)| *due > now) {
             return;
         }
         if let Some((_, to, request)) = self.asks.pop_front() {
             // A script's requests fit, and nothing is under way.
             let _ = self.links.ask(to, request);
+            self.ends = Some(now + LISTENS);
             self.links.pass(now, &mut |event| frames.extend(sent(event)));
         }
     }
@@ -80,6 +90,7 @@ impl Speaker for Tester {
     fn deadline(&self) -> Option<Boot> {
         let frames = self.frames.front().map(|frame| frame.at);
         let asks = self.asks.front().filter(|_| !self.links.is_busy()).map(|(due, ..)| *due);
-        frames.into_iter().chain(asks).chain(self.links.deadline()).min()
+        let ends = self.ends.filter(|_| !self.links.is_busy());
+        frames.into_iter().chain(asks).chain(ends).chain(self.links.deadline()).min()
     }
 }
