@@ -89,6 +89,11 @@ impl Info {
     pub fn decode(kind: u8, bytes: &[u8]) -> Info {
         Info { kind, bytes: bytes.to_vec(), content: content(kind, bytes) }
     }
+
+    /// The VIN, where this is it.
+    pub fn vin(&self) -> Option<&str> {
+        if let Content::Vin(vin) = &self.content { Some(vin) } else { None }
+    }
 }
 
 fn content(kind: u8, bytes: &[u8]) -> Content {

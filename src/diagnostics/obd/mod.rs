@@ -124,6 +124,11 @@ impl Response {
         each.flatten().collect()
     }
 
+    /// The VIN, of an answer that has it.
+    pub fn vin(&self) -> Option<&str> {
+        if let Response::Info(info) = self { info.vin() } else { None }
+    }
+
     /// The values that Telltale has a signal for.
     pub fn signals(&self) -> Vec<(Signal, f64)> {
         let Response::Current(items) = self else { return Vec::new() };

@@ -9,6 +9,7 @@ pub mod codes;
 pub mod identifier;
 pub mod records;
 
+use super::obd;
 use codes::Codes;
 use identifier::Data;
 use records::{Extended, Snapshots};
@@ -64,6 +65,29 @@ pub fn decode(payload: &[u8], asked: Option<&[u8]>) -> Option<Response> {
             }
         }
         _ => None,
+    }
+}
+
+impl Response {
+    /// The PIDs of OBDonUDS (F4xx) as the answer of mode 01 that they would be, so that lamp, monitors and signals are
+    /// found in both alike; `None` where there are none.
+    pub fn as_current(&self) -> Option<obd::Response> {
+        let Response::Data(all) = self else { return None };
+        let pids = all
+            .iter()
+            .filter_map(|data| if let identifier::Content::Pid(item) = &data.content { Some(item.clone()) } else { None });
+        let items: Vec<obd::item::Item> = pids.collect();
+        (!items.is_empty()).then_some(obd::Response::Current(items))
+    }
+
+    /// The VIN, of an answer that has it (F190, or F802 of OBDonUDS).
+    pub fn vin(&self) -> Option<&str> {
+        let Response::Data(all) = self else { return None };
+        all.iter().find_map(|data| match &data.content {
+            identifier::Content::Text("vin", vin) if vin.len() == 17 => Some(vin.as_str()),
+            identifier::Content::Info(info) => info.vin(),
+            _ => None,
+        })
     }
 }
 

@@ -99,6 +99,10 @@ fn identifiers_are_cut_by_the_question() {
     let vin = [b"\x62\xF1\x90".as_slice(), b"WP0ZZZ99ZTS392124"].concat();
     let Some(Response::Data(found)) = decode(&vin, None) else { panic!("a VIN") };
     assert_eq!(found[0].content, identifier::Content::Text("vin", "WP0ZZZ99ZTS392124".into()));
+    let found = decode(&vin, None).unwrap();
+    assert_eq!((found.vin(), found.as_current()), (Some("WP0ZZZ99ZTS392124"), None));
+    let speed = decode(&[0x62, 0xF4, 0x0D, 0x20], None).unwrap().as_current().unwrap();
+    assert_eq!(speed.signals(), [(crate::vehicle::Signal::Speed, 32.0)]);
     assert_eq!(decode(&[0x62, 0xF1], None), None);
 }
 
