@@ -9,19 +9,21 @@ use std::path::Path;
 use telltale::can::candump::Line;
 use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
+use telltale::diagnostics::j1939 as trucks;
 use telltale::{geo, gnss, http};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
     ("profile", profile),
     ("http_target", http_target),
     ("geojson", geojson),
+    ("j1939", j1939),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -75,4 +77,9 @@ pub fn geojson(bytes: &[u8]) {
     if let Err(difference) = geo::survives(text) {
         panic!("{difference}");
     }
+}
+
+/// A bus of a truck: frames in any order, at any time.
+pub fn j1939(bytes: &[u8]) {
+    trucks::survives(bytes);
 }
