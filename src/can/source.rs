@@ -16,11 +16,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::io::unix::AsyncFd;
 
+use super::Decoder;
 use super::intake::{Counters, Filter, Intake, Listeners};
 use super::link::Link;
 use super::log;
 use super::socket::{Ear, NEWS};
-use super::Decoder;
 use crate::clock::{Boot, Clock};
 use crate::health::{Condition, Health, Pulse};
 use crate::vehicle::{BusCondition, BusId, Observation};

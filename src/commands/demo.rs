@@ -10,7 +10,6 @@ use super::pair::qr;
 use super::run::watch;
 use super::{Exit, log};
 use crate::clock::{Clock, Wall};
-use crate::{detect, diagnostics};
 use crate::feed::{Device, Scope, TokenHash};
 use crate::gateway::{self, Open, Setup, Sources};
 use crate::geo::{self, FenceSource};
@@ -18,6 +17,7 @@ use crate::http::{self, hash_token, new_token};
 use crate::journal;
 use crate::sim::{self, Car, Files, PlaceFile, Recording, SCENARIOS};
 use crate::vehicle::Vin;
+use crate::{detect, diagnostics};
 
 /// Show it with a simulated car: open the page that is printed
 ///
@@ -76,7 +76,9 @@ impl Demo {
         match set {
             Ok((setup, token)) => {
                 let vin = setup.vin.clone();
-                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&token, &vin, &open)).await.map(drop))
+                watch(async |shutdown| {
+                    gateway::run(setup, shutdown, async |open| self.welcome(&token, &vin, &open)).await.map(drop)
+                })
             }
             Err(reason) => {
                 eprintln!("telltale: {reason}");

@@ -18,8 +18,9 @@ pub fn read(tree: &Node, findings: &mut Findings) -> Settings {
     let settings: Settings = section(tree, "diagnostics", findings);
     let texts =
         settings.texts.map(|given| paths::file(place_of(tree, "diagnostics.texts"), "diagnostics.texts", &given, findings));
-    if let Some(Err(error)) = texts.as_deref().and_then(|path| fs::read(path).ok()).map(|json| Texts::load(&json)) {
-        let message = format!("the texts of codes cannot be used: {error}");
+    let read = texts.as_deref().and_then(|path| Some((path, Texts::load(&fs::read(path).ok()?))));
+    if let Some((path, Err(error))) = read {
+        let message = format!("{} cannot be used: {error}", path.display());
         findings.fault(place_of(tree, "diagnostics.texts"), "diagnostics.texts", message, "correct that file");
     }
     Settings { texts, ..settings }
@@ -123,7 +124,10 @@ mod tests {
         let config = site(CAR, &format!("{ASK}[bus.obd]\ncandump = \"can.log\"\n")).unwrap();
         assert!(config.warnings.iter().any(|warning| warning.to_string().contains("nobody can be asked there")));
         let told = site(CAR, &ASK.replace("true", "true\ntexts = \"car.toml\"")).unwrap_err();
-        assert!(told.contains(":5: diagnostics.texts: the texts of codes cannot be used: ") && told.contains("line 1"), "{told}");
+        assert!(
+            told.contains(":5: diagnostics.texts: ") && told.contains("car.toml cannot be used: ") && told.contains("line 1"),
+            "{told}"
+        );
         let told = site(CAR, &ASK.replace("true", "true\ntexts = \"gone.json\"")).unwrap_err();
         assert!(told.contains(":5: diagnostics.texts: there is no ") && told.contains("/gone.json"), "{told}");
     }

@@ -95,7 +95,11 @@ impl State {
         // A request has one frame, and then an end.
         for _ in 0..2 {
             if links.deadline().is_some_and(|due| due <= now) {
-                links.pass(now, &mut |event| if let Event::Send(frame) = event { frames.push(frame) });
+                links.pass(now, &mut |event| {
+                    if let Event::Send(frame) = event {
+                        frames.push(frame)
+                    }
+                });
             }
         }
         for frame in frames {
@@ -341,7 +345,12 @@ struct Desk<'a> {
 
 impl Desk<'_> {
     /// Asks until the way is barred: why.
-    async fn serve(&mut self, way: &mut Way, ignition: &impl Fn() -> bool, deliver: &mut impl FnMut(Boot, &[Observation])) -> String {
+    async fn serve(
+        &mut self,
+        way: &mut Way,
+        ignition: &impl Fn() -> bool,
+        deliver: &mut impl FnMut(Boot, &[Observation]),
+    ) -> String {
         loop {
             self.step(ignition, deliver);
             let done = match self.asker.take() {

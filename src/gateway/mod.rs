@@ -127,7 +127,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     journal.settle_alerts(&engine.alert().into_iter().collect::<Vec<_>>());
     let mut outbox = Outbox::new(vin.clone(), last);
     outbox.reserve(journal.reserved());
-    let vehicle = Vehicle::new(vin.clone(), Core::new(engine, outbox, Late::After(LATE)), clock.clone(), health.clone(), journal.clone());
+    let vehicle =
+        Vehicle::new(vin.clone(), Core::new(engine, outbox, Late::After(LATE)), clock.clone(), health.clone(), journal.clone());
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
@@ -154,7 +155,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
             }
         }
     }
-    let mut readers = sources.start(&mut tasks, Surroundings::new(vehicle.clone(), clock.clone(), health.clone(), &metrics, diagnostics));
+    let mut readers =
+        sources.start(&mut tasks, Surroundings::new(vehicle.clone(), clock.clone(), health.clone(), &metrics, diagnostics));
     tasks.spawn(named("the clockwork", {
         let vehicle = vehicle.clone();
         async move { vehicle.keep_time().await }

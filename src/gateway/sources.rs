@@ -7,11 +7,14 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Vehicle, named};
-use crate::can::{self, Decoder, Intake, Listeners, profile::{Diagnosis, Profile}};
+use crate::can::{
+    self, Decoder, Intake, Listeners,
+    profile::{Diagnosis, Profile},
+};
 use crate::clock::{Boot, Clock};
 use crate::config;
-use crate::diagnostics::{self, Asker, IsoTp, Listener};
 use crate::diagnostics::port::Permission;
+use crate::diagnostics::{self, Asker, IsoTp, Listener};
 use crate::gnss::{self, Heard};
 use crate::health::{Condition, Health};
 use crate::metrics::Metrics;

@@ -28,6 +28,8 @@ impl Voice {
     /// # Errors
     /// The interface cannot be used, or had no room for a second.
     pub async fn send(&self, emission: Emission) -> Result<(), Fault> {
-        send(&self.socket, &emission.frame(Boot::default())).await.map_err(|source| Fault::Socket { interface: self.interface.clone(), source })
+        send(&self.socket, &emission.frame(Boot::default()))
+            .await
+            .map_err(|source| Fault::Socket { interface: self.interface.clone(), source })
     }
 }
