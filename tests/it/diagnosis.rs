@@ -2,6 +2,7 @@
 //! and that nothing else can leave the daemon.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +18,8 @@ use telltale::vehicle::trouble::{Classes, Code, Ecu, Heard, Protocol};
 use telltale::vehicle::{BusId, Frame, Observation};
 use tokio::sync::mpsc;
 
-use crate::unit::{figure, project};
+use crate::phone::until;
+use crate::unit::{Daemon, figure, project};
 
 /// The bus, and whoever asks on it, on a clock of their own.
 struct Car {
@@ -218,6 +220,51 @@ fn nothing_is_asked_with_the_ignition_off() {
     car.ignition = false;
     car.run(600);
     assert_eq!(car.ours, []);
+}
+
+/// What a tester and an engine say to one another of the car's number, as `candump -L` has it.
+fn number_asked_for(vin: &str) -> String {
+    let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02X}")).collect::<String>();
+    let (first, second, third) = (hex(&vin[..3]), hex(&vin[3..10]), hex(&vin[10..]));
+    format!(
+        "(1.0) can0 7DF#0209020000000000\n(1.0) can0 7E8#1014490201{first}\n(1.0) can0 7E0#3000000000000000\n\
+         (1.0) can0 7E8#21{second}\n(1.0) can0 7E8#22{third}\n"
+    )
+}
+
+#[test]
+fn a_car_that_tells_its_number_is_watched_under_it_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, config) = (folder.path().join("fifo"), folder.path().join("telltale.toml"));
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::write(folder.path().join("car.toml"), "[bus.plug]\ninterface = \"can0\"\n[diagnostics]\nobd = \"plug\"\n").unwrap();
+    let text = "[vehicle]\nprofile = \"car.toml\"\n[diagnostics]\ntransmit = true\n[bus.plug]\ncandump = \"fifo\"\n\
+                [journal]\ndir = \"journal\"\n[http]\nlisten = \"127.0.0.1:0\"\n";
+    fs::write(&config, text).unwrap();
+    let vin = |daemon: &Daemon| daemon.get("/api/v1/vehicles/self/state").expect(200)["vin"].as_str().unwrap().to_owned();
+
+    let mut daemon = Daemon::site(&config, &folder.path().join("runtime"), None);
+    assert_eq!(vin(&daemon), "UNNAMED");
+    let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    writer.write_all(number_asked_for("TELLTALESAMPLE001").as_bytes()).unwrap();
+    writer.write_all(number_asked_for("TELLTALESAMPLE001").as_bytes()).unwrap();
+    daemon.address = until("it listens anew", || {
+        let log = daemon.log();
+        let addresses = log.lines().filter(|line| line.contains("listening")).filter_map(|line| line.split_once("address="));
+        let last: Vec<&str> = addresses.map(|(_, address)| address.trim()).collect();
+        last.get(1).map(|address| (*address).to_owned())
+    });
+    assert_eq!(vin(&daemon), "TELLTALESAMPLE001", "and the phone is still paired");
+    let token = daemon.token.clone();
+    daemon.kill();
+
+    let daemon = Daemon::site(&config, &folder.path().join("runtime"), Some(&token));
+    assert_eq!(vin(&daemon), "TELLTALESAMPLE001", "it is remembered");
+    let other = number_asked_for("TELLTALESAMPLE002");
+    writer.write_all(other.as_bytes()).unwrap();
+    writer.write_all(other.as_bytes()).unwrap();
+    let told = daemon.until_part("vehicle", "degraded");
+    assert!(told.contains("TELLTALESAMPLE002") && told.contains("vehicle.vin"), "{told}");
 }
 
 /// Every Rust source of the project, without its tests.
