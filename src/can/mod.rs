@@ -27,5 +27,5 @@ mod source;
 
 pub use decoder::{ArbitrationId, Decoder, Outcome};
 pub use intake::{Counters, Filter, Intake, Listen, Listeners};
-pub use link::is_listen_only;
+pub use link::can_speak;
 pub use source::{Bus, BusSettings, Surroundings, run, wires};

@@ -4,7 +4,7 @@
 //! [`Port`](super::port::Port), or as frames for a bus that is none of the kernel's, the simulated car's. In between stands
 //! an [`Asker`], which both sides share.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,6 +21,7 @@ use crate::can::profile::Diagnosis;
 use crate::can::{self, Filter, Listen};
 use crate::clock::{Boot, Clock};
 use crate::health::{Condition, Health, Pulse};
+use crate::vehicle::trouble::Ecu;
 use crate::vehicle::{BusId, Frame, FrameKind, Observation};
 
 /// The longest that a change of the ignition goes unnoticed.
@@ -57,6 +58,8 @@ struct State {
     truck: Option<Truck>,
     deeds: VecDeque<Deed>,
     wire: Option<Wire>,
+    /// What ECUs had under the identifiers of the profile, which are few.
+    values: BTreeMap<(Ecu, u16), String>,
     /// Kept, so that no frame needs an allocation.
     outputs: Vec<Output>,
     spoken: Vec<Spoken>,
@@ -104,6 +107,7 @@ impl State {
         }
         for frame in frames {
             if let Some(poller) = obd {
+                poller.sent(now);
                 poller.hear(now, &frame, outputs);
             }
             // A bus that takes no more has no room for a request either: nobody will answer.
@@ -119,6 +123,12 @@ impl State {
                 Output::Ask(to, request) => self.deeds.push_back(Deed::Ask(to, request)),
                 Output::End => self.deeds.push_back(Deed::End),
                 Output::Heard(heard) => told.push(Observation::Diagnosis(heard)),
+                Output::Told { ecu, did, value } => {
+                    if self.values.get(&(ecu, did)) != Some(&value) {
+                        tracing::info!(%ecu, identifier = %format_args!("{did:04X}"), value, "an ECU says");
+                        self.values.insert((ecu, did), value);
+                    }
+                }
             }
         }
         for spoken in self.spoken.drain(..) {
@@ -136,7 +146,15 @@ impl Asker {
         let obd = (diagnosis.obd == Some(bus)).then(|| Poller::new(diagnosis));
         let truck = (diagnosis.j1939 == Some(bus)).then(|| Truck::asking(Name::tool(NO_MAKER, identity)));
         let some = obd.is_some() || truck.is_some();
-        let state = State { obd, truck, deeds: VecDeque::new(), wire: None, outputs: Vec::new(), spoken: Vec::new() };
+        let state = State {
+            obd,
+            truck,
+            deeds: VecDeque::new(),
+            wire: None,
+            values: BTreeMap::new(),
+            outputs: Vec::new(),
+            spoken: Vec::new(),
+        };
         some.then(|| Asker(Arc::new(Shared { state: Mutex::new(state), news: Notify::new() })))
     }
 
@@ -166,6 +184,13 @@ impl Asker {
         }
         state.sort(told);
         state.act(now, told);
+    }
+
+    /// What was to be asked is on the bus.
+    pub fn sent(&self, now: Boot) {
+        if let Some(poller) = &mut self.state().obd {
+            poller.sent(now);
+        }
     }
 
     /// The next thing to do on the bus.
@@ -271,7 +296,8 @@ pub async fn run_on_wire(
 ) -> Infallible {
     let Surroundings { clock, health, mut counters } = around;
     let pulse = health.pulse("diagnostics");
-    let mut desk = Desk { asker: &asker, clock: &clock, health: &health, pulse: &pulse, counters: &mut counters, lost: 0 };
+    let mut desk =
+        Desk { asker: &asker, clock: &clock, health: &health, pulse: &pulse, counters: &mut counters, lost: 0, fault: None };
     loop {
         desk.step(&ignition, &mut deliver);
         desk.wait().await;
@@ -291,13 +317,26 @@ pub async fn run(
 ) -> Infallible {
     let Surroundings { clock, health, mut counters } = around;
     let pulse = health.pulse("diagnostics");
-    let mut desk = Desk { asker: &asker, clock: &clock, health: &health, pulse: &pulse, counters: &mut counters, lost: 0 };
+    // Whether there was no way out at all.
+    let mut barred = false;
+    let mut desk =
+        Desk { asker: &asker, clock: &clock, health: &health, pulse: &pulse, counters: &mut counters, lost: 0, fault: None };
     loop {
         let fault = match Way::open(interface, isotp, &clock, asker.kinds(), permission) {
-            Ok(mut way) => desk.serve(&mut way, &ignition, &mut deliver).await,
-            Err(fault) => fault,
+            Ok(mut way) => {
+                if barred {
+                    desk.fault = None;
+                }
+                barred = false;
+                desk.serve(&mut way, &ignition, &mut deliver).await
+            }
+            Err(fault) => {
+                barred = true;
+                fault
+            }
         };
         desk.tell(Condition::Degraded, &fault);
+        desk.fault = Some(fault);
         // What is heard goes on being told, and nothing waits for an answer that cannot come.
         while asker.take().is_some() {}
         pulse.rest(tokio::time::sleep(PATIENCE)).await;
@@ -315,12 +354,7 @@ struct Way {
 
 impl Way {
     fn open(interface: &str, isotp: IsoTp, clock: &Clock, kinds: (bool, bool), permission: Permission) -> Result<Way, String> {
-        if can::is_listen_only(interface).unwrap_or(false) {
-            return Err(format!(
-                "{interface} only listens, so nobody can be asked: `ip link set {interface} down`, then `ip link set \
-                 {interface} up type can bitrate RATE listen-only off`, or ListenOnly=no in its .network file"
-            ));
-        }
+        can::can_speak(interface)?;
         let stack = match isotp {
             IsoTp::Auto => None,
             IsoTp::Kernel => Some(Stack::Kernel),
@@ -341,6 +375,8 @@ struct Desk<'a> {
     counters: &'a mut Counters,
     /// Messages that the port lost.
     lost: u64,
+    /// Why nobody can be asked, until somebody was.
+    fault: Option<String>,
 }
 
 impl Desk<'_> {
@@ -355,7 +391,7 @@ impl Desk<'_> {
             self.step(ignition, deliver);
             let done = match self.asker.take() {
                 Some(Deed::Ask(to, request)) => match &mut way.port {
-                    Some(port) => self.exchange(port, to, &request, ignition, deliver).await,
+                    Some(port) => self.exchange(port, way.voice.as_ref(), (to, &request), ignition, deliver).await,
                     None => Ok(()),
                 },
                 Some(Deed::Say(emission)) => match &way.voice {
@@ -378,18 +414,24 @@ impl Desk<'_> {
     async fn exchange(
         &mut self,
         port: &mut Port,
-        to: Address,
-        request: &Request,
+        voice: Option<&Voice>,
+        (to, request): (Address, &Request),
         ignition: &impl Fn() -> bool,
         deliver: &mut impl FnMut(Boot, &[Observation]),
     ) -> Result<(), Fault> {
         let mut exchange = self.pulse.rest(port.ask(to, &request.encode())).await?;
+        self.asker.sent(self.clock.now());
+        self.fault = None;
         loop {
             self.step(ignition, deliver);
             match self.asker.take() {
                 Some(Deed::End) => return Ok(()),
-                // One at a time.
-                Some(Deed::Ask(..) | Deed::Say(_)) => {}
+                Some(Deed::Say(emission)) => match voice {
+                    Some(voice) => self.pulse.rest(voice.send(emission)).await?,
+                    None => {}
+                },
+                // One at a time: after this one's end.
+                Some(Deed::Ask(..)) => {}
                 None => {
                     let told = tokio::select! {
                         told = exchange.next() => Some(told?),
@@ -429,6 +471,9 @@ impl Desk<'_> {
     }
 
     fn tell_how_it_is(&self, now: Boot) {
+        if self.fault.is_some() {
+            return;
+        }
         let (obd, truck) = self.asker.sentences(now);
         for (part, said) in [(OBD, obd), (J1939, truck)] {
             if let Some((condition, sentence)) = said {

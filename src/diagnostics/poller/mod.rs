@@ -47,6 +47,8 @@ use crate::vehicle::trouble::{Ecu, Heard};
 const GAP: Duration = Duration::from_millis(200);
 /// P2: how long the first answer may take (50 ms, ISO 15765-4) and what systems between add to it.
 const P2: Duration = Duration::from_millis(250);
+/// A request that has not left by then is given up (N_As is 1 s, and a socket may take as long to close before it).
+const UNSENT: Duration = Duration::from_secs(2);
 /// P2*: how long after `78` (ISO 14229-2).
 const P2_STAR: Duration = Duration::from_secs(5);
 /// An exchange lasts no longer, however often it is put off.
@@ -76,6 +78,15 @@ pub enum Output {
     End,
     /// This is told.
     Heard(Heard),
+    /// What an ECU has under an identifier that the profile names.
+    Told {
+        /// Which ECU.
+        ecu: Ecu,
+        /// The identifier.
+        did: u16,
+        /// Text, else the bytes in hex.
+        value: String,
+    },
 }
 
 /// What was counted since the start.
@@ -148,6 +159,8 @@ struct Exchange {
     until: Boot,
     answered: Vec<Ecu>,
     busy: bool,
+    /// Somebody answered what was asked.
+    well: bool,
     /// Those of whose answers frames are still to come, and until when.
     under_way: Vec<(Ecu, Boot)>,
     bits: u32,
@@ -281,10 +294,18 @@ impl Poller {
         self.next = now + GAP;
         let bits = if address.transmit().extended { LONG_FRAME } else { SHORT_FRAME };
         self.budget.spend(now, bits);
-        let (number, until) = (self.number, now + P2);
+        let (number, until) = (self.number, now + UNSENT);
         let (answered, under_way) = (Vec::new(), Vec::new());
-        self.exchange = Some(Exchange { number, task, to, sent: now, until, answered, busy: false, under_way, bits });
+        self.exchange =
+            Some(Exchange { number, task, to, sent: now, until, answered, busy: false, well: false, under_way, bits });
         out.push(Output::Ask(address, request));
+    }
+
+    /// The request is on the bus: answers are due from now on.
+    pub fn sent(&mut self, now: Boot) {
+        if let Some(exchange) = &mut self.exchange {
+            (exchange.sent, exchange.until) = (now, now + P2);
+        }
     }
 
     fn spend(&mut self, now: Boot, frame: &Frame) {
@@ -331,6 +352,9 @@ impl Poller {
                 }
             }
         }
+        if heard.iter().any(|heard| matches!(heard, Heard::Vin(_))) {
+            self.plan.numbered();
+        }
         out.extend(heard.into_iter().map(Output::Heard));
     }
 
@@ -343,6 +367,7 @@ impl Poller {
             return;
         }
         exchange.answered.push(from);
+        exchange.well |= no.is_none();
         exchange.busy |= matches!(no, Some(Meaning::Busy | Meaning::NotNow));
         let answered = match no {
             Some(Meaning::NotThere) => Answered::NotThere,
@@ -350,6 +375,9 @@ impl Poller {
             None => Answered::Yes { payload, heard },
         };
         self.plan.answered(now, &exchange.task, from, answered);
+        if let (Task::Identifier(ecu, did), None) = (&exchange.task, no) {
+            out.extend(value(payload).map(|value| Output::Told { ecu: *ecu, did: *did, value }));
+        }
         let all = match exchange.to {
             To::One(_) => true,
             to => self.plan.known(to).all(|ecu| exchange.answered.contains(&ecu)) && self.plan.known(to).next().is_some(),
@@ -361,8 +389,8 @@ impl Poller {
     }
 
     fn finish(&mut self, now: Boot, out: &mut Vec<Output>) {
-        if let Some(Exchange { task, answered, busy, bits, .. }) = self.exchange.take() {
-            self.plan.finished(now, &task, !answered.is_empty() && !busy, bits);
+        if let Some(Exchange { task, well, busy, bits, .. }) = self.exchange.take() {
+            self.plan.finished(now, &task, well && !busy, bits);
             out.push(Output::End);
         }
     }
@@ -422,6 +450,14 @@ impl Poller {
             self.prolong_or_begin(now);
         }
     }
+}
+
+/// What stands under the identifier of an answer to 22.
+fn value(payload: &[u8]) -> Option<String> {
+    let [_, _, _, bytes @ ..] = payload else { return None };
+    let text = std::str::from_utf8(bytes).ok().map(|text| text.trim_matches(['\0', ' ']));
+    let text = text.filter(|text| !text.is_empty() && text.bytes().all(|byte| (0x20..0x7F).contains(&byte)));
+    Some(text.map_or_else(|| bytes.iter().map(|byte| format!("{byte:02X}")).collect(), str::to_owned))
 }
 
 /// What was said, to keep.

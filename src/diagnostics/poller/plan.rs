@@ -19,6 +19,9 @@ const MOST_PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PATIENCE: Duration = Duration::from_secs(2);
 /// After so many attempts that failed the ECUs are looked for anew.
 const LOST_AFTER: u32 = 3;
+/// So often the number is asked for, and after so many attempts in vain in another way.
+const MOST_NUMBERS: u32 = 6;
+const NO_NUMBER: u32 = 3;
 /// ECUs that are asked.
 const MOST_ECUS: usize = 16;
 /// PIDs of a freeze frame that are read.
@@ -124,6 +127,8 @@ struct Entry {
     task: Task,
     due: Boot,
     failed: u32,
+    /// How often it was asked.
+    asked: u32,
     /// Bits of the last time.
     bits: u32,
 }
@@ -211,8 +216,14 @@ impl Plan {
 
     fn add(&mut self, due: Boot, task: Task) {
         if self.entries.iter().all(|entry| entry.task != task) {
-            self.entries.push(Entry { task, due, failed: 0, bits: 0 });
+            self.entries.push(Entry { task, due, failed: 0, asked: 0, bits: 0 });
         }
+    }
+
+    /// The number of the vehicle is known.
+    pub(super) fn numbered(&mut self) {
+        self.numbered = true;
+        self.entries.retain(|entry| !matches!(entry.task, Task::Vin | Task::VinByUds(_)));
     }
 
     pub(super) fn due(&self) -> Option<Boot> {
@@ -322,7 +333,6 @@ impl Plan {
             (Task::FrozenPids(..), Answered::Yes { payload, .. }) => self.read_frame(now, ecu, &supported(payload)),
             (Task::Live(_), Answered::Yes { payload, .. }) => self.notice_several(ecu, payload),
             (Task::Live(_), Answered::NotThere) => self.singly(ecu),
-            (_, Answered::Yes { heard, .. }) if heard.iter().any(|heard| matches!(heard, Heard::Vin(_))) => self.numbered = true,
             (_, Answered::NotThere) if !task.is_functional() => self.drop(task),
             _ => {}
         }
@@ -428,6 +438,8 @@ impl Plan {
         let found = self.way.is_some();
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.task == *task) else { return };
         entry.bits = bits;
+        entry.asked = entry.asked.saturating_add(1);
+        let asked = entry.asked;
         entry.failed = if well { 0 } else { entry.failed.saturating_add(1) };
         let patience = FIRST_PATIENCE.saturating_mul(1 << entry.failed.saturating_sub(1).min(5)).min(MOST_PATIENCE);
         let failed = entry.failed;
@@ -442,12 +454,12 @@ impl Plan {
             None => entry.due = now + patience,
         }
         match task {
-            Task::Vin | Task::VinByUds(_) if self.numbered => self.drop(task),
-            Task::Vin if !well && failed == LOST_AFTER => {
+            Task::Vin if !well && failed == NO_NUMBER => {
                 if let Some(first) = self.known.first().map(|known| known.ecu) {
                     self.add(now, Task::VinByUds(first));
                 }
             }
+            Task::Vin | Task::VinByUds(_) if asked >= MOST_NUMBERS => self.drop(task),
             Task::Live(ecu) if !well && failed == 1 => self.singly(*ecu),
             Task::FindUds(_) if found && !self.uds => self.drop(task),
             _ => {}

@@ -100,6 +100,7 @@ struct Bus {
     log: Vec<(Boot, Frame)>,
     asked: Vec<(Boot, u32, Vec<u8>)>,
     told: Vec<(Boot, Heard)>,
+    values: Vec<(u16, String)>,
     open: bool,
 }
 
@@ -120,6 +121,7 @@ impl Bus {
             log: Vec::new(),
             asked: Vec::new(),
             told: Vec::new(),
+            values: Vec::new(),
             open: false,
         };
         bus.ignition(true);
@@ -159,6 +161,7 @@ impl Bus {
                     self.links.end();
                 }
                 Output::Heard(heard) => self.told.push((self.now, heard)),
+                Output::Told { did, value, .. } => self.values.push((did, value)),
             }
         }
     }
@@ -204,6 +207,9 @@ impl Bus {
                     sent.push(frame);
                 }
             });
+            if !sent.is_empty() {
+                self.poller.sent(self.now);
+            }
             sent.into_iter().for_each(|frame| self.on_the_bus(frame, true));
             if coming.is_some_and(|at| at <= self.now) {
                 let (_, frame) = self.coming.pop_first().unwrap();
@@ -353,6 +359,7 @@ fn an_ecu_that_the_profile_names_is_read_by_uds() {
     let body = Code::Iso { base: 0x914A, failure: Some(0x1F) };
     assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Codes(reading) if reading.lists[0].1[0].code == body)));
     assert!(bus.asked.iter().any(|(_, id, bytes)| *id == 0x726 && bytes == &hex("22F187")));
+    assert_eq!(bus.values, [(0xF187, "ABC".to_owned())]);
 }
 
 #[test]
