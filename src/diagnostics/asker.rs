@@ -426,10 +426,11 @@ impl Desk<'_> {
             self.step(ignition, deliver);
             match self.asker.take() {
                 Some(Deed::End) => return Ok(()),
-                Some(Deed::Say(emission)) => match voice {
-                    Some(voice) => self.pulse.rest(voice.send(emission)).await?,
-                    None => {}
-                },
+                Some(Deed::Say(emission)) => {
+                    if let Some(voice) = voice {
+                        self.pulse.rest(voice.send(emission)).await?;
+                    }
+                }
                 // One at a time: after this one's end.
                 Some(Deed::Ask(..)) => {}
                 None => {
@@ -495,9 +496,12 @@ impl Desk<'_> {
 const OBD: &str = "diagnostics.obd";
 const J1939: &str = "diagnostics.j1939";
 
+/// A condition, and why.
+type Said = (Condition, &'static str);
+
 impl Asker {
     /// How asking goes.
-    fn sentences(&self, now: Boot) -> (Option<(Condition, &'static str)>, Option<(Condition, &'static str)>) {
+    fn sentences(&self, now: Boot) -> (Option<Said>, Option<Said>) {
         let state = self.state();
         let obd = state.obd.as_ref().map(|poller| match (poller.is_paused(now), poller.answering()) {
             (true, _) => (Condition::Ok, "paused: another tester has the bus"),

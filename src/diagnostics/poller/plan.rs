@@ -313,14 +313,7 @@ impl Plan {
             (Task::Find(way), Answered::Yes { payload, .. }) => self.meet(now, *way, ecu, false, &supported(payload)),
             (Task::FindUds(way), Answered::Yes { .. }) => self.meet(now, *way, ecu, true, &[]),
             (Task::Pids(_, _), Answered::Yes { payload, .. }) => self.learn(now, ecu, &supported(payload)),
-            (Task::Stored, Answered::Yes { heard, .. }) => {
-                if !self.news(ecu, heard).is_empty() {
-                    self.entries.retain(
-                        |entry| !matches!(entry.task, Task::Frozen(other, _) | Task::FrozenPids(other, _) if other == ecu),
-                    );
-                    self.add(now, Task::FrozenCode(ecu));
-                }
-            }
+            (Task::Stored, Answered::Yes { heard, .. }) => self.look_at(now, ecu, heard),
             (Task::EmissionCodes | Task::Codes(_), Answered::Yes { heard, .. }) => {
                 for code in self.news(ecu, heard).into_iter().take(MOST_SNAPSHOTS) {
                     if let Code::Iso { base, failure } = code {
@@ -369,7 +362,7 @@ impl Plan {
             self.known.iter().filter(|known| known.ecu != ecu).flat_map(|known| known.pids.clone()).collect();
         let Some(known) = self.known.iter_mut().find(|known| known.ecu == ecu) else { return };
         // A value that another ECU has is asked of that one.
-        let news = pids.iter().filter(|pid| !known.pids.contains(pid) && !(LIVE.contains(pid) && elsewhere.contains(pid)));
+        let news = pids.iter().filter(|pid| !(known.pids.contains(pid) || LIVE.contains(pid) && elsewhere.contains(pid)));
         let news: Vec<u8> = news.copied().collect();
         known.pids.extend(&news);
         let live = LIVE.iter().any(|pid| known.pids.contains(pid));
@@ -397,6 +390,15 @@ impl Plan {
         let news = listed.iter().copied().filter(|code| !known.contains(code)).collect();
         *known = listed;
         news
+    }
+
+    /// New codes may have a freeze frame.
+    fn look_at(&mut self, now: Boot, ecu: Ecu, heard: &[Heard]) {
+        if !self.news(ecu, heard).is_empty() {
+            let is_of_frame = |task: &Task| matches!(task, Task::Frozen(other, _) | Task::FrozenPids(other, _) if *other == ecu);
+            self.entries.retain(|entry| !is_of_frame(&entry.task));
+            self.add(now, Task::FrozenCode(ecu));
+        }
     }
 
     fn read_frame(&mut self, now: Boot, ecu: Ecu, pids: &[u8]) {
