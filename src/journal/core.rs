@@ -140,11 +140,11 @@ impl Core {
         self.state().alerts.keys().copied().collect()
     }
 
-    /// These were pruned from the file.
-    pub fn pruned(&self, marks: Marks) {
+    /// These are pruned from the file.
+    pub fn pruned(&self, marks: &Marks) {
         let mut state = self.state();
         for ((kind, member), id) in marks {
-            state.mark_pruned(&kind, member, id);
+            state.mark_pruned(kind, member.clone(), *id);
         }
     }
 

@@ -103,11 +103,16 @@ impl Store {
         self.hold_files()
     }
 
-    /// A transaction of our own that a power cut may undo.
-    pub fn tidy<T>(&mut self, act: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Trouble> {
+    /// A transaction of our own that a power cut may undo; `announce` hears what was done before anybody can see it.
+    pub fn tidy<T>(
+        &mut self,
+        act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        announce: impl FnOnce(&T),
+    ) -> Result<T, Trouble> {
         self.set_synchronous(false)?;
         let change = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = act(&change)?;
+        announce(&done);
         change.commit()?;
         Ok(done)
     }

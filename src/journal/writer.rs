@@ -19,7 +19,7 @@ use super::reader::Job;
 use super::retention::{Retention, Slice};
 use super::schema;
 use super::settings::{Settings, WAL_BYTES};
-use super::state::{Batch, Extent, Found, Loaded, Mode, Stop};
+use super::state::{Batch, Extent, Found, Loaded, Marks, Mode, Stop};
 use super::store::{Check, Store, load_read_only, salvage};
 use super::trouble::Trouble;
 use crate::clock::Stamp;
@@ -245,18 +245,21 @@ impl Writer {
     /// What has time until nobody waits.
     fn tidy(&mut self, store: &mut Store, now: Instant) -> Result<(), Trouble> {
         if self.surplus {
-            let slice = self.retention.take_surplus(store, &self.core.running())?;
+            let slice = self.retention.take_surplus(store, &self.core.running(), |marks| self.core.pruned(marks))?;
             self.surplus = slice.count > 0;
+            self.took(&slice, now);
             self.core.counters.file_bytes.set(i64::try_from(store.used()?).unwrap_or(i64::MAX));
-            return self.took(slice, now);
+            return Ok(());
         }
         if self.log_waits && now >= self.wrote + IDLE {
             return self.checkpoint(store);
         }
         if now >= self.tidy_at {
-            let slice = self.retention.take_old(store, &self.core.running(), self.core.now())?;
+            let mark = |marks: &Marks| self.core.pruned(marks);
+            let slice = self.retention.take_old(store, &self.core.running(), self.core.now(), mark)?;
+            self.took(&slice, now);
             if slice.count > 0 {
-                return self.took(slice, now);
+                return Ok(());
             }
             self.tidy_at = now + TIDY_LOOK;
             if let Err(error) = self.place.restore_ballast() {
@@ -266,14 +269,12 @@ impl Writer {
         Ok(())
     }
 
-    fn took(&mut self, slice: Slice, now: Instant) -> Result<(), Trouble> {
+    fn took(&mut self, slice: &Slice, now: Instant) {
         if slice.count > 0 {
             self.core.counters.pruned.inc_by(slice.count as u64);
-            self.core.pruned(slice.marks);
             self.wrote = now;
             self.log_waits = true;
         }
-        Ok(())
     }
 
     /// Something failed.
@@ -323,13 +324,10 @@ impl Writer {
         if !at_quota && self.place.give_up().unwrap_or(false) {
             return true;
         }
-        match self.retention.take_least(store, &self.core.running()) {
-            Ok(slice) => {
-                let any = slice.count > 0;
-                self.took(slice, Instant::now()).is_ok() && any
-            }
-            Err(_) => false,
-        }
+        let taken = self.retention.take_least(store, &self.core.running(), |marks| self.core.pruned(marks));
+        let slice = taken.unwrap_or_default();
+        self.took(&slice, Instant::now());
+        slice.count > 0
     }
 
     /// Opens the file again, or another one in its place.
