@@ -271,7 +271,7 @@ fn start_writer(
 fn late(settings: &Settings, now: Stamp) -> Found {
     let last = ids::beyond(EventId(0), now);
     let why = format!("the disk did not open the journal within {} s", settings.longest_open().as_secs_f64());
-    Found { loaded: Loaded::default(), last, reserved: last, fresh: false, readable: false, trouble: Some(why) }
+    Found { loaded: Loaded::default(), last, reserved: last, readable: false, trouble: Some(why) }
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::counters::Counters;
-use super::place::{Identity, Lock, Place};
+use super::place::{Identity, Lock, Place, beside};
 use super::schema::{self, Code};
 use super::settings::{Settings, WAL_BYTES};
 use super::state::{Batch, Loaded};
@@ -180,7 +180,7 @@ fn signed(number: u64) -> i64 {
 /// Everything that is not an event, out of a file that is opened for this alone. One that cannot be written can often
 /// still be read.
 pub(super) fn load_read_only(place: &Place, vin: &Vin) -> Result<Loaded, Trouble> {
-    let conn = open_read_only(place)?;
+    let conn = open_read_only(&place.db())?;
     if schema::meta::<String>(&conn, "vin")?.as_deref() != Some(vin.as_str()) {
         return Err(Trouble::Foreign("another vehicle"));
     }
@@ -188,13 +188,13 @@ pub(super) fn load_read_only(place: &Place, vin: &Vin) -> Result<Loaded, Trouble
 }
 
 /// What can be saved of a file that cannot be used.
-pub(super) fn salvage(place: &Place, vin: &Vin) -> Loaded {
-    open_read_only(place).map(|conn| schema::salvage(&conn, vin)).unwrap_or_default()
+pub(super) fn salvage(file: &Path, vin: &Vin) -> Loaded {
+    open_read_only(file).map(|conn| schema::salvage(&conn, vin)).unwrap_or_default()
 }
 
 /// A connection that only reads. On a file system that is read-only there may be no index of the log and no way to make
 /// one; then the file is read without its log, if that is empty.
-pub(super) fn open_read_only(place: &Place) -> Result<Connection, Trouble> {
+pub(super) fn open_read_only(file: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let open = |name: &str| -> Result<Connection, Trouble> {
         let conn = Connection::open_with_flags(name, flags)?;
@@ -203,8 +203,8 @@ pub(super) fn open_read_only(place: &Place) -> Result<Connection, Trouble> {
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(conn)
     };
-    let db = uri(&place.db());
-    let log_is_empty = std::fs::metadata(place.wal()).map_or(true, |log| log.len() == 0);
+    let db = uri(file);
+    let log_is_empty = std::fs::metadata(beside(file, "-wal")).map_or(true, |log| log.len() == 0);
     match open(&db) {
         Err(Trouble::Failed(_) | Trouble::ReadOnly(_)) if log_is_empty => open(&format!("{db}?immutable=1")),
         opened => opened,

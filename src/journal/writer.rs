@@ -68,19 +68,21 @@ pub(super) struct Writer {
 /// The first look at the disk: what is there, and whether it can be written.
 pub(super) fn begin(place: &Place, vin: &Vin, settings: &Settings, now: Stamp, counters: &Counters) -> (Found, Option<Store>) {
     let open = || Store::open(place, place.prepare()?, vin, settings, Check::Quick);
+    let found = place.has_db();
     match open().and_then(|store| Ok((schema::load(&store.conn)?, store))) {
-        Ok((loaded, store)) => {
-            let last = if store.created { ids::first(now) } else { loaded.bound };
-            reserve(store, loaded, last, false, now)
+        Ok((loaded, store)) if loaded.bound > EventId(0) => {
+            let last = loaded.bound;
+            reserve(store, loaded, last, Batch::default(), now)
         }
+        // The power went before the file that is to follow another had anything.
+        Ok((_, store)) if found && place.latest_aside().exists() => begin_anew(store, salvage(&place.latest_aside(), vin), now),
+        Ok((loaded, store)) => reserve(store, loaded, ids::first(now), Batch::default(), now),
         Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => {
             tracing::warn!(%trouble, "the journal is set aside and begun anew");
-            let mut loaded = salvage(place, vin);
-            let last = ids::beyond(loaded.bound, now);
-            loaded.base = last;
+            let loaded = salvage(&place.db(), vin);
             counters.set_aside.inc();
             match place.set_aside().and_then(|()| open()) {
-                Ok(store) => reserve(store, loaded, last, true, now),
+                Ok(store) => begin_anew(store, loaded, now),
                 Err(trouble) => (unwritable(loaded, false, &trouble, now), None),
             }
         }
@@ -92,18 +94,27 @@ pub(super) fn begin(place: &Place, vin: &Vin, settings: &Settings, now: Stamp, c
     }
 }
 
-/// Reserves ids after `last`, which proves that the file can be written.
-fn reserve(mut store: Store, loaded: Loaded, last: EventId, fresh: bool, now: Stamp) -> (Found, Option<Store>) {
+/// Goes on in a new file with what was saved of another, all of it in the file's first transaction.
+fn begin_anew(store: Store, saved: Loaded, now: Stamp) -> (Found, Option<Store>) {
+    let last = ids::beyond(saved.bound, now);
+    let rows = saved.rows.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+    let devices = saved.devices.iter().map(|(token, device)| (*token, Some(device.clone()))).collect();
+    let first = Batch { rows, devices, base: Some(last), ..Batch::default() };
+    reserve(store, Loaded { base: last, ..saved }, last, first, now)
+}
+
+/// Writes `first` and reserves ids after `last`, which proves that the file can be written.
+fn reserve(mut store: Store, loaded: Loaded, last: EventId, first: Batch, now: Stamp) -> (Found, Option<Store>) {
     let reserved = ids::raised(EventId(0), last, now).unwrap_or(last);
-    match store.write(&Batch { bound: Some(reserved), ..Batch::default() }) {
-        Ok(()) => (Found { loaded, last, reserved, fresh, readable: true, trouble: None }, Some(store)),
-        Err(trouble) => (Found { fresh, ..unwritable(loaded, true, &trouble, now) }, None),
+    match store.write(&Batch { bound: Some(reserved), ..first }) {
+        Ok(()) => (Found { loaded, last, reserved, readable: true, trouble: None }, Some(store)),
+        Err(trouble) => (unwritable(loaded, true, &trouble, now), None),
     }
 }
 
 fn unwritable(loaded: Loaded, readable: bool, trouble: &Trouble, now: Stamp) -> Found {
     let last = ids::beyond(loaded.bound, now);
-    Found { loaded, last, reserved: last, fresh: false, readable, trouble: Some(trouble.to_string()) }
+    Found { loaded, last, reserved: last, readable, trouble: Some(trouble.to_string()) }
 }
 
 impl Writer {
@@ -382,12 +393,12 @@ impl Writer {
     fn replace(&mut self, why: &Trouble) -> Result<Store, Trouble> {
         tracing::warn!(%why, "the journal is set aside and begun anew");
         if self.names.is_empty() {
-            let saved = salvage(&self.place, &self.core.vin);
+            let saved = salvage(&self.place.db(), &self.core.vin);
             self.core.state().adopt(Loaded { base: EventId(0), ..saved });
             self.core.devices.send_modify(|changes| *changes += 1);
         }
-        self.place.set_aside()?;
         self.core.counters.set_aside.inc();
+        self.place.set_aside()?;
         self.open(self.place.prepare()?, Check::Quick)
     }
 

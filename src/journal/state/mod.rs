@@ -102,7 +102,7 @@ pub(super) struct State {
 impl State {
     /// From what was found at the start.
     pub fn new(found: Found) -> State {
-        let Found { loaded, last, reserved, fresh, readable, trouble } = found;
+        let Found { loaded, last, reserved, readable, trouble } = found;
         let mut state = State {
             mode: trouble.map_or(Mode::Writing, Mode::Degraded),
             ring: Ring::new(last),
@@ -133,9 +133,6 @@ impl State {
         };
         state.rows.load(loaded.rows.iter().cloned());
         state.adopt(loaded);
-        if fresh {
-            state.renew(false);
-        }
         state
     }
 

@@ -14,7 +14,7 @@ fn at(micros: i64) -> Stamp {
 fn state() -> State {
     let (last, reserved) = (EventId(1_000_000_000), EventId(1_000_000_000 + ids::AHEAD));
     let loaded = Loaded::default();
-    State::new(Found { loaded, last, reserved, fresh: false, readable: true, trouble: None })
+    State::new(Found { loaded, last, reserved, readable: true, trouble: None })
 }
 
 #[test]

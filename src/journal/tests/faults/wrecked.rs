@@ -124,3 +124,32 @@ async fn a_file_of_a_newer_version_is_kept_and_what_can_be_read_of_it_is_taken()
     bench.crash();
     assert_eq!(Bench::open(settings(dir.path())).journal().devices().len(), 1);
 }
+
+#[tokio::test]
+async fn state_and_phones_outlive_a_power_cut_right_after_a_wrecked_file_was_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, reserved) = filled(dir.path(), 5).await;
+    let newer = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    newer.execute_batch("PRAGMA user_version = 999").unwrap();
+    drop(newer);
+    let (counters, clock) = (Counters::register(&Metrics::default()), Clock::scaled(Wall::build(), 1.0));
+    let place = Place::new(dir.path());
+    let begin = || writer::begin(&place, &vin(), &settings(dir.path()), clock.stamp(clock.now()), &counters);
+    drop(begin());
+    assert_eq!(counters.set_aside.get(), 1);
+    let kept = |bench: Bench| {
+        assert_eq!(bench.opened.rows, [row("child", Some("alert"))]);
+        assert_eq!(bench.journal().devices().len(), 1);
+        assert!(bench.opened.last > reserved);
+        let gap = bench.journal().pruned(&vin(), &Filter::of(&[Kind::Trip])).unwrap();
+        assert!(gap >= reserved, "what was told before is told as gone");
+        bench.crash();
+    };
+    kept(Bench::open(settings(dir.path())));
+    // Even before the new file had anything.
+    for name in ["journal.db", "journal.db-wal"] {
+        let _ = fs::remove_file(dir.path().join(name));
+    }
+    fs::write(dir.path().join("journal.db"), "").unwrap();
+    kept(Bench::open(settings(dir.path())));
+}
