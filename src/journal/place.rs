@@ -1,8 +1,8 @@
 //! The journal's directory: which files there are, and what happens to those that cannot be used.
 //!
-//! `journal.db` with SQLite's `-wal` and `-shm` beside it; `lock`, held while a process writes; `ballast`, two megabytes
-//! that are given up first when the disk is full; `journal.db.aside-1` and `-2`, the latest files that could not be
-//! used, kept for whoever wants to know why.
+//! `journal.db` with SQLite's `-wal` and `-shm` beside it; `bound`, a number that outlives the loss of these (see `ids`);
+//! `lock`, held while a process writes; `ballast`, two megabytes that are given up first when the disk is full;
+//! `journal.db.aside-1` and `-2`, the latest files that could not be used, kept for whoever wants to know why.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,6 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::settings::BALLAST_BYTES;
 use super::trouble::Trouble;
+use crate::event::EventId;
 
 /// How many files that could not be used are kept.
 const KEPT_ASIDE: u32 = 2;
@@ -44,6 +45,10 @@ impl Place {
         self.dir.join("journal.db-wal")
     }
 
+    fn bound(&self) -> PathBuf {
+        self.dir.join("bound")
+    }
+
     fn ballast(&self) -> PathBuf {
         self.dir.join("ballast")
     }
@@ -73,6 +78,21 @@ impl Place {
     /// Makes what was created, renamed or removed here durable.
     fn sync(&self) -> io::Result<()> {
         File::open(&self.dir)?.sync_all()
+    }
+
+    /// No id above this one was told while there was a database here; none where that is not to be had.
+    pub fn kept_bound(&self) -> Option<EventId> {
+        fs::read_to_string(self.bound()).ok()?.trim().parse().ok().map(EventId).filter(|bound| *bound <= EventId::MAX)
+    }
+
+    /// Keeps that bound, durably.
+    pub fn keep_bound(&self, bound: EventId) -> io::Result<()> {
+        let new = self.dir.join("bound.new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        writeln!(file, "{bound}")?;
+        file.sync_all()?;
+        fs::rename(new, self.bound())?;
+        self.sync()
     }
 
     /// Whether there is a database file.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::counters::Counters;
+use super::ids;
 use super::place::{Identity, Lock, Place, beside};
 use super::schema::{self, Code};
 use super::settings::{Settings, WAL_BYTES};
@@ -36,6 +37,8 @@ pub(super) struct Store {
     /// Nothing is synced: for a test, in debug builds.
     skips_flush: bool,
     files: Option<(Identity, Identity)>,
+    /// What stands beside the file, in case that it is lost: never less than the bound in it.
+    kept_bound: EventId,
     _lock: Lock,
 }
 
@@ -82,6 +85,7 @@ impl Store {
             synchronous: None,
             skips_flush: settings.skips_flush(),
             files: None,
+            kept_bound: place.kept_bound().unwrap_or_default(),
             _lock: lock,
         })
     }
@@ -93,6 +97,9 @@ impl Store {
 
     /// Writes all of `batch` in one transaction. When this returns, the disk has it.
     pub fn write(&mut self, batch: &Batch) -> Result<(), Trouble> {
+        if let Some(bound) = batch.bound {
+            self.keep_bound(bound)?;
+        }
         self.set_synchronous(batch.must_last())?;
         let change = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         write_keyed(&change, batch)?;
@@ -115,6 +122,16 @@ impl Store {
         announce(&done);
         change.commit()?;
         Ok(done)
+    }
+
+    /// Before an id is told it is below the bound that outlives the file.
+    fn keep_bound(&mut self, bound: EventId) -> Result<(), Trouble> {
+        if bound > self.kept_bound {
+            let kept = ids::beside(bound);
+            self.place.keep_bound(kept)?;
+            self.kept_bound = kept;
+        }
+        Ok(())
     }
 
     fn set_synchronous(&mut self, full: bool) -> Result<(), Trouble> {

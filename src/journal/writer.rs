@@ -69,17 +69,23 @@ pub(super) struct Writer {
 pub(super) fn begin(place: &Place, vin: &Vin, settings: &Settings, now: Stamp, counters: &Counters) -> (Found, Option<Store>) {
     let open = || Store::open(place, place.prepare()?, vin, settings, Check::Quick);
     let found = place.has_db();
+    // At least what was told, should the file not say so.
+    let kept = place.kept_bound().unwrap_or_default();
+    let lost = |saved: Loaded| Loaded { bound: saved.bound.max(kept), ..saved };
     match open().and_then(|store| Ok((schema::load(&store.conn)?, store))) {
         Ok((loaded, store)) if loaded.bound > EventId(0) => {
             let last = loaded.bound;
             reserve(store, loaded, last, Batch::default(), now)
         }
         // The power went before the file that is to follow another had anything.
-        Ok((_, store)) if found && place.latest_aside().exists() => begin_anew(store, salvage(&place.latest_aside(), vin), now),
+        Ok((_, store)) if found && place.latest_aside().exists() => {
+            begin_anew(store, lost(salvage(&place.latest_aside(), vin)), now)
+        }
+        Ok((loaded, store)) if kept > EventId(0) => begin_anew(store, lost(loaded), now),
         Ok((loaded, store)) => reserve(store, loaded, ids::first(now), Batch::default(), now),
         Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => {
             tracing::warn!(%trouble, "the journal is set aside and begun anew");
-            let loaded = salvage(&place.db(), vin);
+            let loaded = lost(salvage(&place.db(), vin));
             counters.set_aside.inc();
             match place.set_aside().and_then(|()| open()) {
                 Ok(store) => begin_anew(store, loaded, now),
@@ -89,7 +95,7 @@ pub(super) fn begin(place: &Place, vin: &Vin, settings: &Settings, now: Stamp, c
         Err(trouble) => {
             let loaded = load_read_only(place, vin);
             let readable = loaded.is_ok();
-            (unwritable(loaded.unwrap_or_default(), readable, &trouble, now), None)
+            (unwritable(lost(loaded.unwrap_or_default()), readable, &trouble, now), None)
         }
     }
 }
