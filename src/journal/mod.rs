@@ -4,7 +4,8 @@
 //!
 //! 1. **Durable, then shown.** An event is on the disk (`fsync` of the write-ahead log) before any reader sees it; in
 //!    this order: commit, memory, head. The head never goes back. What a step changed of the engine's state is in the
-//!    same transaction as its events, within half a second where there are none.
+//!    same transaction as its events, within half a second where there are none. Fences, and the vehicle as it is now,
+//!    are shown as they were before a step until that is durable.
 //! 2. **Nobody waits for the disk.** [`Journal::commit`] takes microseconds. At most 256 steps wait for the writer. A
 //!    step that waits for 2 s (`stall_seconds`), or a disk that fails twice, makes the journal *degraded*: what waits,
 //!    and what comes, is told at once from memory, under its ids, with `"durable": false`.
@@ -41,6 +42,7 @@ mod retention;
 mod ring;
 mod schema;
 mod settings;
+mod shown;
 mod state;
 mod store;
 mod trouble;
@@ -63,11 +65,11 @@ use self::core::Core;
 use self::place::Place;
 use self::reader::Job;
 use self::ring::Entry;
-use self::state::{Found, Loaded, Mode, Stop};
+use self::state::{Found, Loaded, Mode, State, Stop};
 use self::writer::Writer;
 use crate::clock::{Clock, Stamp};
-use crate::event::{EventId, Location, Row, Step};
-use crate::feed::{ChildNow, Picture, Status, TrackPoint};
+use crate::event::{EventId, Row, Step};
+use crate::feed::{Picture, TrackPoint};
 use crate::geo::Fence;
 use crate::health::Health;
 use crate::vehicle::Vin;
@@ -110,8 +112,6 @@ pub struct Journal {
     core: Arc<Core>,
     reads: mpsc::Sender<Job>,
     asks: mpsc::Sender<Asked>,
-    picture: watch::Sender<Arc<Picture>>,
-    fences: watch::Sender<Arc<Vec<Fence>>>,
     ended: Mutex<threads::Receiver<()>>,
 }
 
@@ -129,7 +129,7 @@ impl Journal {
         let awaited = found.is_some();
         let found = found.unwrap_or_else(|| late(&settings, clock.stamp(clock.now())));
         let (rows, last) = (found.loaded.rows.clone(), found.last);
-        let core = Arc::new(Core::new(settings, vin.clone(), clock, health, counters, found));
+        let core = Arc::new(Core::new(settings, vin, clock, health, counters, found));
         let (reads, jobs) = mpsc::channel(READS);
         let shared = core.clone();
         spawn("journal-reader", move || reader::run(jobs, &shared, &place))?;
@@ -139,8 +139,7 @@ impl Journal {
         tokio::spawn(core::watch_disk(Arc::downgrade(&core), reads.downgrade()));
         let (asks, inbox) = mpsc::channel(ASKED);
         let writable = core.writable.subscribe();
-        let (picture, fences) = (watch::Sender::new(Arc::new(nothing(vin))), watch::Sender::default());
-        let journal = Journal { core, reads, asks, picture, fences, ended: Mutex::new(ended) };
+        let journal = Journal { core, reads, asks, ended: Mutex::new(ended) };
         Ok(Opened {
             journal: Arc::new(journal),
             rows: rows.into_iter().map(|(key, value)| Row { key, value: Some(value.to_vec()) }).collect(),
@@ -153,6 +152,21 @@ impl Journal {
     /// Remembers a step: its events are shown once they are durable, and then the reply goes out; while the journal
     /// cannot be written both happen at once. Never waits.
     pub fn commit(&self, step: Step, reply: Option<Reply>) {
+        self.take(step, reply, |_| ());
+    }
+
+    /// The same, of a step after which the vehicle, and its fences where they changed, are as given. Whoever has the reply
+    /// sees them so.
+    pub fn commit_and_show(&self, step: Step, reply: Option<Reply>, picture: Arc<Picture>, fences: Option<Arc<Vec<Fence>>>) {
+        self.take(step, reply, |state| {
+            state.put_picture(picture);
+            if let Some(fences) = fences {
+                state.put_fences(fences);
+            }
+        });
+    }
+
+    fn take(&self, step: Step, reply: Option<Reply>, show: impl FnOnce(&mut State)) {
         let events: Vec<Entry> = step.events.into_iter().map(Entry::of).collect();
         self.core.change(&self.reads.downgrade(), |state| {
             let accepted = state.accepts(&events);
@@ -168,6 +182,7 @@ impl Journal {
             if state.mode != Mode::Writing {
                 self.core.count_lost(&state.trim());
             }
+            show(state);
             freed
         });
     }
@@ -199,17 +214,19 @@ impl Journal {
 
     /// Whether a stream looks at the picture all the time. Others look once, and take the one that is there.
     pub fn is_watched(&self) -> bool {
-        self.picture.receiver_count() > 0
+        self.core.picture.receiver_count() > 0
     }
 
-    /// The vehicle as it is now, for the doors.
+    /// The vehicle as it is now, for the doors, once all that was committed is durable.
     pub fn show(&self, picture: Arc<Picture>) {
-        self.picture.send_replace(picture);
+        self.core.state().put_picture(picture);
+        self.core.show();
     }
 
-    /// The fences in force, for the doors.
+    /// The fences in force, for the doors, once all that was committed is durable.
     pub fn show_fences(&self, fences: Arc<Vec<Fence>>) {
-        self.fences.send_replace(fences);
+        self.core.state().put_fences(fences);
+        self.core.show();
     }
 
     /// Writes what is left and closes the file; waits for that as long as `patience`. Whether all was written. Nothing
@@ -276,17 +293,4 @@ fn late(settings: &Settings, now: Stamp) -> Found {
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(run).map(|_| ())
-}
-
-/// The picture before there is one.
-fn nothing(vin: Vin) -> Picture {
-    Picture {
-        stamp: Stamp::default(),
-        vin,
-        signals: Vec::new(),
-        location: Location::of(None),
-        fences: Arc::default(),
-        child: ChildNow::default(),
-        status: Status::default(),
-    }
 }

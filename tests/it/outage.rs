@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::phone::{GENEROUS, Phone, history, request, until};
 use crate::unit::{Daemon, telltale};
@@ -128,4 +128,29 @@ fn without_a_journal_the_daemon_starts_and_says_so() {
     assert_eq!(request(&daemon.address, "GET", "/readyz", &[], b"").status, 503);
     std::fs::remove_dir(journal.join("lock")).unwrap();
     daemon.until_part("journal", "ok");
+}
+
+#[test]
+fn nobody_sees_a_fence_that_a_power_cut_would_still_undo() {
+    let data = tempfile::tempdir().unwrap();
+    let daemon = Daemon::demo(data.path(), &[]);
+    let fence = json!({ "type": "Feature", "geometry": { "type": "Point", "coordinates": [127.05, 37.54] },
+        "properties": { "type": "Circle", "radius": 80, "radius_units": "m" } });
+    let path = "/api/v1/geofences/grandma";
+    // Whoever looks at the file with a tool and holds it.
+    let holder = rusqlite::Connection::open(data.path().join("journal/journal.db")).unwrap();
+    holder.busy_timeout(GENEROUS).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|threads| {
+        let drawn = threads.spawn(|| daemon.send("PUT", path, &fence).status);
+        for _ in 0..100 {
+            let seen = daemon.get(path).status;
+            // Once the disk counts as out of order everything is told from memory.
+            let durable = daemon.get("/readyz").status == 200;
+            assert!(seen == 404 || !durable, "it is shown, and nothing has it");
+        }
+        holder.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(drawn.join().unwrap(), 201);
+        assert_eq!(daemon.get(path).status, 200, "whoever has the answer sees it");
+    });
 }

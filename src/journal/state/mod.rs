@@ -27,8 +27,10 @@ pub(super) use self::file::{Batch, Extent, Found, Loaded, Marks};
 use super::ask::Reply;
 use super::keyed::Keyed;
 use super::ring::{Entry, Ring};
+use super::shown::Shown;
 use crate::event::{EventId, Kind, Row};
-use crate::feed::{Device, Filter, Stored, TokenHash, TrackPoint, Unavailable};
+use crate::feed::{Device, Filter, Picture, Stored, TokenHash, TrackPoint, Unavailable};
+use crate::geo::Fence;
 
 /// How many steps may wait for the disk.
 pub(super) const STEPS: usize = 256;
@@ -97,11 +99,13 @@ pub(super) struct State {
     waiters: VecDeque<(u64, Waiter)>,
     changed: Option<Instant>,
     fresh: bool,
+    picture: Shown<Arc<Picture>>,
+    fences: Shown<Arc<Vec<Fence>>>,
 }
 
 impl State {
-    /// From what was found at the start.
-    pub fn new(found: Found) -> State {
+    /// From what was found at the start, and the picture before there is one.
+    pub fn new(found: Found, picture: Arc<Picture>) -> State {
         let Found { loaded, last, reserved, readable, trouble } = found;
         let mut state = State {
             mode: trouble.map_or(Mode::Writing, Mode::Degraded),
@@ -130,6 +134,8 @@ impl State {
             waiters: VecDeque::new(),
             changed: None,
             fresh: false,
+            picture: Shown::new(picture),
+            fences: Shown::default(),
         };
         state.rows.load(loaded.rows.iter().cloned());
         state.adopt(loaded);
