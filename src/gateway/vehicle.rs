@@ -161,7 +161,10 @@ impl Vehicle {
                 News::Sooner => {}
                 News::Due => self.pass(),
                 News::Rows => self.save(),
-                News::Picture => self.show(&mut self.watched()),
+                News::Picture => {
+                    self.0.clock.look_again();
+                    self.show(&mut self.watched());
+                }
             }
         }
     }

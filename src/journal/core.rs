@@ -12,7 +12,7 @@ use super::retention::Running;
 use super::ring::Entry;
 use super::settings::Settings;
 use super::state::{Batch, Extent, Found, Freed, Marks, Mode, State, Stop};
-use crate::clock::{Clock, Stamp};
+use crate::clock::{Clock, Stamp, Wall};
 use crate::event::{EventId, Location};
 use crate::feed::{ChildNow, Picture, Status};
 use crate::geo::Fence;
@@ -77,6 +77,12 @@ impl Core {
     /// The wall clock and the boot clock, now.
     pub fn now(&self) -> Stamp {
         self.clock.stamp(self.clock.now())
+    }
+
+    /// The wall clock, once nobody need doubt it.
+    pub fn settled_now(&self) -> Option<Wall> {
+        let now = self.clock.now();
+        self.clock.is_settled(now).then(|| self.clock.stamp(now).wall)
     }
 
     /// Changes the state, then lets everybody see what came of it.

@@ -4,7 +4,7 @@
 //! what is left for the vehicle's own. A class may use what another does not; once all is full, the class that is over
 //! its share gives way: so an alert never goes for a publisher's sake, nor for a track. Points and published events go
 //! oldest first; the vehicle's own least severe first, and among those oldest first. What is older than `max_days`
-//! goes in any case, while somebody vouches for the clock. Events of an alert that is active never go; one whose end was
+//! goes in any case, once the clock is settled. Events of an alert that is active never go; one whose end was
 //! told is not active, even if its end is not written yet for want of the very room.
 //!
 //! It works in slices of at most 256 events and about 256 KiB (or 1,024 points), a transaction each, so that nobody waits
@@ -21,7 +21,7 @@ use super::schema::{Code, SEVERITIES, TRACK_CLASS};
 use super::state::Marks;
 use super::store::{Store, mark_pruned};
 use super::trouble::Trouble;
-use crate::clock::{Stamp, TimeSource, Wall};
+use crate::clock::Wall;
 use crate::event::{EventId, Kind};
 
 /// How many events go in one transaction.
@@ -74,14 +74,11 @@ impl Retention {
         &mut self,
         store: &mut Store,
         running: &Running,
-        now: Stamp,
+        now: Wall,
         mark: impl FnOnce(&Marks),
     ) -> Result<Slice, Trouble> {
         self.searched = Searched::default();
-        if now.source == TimeSource::Unset {
-            return Ok(Slice::default());
-        }
-        let before = Wall::from_micros(now.wall.micros().saturating_sub(self.max_age_us));
+        let before = Wall::from_micros(now.micros().saturating_sub(self.max_age_us));
         // An id is never behind the clock that issued it.
         let upto = EventId(u64::try_from(before.micros()).unwrap_or(0));
         let take = |conn: &Connection| {

@@ -273,10 +273,12 @@ impl Writer {
         }
         if now >= self.tidy_at {
             let mark = |marks: &Marks| self.core.pruned(marks);
-            let slice = self.retention.take_old(store, &self.core.running(), self.core.now(), mark)?;
-            self.took(&slice, now);
-            if slice.count > 0 {
-                return Ok(());
+            if let Some(wall) = self.core.settled_now() {
+                let slice = self.retention.take_old(store, &self.core.running(), wall, mark)?;
+                self.took(&slice, now);
+                if slice.count > 0 {
+                    return Ok(());
+                }
             }
             self.tidy_at = now + TIDY_LOOK;
             if let Err(error) = self.place.restore_ballast() {
