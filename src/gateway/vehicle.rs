@@ -133,6 +133,20 @@ impl Vehicle {
         refused
     }
 
+    /// Takes in what the journal found only after the start, with a disk that came late: fences that were drawn before.
+    pub fn take_up_late(&self) {
+        let rows = self.0.journal.take_late();
+        if rows.is_empty() {
+            return;
+        }
+        let mut watched = self.watched();
+        for unreadable in watched.core.take_up(&rows) {
+            tracing::warn!(%unreadable, "a drawn fence is not in force");
+        }
+        self.show(&mut watched);
+        self.0.journal.show_fences(watched.fences_in_force());
+    }
+
     /// Tells the doors which fences are in force.
     pub fn show_fences(&self) {
         let fences = self.watched().fences_in_force();

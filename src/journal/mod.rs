@@ -207,6 +207,12 @@ impl Journal {
         });
     }
 
+    /// What somebody made before this start, in a file that came only after it: rows that the engine does not know. Each
+    /// is given once; they are written again without its doing.
+    pub fn take_late(&self) -> Vec<Row> {
+        std::mem::take(&mut self.core.state().late)
+    }
+
     /// Ids up to this one are reserved on disk: before each step the outbox is told, and stays inside.
     pub fn reserved(&self) -> EventId {
         self.core.state().reserved

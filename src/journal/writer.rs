@@ -386,9 +386,13 @@ impl Writer {
     }
 
     /// A file that was not there at the start has come. It is gone on with if its ids end before ours begin; the state
-    /// in it gives way to the engine's, which has been running since.
+    /// in it gives way to the engine's, which has been running since, but for what somebody made.
     fn adopt(&self, store: &Store) -> Result<bool, Trouble> {
-        let loaded = schema::load(&store.conn)?;
+        let mut loaded = schema::load(&store.conn)?;
+        if !self.names.is_empty() {
+            // Memory has all of a file that was there; what this one has besides may have been deleted since.
+            loaded.rows.clear();
+        }
         let fits = loaded.bound <= self.core.state().start;
         if fits {
             self.core.state().adopt(loaded);

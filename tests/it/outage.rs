@@ -154,3 +154,28 @@ fn nobody_sees_a_fence_that_a_power_cut_would_still_undo() {
         assert_eq!(daemon.get(path).status, 200, "whoever has the answer sees it");
     });
 }
+
+#[test]
+fn fences_drawn_before_and_during_a_start_without_a_disk_are_all_there_once_it_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let fence = json!({ "type": "Feature", "geometry": { "type": "Point", "coordinates": [127.05, 37.54] },
+        "properties": { "type": "Circle", "radius": 80, "radius_units": "m" } });
+    let [before, during] = ["/api/v1/geofences/before", "/api/v1/geofences/during"];
+    let daemon = Daemon::demo(data.path(), &[]);
+    assert_eq!(daemon.send("PUT", before, &fence).status, 201);
+    daemon.kill();
+    let (journal, elsewhere) = (data.path().join("journal"), data.path().join("elsewhere"));
+    std::fs::rename(&journal, &elsewhere).unwrap();
+    std::fs::write(&journal, "no directory").unwrap();
+    let daemon = Daemon::demo(data.path(), &[]);
+    daemon.until_part("journal", "degraded");
+    assert_eq!(daemon.get(before).status, 404, "nobody can know it");
+    assert_eq!(daemon.send("PUT", during, &fence).status, 201);
+    std::os::unix::fs::symlink(&elsewhere, data.path().join("link")).unwrap();
+    std::fs::rename(data.path().join("link"), &journal).unwrap();
+    daemon.until_part("journal", "ok");
+    until("the fence that was drawn before", || (daemon.get(before).status == 200).then_some(()));
+    daemon.kill();
+    let daemon = Daemon::demo(data.path(), &[]);
+    assert_eq!((daemon.get(before).status, daemon.get(during).status), (200, 200));
+}

@@ -28,7 +28,7 @@ use super::ask::Reply;
 use super::keyed::Keyed;
 use super::ring::{Entry, Ring};
 use super::shown::Shown;
-use crate::event::{EventId, Kind, Row};
+use crate::event::{DRAWN, EventId, Kind, Row};
 use crate::feed::{Device, Filter, Picture, Stored, TokenHash, TrackPoint, Unavailable};
 use crate::geo::Fence;
 
@@ -88,6 +88,8 @@ pub(super) struct State {
     pub suspect: bool,
     /// The writer is to end.
     pub stop: Option<Stop>,
+    /// What somebody made before the start, and the engine does not know yet.
+    pub late: Vec<Row>,
     files: u64,
     base: EventId,
     marks: Marks,
@@ -123,6 +125,7 @@ impl State {
             told_unwritten: 0,
             suspect: false,
             stop: None,
+            late: Vec::new(),
             files: 0,
             base: EventId(0),
             marks: Marks::new(),
@@ -142,8 +145,15 @@ impl State {
         state
     }
 
-    /// The file has these as well.
+    /// The file has these as well. Of the engine's state memory's is the newer, but what somebody made is kept of both.
     pub fn adopt(&mut self, loaded: Loaded) {
+        for (key, value) in loaded.rows {
+            if key.starts_with(DRAWN) && !self.rows.knows(&key) {
+                self.turn += 1;
+                self.rows.set(key.clone(), Some(value.clone()), self.turn);
+                self.late.push(Row { key, value: Some(value.to_vec()) });
+            }
+        }
         let absent = |token: &TokenHash| !self.devices.values().contains_key(token);
         let devices: Vec<_> = loaded.devices.into_iter().filter(|(token, _)| absent(token)).collect();
         self.devices.load(devices);
