@@ -153,7 +153,7 @@ impl Core {
         self.state().batch(self.now(), Instant::now(), extent)
     }
 
-    /// A reader found the file wrecked.
+    /// A reader found the file wrecked, or a part of it that the disk does not give.
     pub fn suspect(&self, why: &str) {
         tracing::warn!(why, "the journal cannot be read");
         self.state().suspect = true;

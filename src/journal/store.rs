@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi, params};
 
 use super::counters::Counters;
 use super::ids;
@@ -245,7 +245,17 @@ fn name() -> String {
 
 fn quick_check(conn: &Connection) -> Result<(), Trouble> {
     let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(Trouble::Wrecked(verdict)) }
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        // The check goes on after a page that the disk does not give, and says the code of the failure.
+        _ if failure_in(&verdict).is_some_and(|code| code & 0xFF == ffi::SQLITE_IOERR) => Err(Trouble::Unreadable(verdict)),
+        _ => Err(Trouble::Wrecked(verdict)),
+    }
+}
+
+fn failure_in(verdict: &str) -> Option<i32> {
+    let (_, code) = verdict.rsplit_once("error code=")?;
+    code.trim().parse().ok()
 }
 
 fn write_keyed(change: &Connection, batch: &Batch) -> Result<(), Trouble> {

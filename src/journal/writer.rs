@@ -3,7 +3,8 @@
 //! When the disk fails, the connection is closed, opened again and checked, and the same is tried once more; only if
 //! that fails too, the journal counts as degraded, and is tried again with growing pauses. A full disk is first given
 //! what can be spared: the reserve, files set aside, the least that is kept. A wrecked file, or one that is not this
-//! journal, is moved aside, and a new one gets everything that memory holds. Recovered is whoever has written something
+//! journal, is moved aside, and a new one gets everything that memory holds; so is one of which the disk has not given some
+//! page for 5 s, while it takes what is written: else whoever replays past that page would wait for ever. Recovered is whoever has written something
 //! in less than half the time after which a disk counts as stalled.
 
 use std::sync::{Arc, mpsc as threads};
@@ -38,6 +39,9 @@ const CHECK_GAP: Duration = Duration::from_secs(60);
 /// So often in a row the file may say in a write that it is wrecked, although a check finds nothing.
 const WRECKED: u32 = 3;
 
+/// A page that the disk does not give is waited for so long.
+const UNREADABLE: Duration = Duration::from_secs(5);
+
 /// How often it is looked for what is too old, and for room for the reserve.
 const TIDY_LOOK: Duration = Duration::from_secs(600);
 
@@ -53,6 +57,8 @@ pub(super) struct Writer {
     failures: u32,
     /// How many of them in a row said that the file is wrecked.
     wrecked: u32,
+    /// Since when a part of the file cannot be read.
+    unreadable: Option<Instant>,
     retry_at: Instant,
     check_at: Instant,
     retention: Retention,
@@ -145,6 +151,7 @@ impl Writer {
             names,
             failures,
             wrecked: 0,
+            unreadable: None,
             retry_at: now,
             check_at: now,
             retention,
@@ -242,7 +249,7 @@ impl Writer {
             }
             freed
         });
-        (self.failures, self.wrecked) = (0, 0);
+        (self.failures, self.wrecked, self.unreadable) = (0, 0, None);
         self.wrote = Instant::now();
         if !prompt {
             self.retry_at = self.wrote + self.pause();
@@ -302,6 +309,9 @@ impl Writer {
         tracing::debug!(%trouble, failures = self.failures, "the journal's disk");
         let wrecked = matches!(trouble, Trouble::Wrecked(_));
         self.wrecked = if wrecked { self.wrecked + 1 } else { 0 };
+        if matches!(trouble, Trouble::Unreadable(_)) {
+            self.unreadable.get_or_insert_with(Instant::now);
+        }
         if *trouble == Trouble::Full && self.make_room() {
             return;
         }
@@ -354,12 +364,18 @@ impl Writer {
         let lock = self.place.prepare()?;
         let _resting = self.let_reader_rest();
         // Once is enough: to look at every page whenever a bad disk is tried again would not make it better.
-        let check = if self.failures <= 1 || self.wrecked > 0 { Check::Thorough } else { Check::Quick };
+        let thorough = self.failures <= 1 || self.wrecked > 0 || self.unreadable.is_some();
+        let check = if thorough { Check::Thorough } else { Check::Quick };
         let opened = self.open(lock, check);
         let hopeless = Trouble::Wrecked("again and again".to_owned());
         let opened = if self.wrecked < WRECKED { opened } else { opened.and(Err(hopeless)) };
         let mut store = match opened {
             Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => self.replace(&trouble)?,
+            Err(trouble @ Trouble::Unreadable(_)) if self.unreadable.is_some_and(|since| since.elapsed() >= UNREADABLE) => {
+                // A disk that takes nothing either is no reason to give up the file: it may come back.
+                self.place.keep_bound(ids::beside(self.core.state().reserved))?;
+                self.replace(&trouble)?
+            }
             opened => opened?,
         };
         // What the log holds may be in memory only, if the disk failed to sync it. This writes it once more, to the file.
