@@ -13,10 +13,11 @@
 //!
 //! Where no bound can be read or raised (no journal, or one on a disk that has become read-only), ids begin at the
 //! clock's, beyond what a former run on the same clock can have told. A unit with neither disk nor clock begins at the
-//! time of its build plus a random number: that is all it has. So ids can go back in two cases only: the whole directory
-//! is lost (or cannot be read) while nobody knows the time; or it is lost while no daemon runs, and a new one is begun
-//! within the hour by which the ids of the former may have been ahead of the clock. A client is then told of a gap where
-//! its id lies above the head.
+//! time of its build plus a random number: that is all it has. So ids can go back in three cases only. The whole directory
+//! is lost, or cannot be read, while nobody knows the time. It is lost while no daemon runs, and a new one is begun within
+//! the hour by which the ids of the former may have been ahead of the clock. A daemon that never had its disk is cut off,
+//! and the next one has it again within that hour, or without a clock. Then a client whose id lies above the head is told
+//! of a gap (`unknown`); the ids of the two do not rise from one to the other.
 
 use crate::clock::{Stamp, TimeSource, Wall};
 use crate::event::EventId;

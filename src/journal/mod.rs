@@ -17,12 +17,20 @@
 //!    goes from one to the other without a gap or a twin, however slowly. Reads of the file are transactions of 256
 //!    rows at most.
 //! 6. **It comes back by itself.** No directory, no permission, read-only, full, taken away, held by another process,
-//!    wrecked: it opens (or goes on) degraded, says in `/healthz` what is wrong and what cures it, and tries again. A
+//!    wrecked, a page that the disk does not give: it opens (or goes on) degraded, says in `/healthz` what is wrong and what cures it, and tries again. A
 //!    file that cannot be used is moved aside and kept (two of them), and what memory or the file's readable part
-//!    holds goes into a new one.
+//!    holds goes into a new one. With a file that comes after the start what somebody made (fences) is kept of both.
 //! 7. **Bounded.** The directory takes `max_bytes` (plus files set aside); see `retention` for what goes first. A
 //!    client that lags behind what went is told a gap: for each kind, and member of published events, the highest id
 //!    that is gone is kept.
+//!
+//! # What it cannot promise
+//!
+//! An alert that was told from memory (3) is lost with the power if that goes before the disk works again. Who saw it has
+//! it; nobody else hears of it, not even as a gap: a disk that takes nothing cannot remember that there was something. Its
+//! id is not given again, it stays a valid position, and the engine goes on from the state that was last written, so an
+//! alert that still has its reason is told again, under a new id. Live values (position, speed, signals) are no promise of
+//! this kind: they are shown as they are, and are not kept.
 //!
 //! # How
 //!
