@@ -54,7 +54,7 @@ pub(super) fn run(mut jobs: mpsc::Receiver<Job>, core: &Core, place: &Place) {
         }
         let conn = match (open.take(), wanted) {
             (Some((_, conn)), _) => Ok(conn),
-            (None, Some(_)) => pulse.rest_thread(|| open_read_only(&place.db())),
+            (None, Some(_)) => pulse.rest_thread(|| open_read_only(place)),
             (None, None) => Err(Trouble::Gone),
         };
         let failed = pulse.rest_thread(|| query(conn.as_ref())).err().map(Trouble::from);

@@ -246,7 +246,7 @@ mod tests {
         let mut store = Store::open(&place, place.prepare().unwrap(), &vin(), &settings, Check::Quick).unwrap();
         let events = (1..=9).map(|id| Entry::of(event(id, Severity::Info))).collect();
         store.write(&Batch { events, last: EventId(9), ..Batch::default() }).unwrap();
-        let reader = open_read_only(&place.db()).unwrap();
+        let reader = open_read_only(&place).unwrap();
         let left = || reader.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)).unwrap();
         let mut seen = None;
         let mark = |marks: &Marks| seen = Some((marks[&(Kind::Diagnosis, None)], left()));

@@ -197,7 +197,7 @@ fn signed(number: u64) -> i64 {
 /// Everything that is not an event, out of a file that is opened for this alone. One that cannot be written can often
 /// still be read.
 pub(super) fn load_read_only(place: &Place, vin: &Vin) -> Result<Loaded, Trouble> {
-    let conn = open_read_only(&place.db())?;
+    let conn = open_read_only(place)?;
     if schema::meta::<String>(&conn, "vin")?.as_deref() != Some(vin.as_str()) {
         return Err(Trouble::Foreign("another vehicle"));
     }
@@ -206,12 +206,16 @@ pub(super) fn load_read_only(place: &Place, vin: &Vin) -> Result<Loaded, Trouble
 
 /// What can be saved of a file that cannot be used.
 pub(super) fn salvage(file: &Path, vin: &Vin) -> Loaded {
-    open_read_only(file).map(|conn| schema::salvage(&conn, vin)).unwrap_or_default()
+    read_only(file).map(|conn| schema::salvage(&conn, vin)).unwrap_or_default()
 }
 
 /// A connection that only reads. On a file system that is read-only there may be no index of the log and no way to make
 /// one; then the file is read without its log, if that is empty.
-pub(super) fn open_read_only(file: &Path) -> Result<Connection, Trouble> {
+pub(super) fn open_read_only(place: &Place) -> Result<Connection, Trouble> {
+    read_only(&place.db())
+}
+
+fn read_only(file: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let open = |name: &str| -> Result<Connection, Trouble> {
         let conn = Connection::open_with_flags(name, flags)?;
