@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::child::{self, Child, Sight};
 use super::diagnosis::{self, Diagnosis};
-use super::geofence::{self, Geofences};
+use super::geofence::{self, Geofences, Unreadable};
 use super::heat::Heat;
 use super::kept::Kept;
 use super::trip::{self, Trip};
@@ -82,6 +82,12 @@ impl Engine {
     /// goes on as it stood.
     pub fn replace_file_fences(&mut self, fences: Vec<Fence>) -> Vec<Refusal> {
         self.geofences.replace_file(fences)
+    }
+
+    /// Takes in what somebody made before this run, where the journal's rows came only after its start; what of it was not
+    /// understood.
+    pub fn take_up(&mut self, rows: &[Row]) -> Vec<Unreadable> {
+        self.geofences.take_up(rows)
     }
 
     /// An outbox for this vehicle's events, after `last`: the highest id that may have been told.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::clock::{Boot, Stamp, Wall};
+use crate::detect::geofence::Unreadable;
 use crate::detect::{Engine, Outbox, Settings};
 use crate::event::{Details, Event, EventId, Geofence, Location, Row, Step};
 use crate::geo::{Fence, Point};
@@ -114,6 +115,11 @@ impl Core {
         let refused = self.engine.replace_file_fences(fences);
         events.extend(self.step(now));
         (events, refused)
+    }
+
+    /// What somebody made before this run, and the journal found only now.
+    pub fn take_up(&mut self, rows: &[Row]) -> Vec<Unreadable> {
+        self.engine.take_up(rows)
     }
 
     /// Somebody asks for something: the answer, and what came of it.

@@ -209,6 +209,7 @@ async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync
             vehicle.see(clock.now(), &[Observation::Journal { writable: now }]);
             told = now;
         }
+        vehicle.take_up_late();
         if pulse.rest(writable.changed()).await.is_err() {
             return;
         }
