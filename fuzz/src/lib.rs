@@ -9,22 +9,24 @@ use std::path::Path;
 use telltale::can::candump::Line;
 use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
-use telltale::diagnostics::{isotp, j1939 as trucks};
+use telltale::diagnostics::j1939 as trucks;
+use telltale::diagnostics::{isotp, show};
 use telltale::{geo, gnss, http};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
     ("profile", profile),
     ("http_target", http_target),
     ("geojson", geojson),
-    ("j1939", j1939),
     ("isotp", isotp),
+    ("j1939", j1939),
+    ("obd", obd),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -80,14 +82,19 @@ pub fn geojson(bytes: &[u8]) {
     }
 }
 
-/// A bus of a truck: frames in any order, at any time.
-pub fn j1939(bytes: &[u8]) {
-    trucks::survives(bytes);
-}
-
 /// Frames of testers and ECUs: no message comes out that nobody said, and to listen sends nothing.
 pub fn isotp(bytes: &[u8]) {
     if let Err(difference) = isotp::survives(bytes) {
         panic!("{difference}");
     }
+}
+
+/// A bus of a truck: frames in any order, at any time.
+pub fn j1939(bytes: &[u8]) {
+    trucks::survives(bytes);
+}
+
+/// A message of a tester or an ECU: whatever it says, all of it is kept, and told in JSON.
+pub fn obd(bytes: &[u8]) {
+    show::survives(bytes);
 }

@@ -4,6 +4,7 @@ pub mod boards;
 pub mod check;
 pub mod decode_can;
 pub mod decode_nmea;
+pub mod decode_obd;
 pub mod demo;
 pub mod devices;
 #[cfg(debug_assertions)]
@@ -75,6 +76,7 @@ enum Command {
 enum Decode {
     Nmea(decode_nmea::DecodeNmea),
     Can(decode_can::DecodeCan),
+    Obd(decode_obd::DecodeObd),
 }
 
 /// The whole program.
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Replay(command) => command.run(),
         Command::Decode(Decode::Nmea(command)) => decode_nmea::run(&command),
         Command::Decode(Decode::Can(command)) => decode_can::run(&command),
+        Command::Decode(Decode::Obd(command)) => decode_obd::run(&command),
         Command::Check(command) => command.run(),
         Command::Pair(command) => command.run(),
         Command::Devices(command) => command.run(),

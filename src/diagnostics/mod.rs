@@ -2,7 +2,13 @@
 
 pub mod isotp;
 pub mod j1939;
+pub mod negative;
+pub mod obd;
 pub mod port;
+pub mod request;
 mod settings;
+pub mod show;
+pub mod texts;
+pub mod uds;
 
 pub use settings::{IsoTp, Settings};

@@ -39,6 +39,11 @@ impl<R: BufRead> Reader<R> {
         Reader { input, lines: Assembler::default() }
     }
 
+    /// The number of the line that was read last, from 1; 0 before the first.
+    pub fn number(&self) -> u64 {
+        self.lines.number()
+    }
+
     /// The next line; `None` at the end. Nothing is allocated for it.
     pub fn next_entry(&mut self) -> io::Result<Option<Entry<'_>>> {
         loop {

@@ -1,0 +1,309 @@
+//! `telltale decode obd`: a log of CAN frames as diagnostic messages, one JSON object a message.
+//!
+//! What testers and ECUs say by ISO-TP (OBD-II, UDS) on the ids `700` to `7FF`, `18DAxxxx`, `18DBxxxx`, `18CDxxxx` and
+//! `18CExxxx`, and what is diagnosis in J1939; other frames are passed over in silence. The keys of an object are `time`
+//! and `interface`, then those of [`show`] or, of J1939, of [`Describer`].
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Map, Value};
+
+use super::Exit;
+use crate::can::log::{Entry, Reader};
+use crate::clock::Boot;
+use crate::diagnostics::isotp::{Message, Pdu, Watched, Watcher};
+use crate::diagnostics::j1939::{Conversion, Describer};
+use crate::diagnostics::show;
+use crate::diagnostics::texts::Texts;
+use crate::vehicle::{Frame, FrameKind};
+
+/// Interfaces of one log.
+const MOST_INTERFACES: usize = 64;
+/// Questions remembered on each, for their answers.
+const MOST_QUESTIONS: usize = 32;
+/// Longest message taken.
+const LONGEST: u16 = 4095;
+
+/// Show what testers and ECUs say in a `candump -L` log: OBD-II, UDS and J1939.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+One JSON object a message: time, interface, id, protocol (OBD-II, UDS, J1939), kind (request, response,
+negativeResponse), service, name, values by name with their units, codes with their status, raw. What is not
+standard is under `unread` in hexadecimal digits. Lines and frames that cannot be are told with their number on
+standard error, and passed over.
+
+Example: telltale decode obd scan.candump | jq 'select(.codes) | .id, .codes'")]
+pub struct DecodeObd {
+    /// Texts for codes, besides our own: a JSON object of texts by code.
+    #[arg(long, value_name = "FILE")]
+    texts: Option<PathBuf>,
+    /// The log; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    log: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(arguments: &DecodeObd) -> ExitCode {
+    let texts = match arguments.texts.as_deref().map(load).transpose() {
+        Ok(texts) => texts.unwrap_or_default(),
+        Err(code) => return code,
+    };
+    let input: Box<dyn BufRead> = if arguments.log == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        match File::open(&arguments.log) {
+            Ok(file) => Box::new(BufReader::with_capacity(1 << 16, file)),
+            Err(error) => return refuse(&arguments.log, &error),
+        }
+    };
+    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    let mut tell = |line: u64, what: &str| eprintln!("line {line}: {what}");
+    match decode(input, &texts, &mut out, &mut tell).and_then(|told| out.flush().map(|()| told)) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(told) => {
+            eprintln!("{told} lines, frames or messages passed over");
+            ExitCode::SUCCESS
+        }
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", arguments.log.display());
+            Exit::Io.into()
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Texts, ExitCode> {
+    let json = std::fs::read(path).map_err(|error| refuse(path, &error))?;
+    Texts::load(&json).map_err(|error| {
+        eprintln!("{}: {error}", path.display());
+        Exit::Configuration.into()
+    })
+}
+
+fn refuse(path: &Path, error: &io::Error) -> ExitCode {
+    eprintln!("{}: {error}", path.display());
+    if error.kind() == io::ErrorKind::NotFound { Exit::NoInput.into() } else { Exit::Io.into() }
+}
+
+/// Writes an object for each message; how many lines, frames and messages could not be, each told with its line.
+fn decode(input: impl BufRead, texts: &Texts, out: &mut impl Write, tell: &mut dyn FnMut(u64, &str)) -> io::Result<u64> {
+    let mut reader = Reader::new(input);
+    let mut buses: Vec<Bus> = Vec::new();
+    let mut told = 0;
+    let (mut number, mut last) = (0, Boot::from_micros(0));
+    let mut tell = |line, what: &str| {
+        told += 1;
+        tell(line, what);
+    };
+    while let Some(entry) = reader.next_entry()? {
+        match entry {
+            Entry::Frame(line) => {
+                let known = buses.iter().position(|bus| bus.interface == line.interface);
+                let place = known.unwrap_or(buses.len());
+                if known.is_none() && buses.len() < MOST_INTERFACES {
+                    buses.push(Bus::new(line.interface));
+                }
+                let frame = line.frame;
+                number = reader.number();
+                last = frame.at;
+                match buses.get_mut(place) {
+                    Some(bus) => bus.hear(&frame, texts, out, &mut |what| tell(number, what))?,
+                    None => tell(number, &format!("a log has at most {MOST_INTERFACES} interfaces")),
+                }
+            }
+            Entry::Malformed { number, why } => tell(number, &why.to_string()),
+        }
+    }
+    for bus in &mut buses {
+        bus.end(last, &mut |what| tell(number, what));
+    }
+    Ok(told)
+}
+
+/// One interface of the log.
+struct Bus {
+    interface: String,
+    watcher: Watcher,
+    trucks: Describer,
+    /// The last questions, with the ids they went to; the newest last.
+    asked: VecDeque<(u32, Vec<u8>)>,
+}
+
+impl Bus {
+    fn new(interface: &str) -> Bus {
+        Bus {
+            interface: interface.to_owned(),
+            watcher: Watcher::new(LONGEST),
+            trucks: Describer::new(Conversion::default()),
+            asked: VecDeque::new(),
+        }
+    }
+
+    fn hear(&mut self, frame: &Frame, texts: &Texts, out: &mut impl Write, tell: &mut dyn FnMut(&str)) -> io::Result<()> {
+        if let Some(fault) = fault(frame) {
+            tell(&format!("{}: {fault}", id(frame.id, frame.extended)));
+            return Ok(());
+        }
+        let Bus { interface, watcher, trucks, asked } = self;
+        let mut written = Ok(());
+        let mut watched = |watched: Watched<'_>| match watched {
+            Watched::Message(message) => {
+                let object = describe(asked, &message, texts);
+                if written.is_ok() {
+                    written = write(message.at, interface, &object, out);
+                }
+            }
+            Watched::Problem { id: of, extended, problem, .. } => tell(&format!("{}: {problem}", id(of, extended))),
+        };
+        watcher.pass(frame.at, &mut watched);
+        watcher.hear(frame, &mut watched);
+        written?;
+        match trucks.hear(frame.at, frame) {
+            Some(Value::Object(object)) => write(frame.at, interface, &object, out),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, at: Boot, tell: &mut dyn FnMut(&str)) {
+        self.watcher.end(at, &mut |watched| {
+            if let Watched::Problem { id: of, extended, problem, .. } = watched {
+                tell(&format!("{}: {problem}", id(of, extended)));
+            }
+        });
+    }
+}
+
+/// Why a frame on an id of ISO-TP is none of ISO-TP.
+fn fault(frame: &Frame) -> Option<&'static str> {
+    let taken = match (frame.extended, frame.id >> 16 & 0x3FF) {
+        (false, _) if (0x700..=0x7FF).contains(&frame.id) => 0,
+        (true, 0xDA | 0xDB) => 0,
+        (true, 0xCD | 0xCE) => 1,
+        _ => return None,
+    };
+    if !matches!(frame.kind, FrameKind::Classical | FrameKind::Fd) {
+        return None;
+    }
+    let readable = frame.data.get(taken..).and_then(|bytes| Pdu::read(bytes, taken)).is_some();
+    (!readable).then_some("no frame of ISO-TP: its first byte or its length cannot be")
+}
+
+/// What a message says, and of a question that it was asked.
+fn describe(asked: &mut VecDeque<(u32, Vec<u8>)>, message: &Message<'_>, texts: &Texts) -> Map<String, Value> {
+    let Message { id, extended, payload, .. } = *message;
+    if !show::is_response(payload) {
+        asked.push_back((id, payload.to_vec()));
+        if asked.len() > MOST_QUESTIONS {
+            asked.pop_front();
+        }
+        return show::describe(id, extended, payload, None, texts);
+    }
+    let service = payload.first().map(|first| first & !0x40);
+    let question =
+        asked.iter().rev().find(|(to, question)| question.first().copied() == service && may_answer(id, extended, *to));
+    show::describe(id, extended, payload, question.map(|(_, question)| question.as_slice()), texts)
+}
+
+/// Whether an answer with this id may be one to a question that went to `to`: the ECU's own id or a functional one. Of
+/// manufacturers' 11 bit ids, whose pairs are not known, each may.
+fn may_answer(id: u32, extended: bool, to: u32) -> bool {
+    match (extended, id) {
+        (false, 0x7E8..=0x7EF) => to == id - 8 || to == 0x7DF,
+        (false, _) => to < 0x7E0,
+        // 18DAF110 answers 18DA10F1, and what went to all.
+        (true, _) => to >> 16 & 1 == 1 && to & 0xFF == id >> 8 & 0xFF || to & 0xFFFF == (id & 0xFF) << 8 | id >> 8 & 0xFF,
+    }
+}
+
+fn id(id: u32, extended: bool) -> String {
+    if extended { format!("{id:08X}") } else { format!("{id:03X}") }
+}
+
+/// Time and interface first, as people look for them there.
+fn write(at: Boot, interface: &str, object: &Map<String, Value>, out: &mut impl Write) -> io::Result<()> {
+    let micros = at.micros();
+    write!(out, "{{\"time\":{}.{:06},\"interface\":", micros / 1_000_000, micros % 1_000_000)?;
+    serde_json::to_writer(&mut *out, interface)?;
+    for (key, value) in object {
+        out.write_all(b",")?;
+        serde_json::to_writer(&mut *out, key)?;
+        out.write_all(b":")?;
+        serde_json::to_writer(&mut *out, value)?;
+    }
+    out.write_all(b"}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The objects, and what was told.
+    fn decoded(log: &str) -> (Vec<Value>, Vec<String>) {
+        let (mut out, mut told) = (Vec::new(), Vec::new());
+        let count =
+            decode(log.as_bytes(), &Texts::default(), &mut out, &mut |line, what| told.push(format!("{line}: {what}"))).unwrap();
+        assert_eq!(count, told.len() as u64);
+        let lines = String::from_utf8(out).unwrap();
+        (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), told)
+    }
+
+    #[test]
+    fn questions_and_answers_become_objects_in_their_order() {
+        let (objects, told) = decoded(
+            "(10.000001) can0 7DF#02010D5555555555\n\
+             (10.010000) can0 7E8#03410D2055555555\n\
+             (10.020000) can0 7DF#0209025555555555\n\
+             (10.030000) can0 7E8#1014490201574155\n\
+             (10.031000) can0 7E0#30000055555555\n\
+             (10.040000) can0 7E8#215A5A5A38375A41\n\
+             (10.050000) can0 7E8#2242303030323534\n\
+             (11.000000) can1 18FECA00#04FF6E000301FFFF\n\
+             (11.000000) can1 18FEF100#FFFFFFFFFFFFFFFF\n\
+             (12.000000) can1 18DAF110##0037F2278\n",
+        );
+        assert_eq!(told, [""; 0]);
+        let kinds: Vec<_> =
+            objects.iter().map(|object| (object["protocol"].as_str().unwrap(), object["kind"].as_str().unwrap())).collect();
+        let (ask, answer) = (("OBD-II", "request"), ("OBD-II", "response"));
+        assert_eq!(kinds, [ask, answer, ask, answer, ("J1939", "codes"), ("UDS", "negativeResponse")]);
+        assert_eq!((&objects[1]["time"], &objects[1]["interface"]), (&10.01.into(), &"can0".into()));
+        assert_eq!(objects[1]["values"]["Vehicle.OBD.Speed"], 32.0);
+        assert_eq!(objects[3]["values"]["vin"], "WAUZZZ87ZAB000254");
+        assert_eq!(objects[4]["codes"][0]["code"], "SPN 110 FMI 3");
+        assert_eq!(objects[5]["pending"], true);
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_with_its_line() {
+        let (objects, told) = decoded(
+            "(1.0) can0 7E8#101443020157\n(1.0) can0 7E8#1014490201574155\n(1.1) can0 7E8#225A5A5A38375A41\n\
+             nonsense\n(1.2) can0 7E8#09410D20\n(1.3) can0 123#00\n(1.4) can0 18DAF110#1014490201574155\n",
+        );
+        assert!(objects.is_empty(), "{objects:?}");
+        let begin =
+            |line: &str, with: &str| assert!(told.iter().any(|told| told.starts_with(line) && told.contains(with)), "{told:#?}");
+        begin("1: 7E8", "no frame of ISO-TP");
+        begin("3: 7E8", "consecutive frame 2");
+        begin("4: ", "time");
+        begin("5: 7E8", "no frame of ISO-TP");
+        begin("7: 18DAF110", "the rest never came");
+        assert_eq!(told.len(), 5);
+    }
+
+    #[test]
+    fn an_answer_is_read_by_the_question_to_its_ecu() {
+        assert!(may_answer(0x7E8, false, 0x7DF) && may_answer(0x7E8, false, 0x7E0) && !may_answer(0x7E8, false, 0x7E1));
+        assert!(may_answer(0x18DA_F110, true, 0x18DA_10F1) && may_answer(0x18DA_F110, true, 0x18DB_33F1));
+        assert!(!may_answer(0x18DA_F110, true, 0x18DA_11F1));
+        let (objects, _) = decoded(
+            "(1.0) can0 7E0#06190412345602\n(1.0) can0 7E1#061904123456FF\n(1.1) can0 7E8#100F590412345624\n\
+             (1.1) can0 7E8#2102014711A66607\n(1.1) can0 7E8#225020\n",
+        );
+        assert_eq!(objects[2]["records"][0]["unread"]["4711"], "A666075020");
+    }
+}
