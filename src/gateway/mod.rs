@@ -20,7 +20,7 @@ mod track;
 mod vehicle;
 
 pub use self::change::Change;
-pub use self::core::{Core, Late};
+pub use self::core::{Core, Late, Texts};
 pub use self::sources::Sources;
 use self::sources::Surroundings;
 pub use self::vehicle::Vehicle;

@@ -58,7 +58,7 @@ enum News {
 struct Watched {
     core: Core,
     track: Decimation,
-    fences: picture::Fences,
+    drawn: picture::Drawn,
 }
 
 impl Watched {
@@ -70,7 +70,7 @@ impl Watched {
 impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
-        let watched = Mutex::new(Watched { core, track: Decimation::default(), fences: picture::Fences::default() });
+        let watched = Mutex::new(Watched { core, track: Decimation::default(), drawn: picture::Drawn::default() });
         Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new() }))
     }
 
@@ -217,7 +217,7 @@ impl Vehicle {
 
     fn picture(&self, watched: &mut Watched) -> Arc<Picture> {
         let stamp = self.0.clock.stamp(self.0.clock.now());
-        picture::of(&self.0.vin, &watched.core, &mut watched.fences, stamp, &self.0.health)
+        picture::of(&self.0.vin, &watched.core, &mut watched.drawn, stamp, &self.0.health)
     }
 
     /// The engine, which issues no id beyond what the journal has reserved by now.
