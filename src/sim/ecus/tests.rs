@@ -418,6 +418,14 @@ fn a_truck_tells_its_active_code_each_second_and_more_of_them_by_broadcast() {
     let mut plug = Plug::into(Bus::default().with_truck(Truck::new()));
     plug.run(5000);
     assert_eq!(plug.seen.len(), 1, "nothing is active: the claim alone");
+
+    let mut plug = Plug::into(Bus::default().with_truck(Truck::new().with_active(&[COOLANT])));
+    plug.run(1500);
+    let truck = plug.bus.truck().unwrap();
+    (truck.previously, truck.lamps) = (std::mem::take(&mut truck.active), Truck::NO_LAMPS);
+    plug.seen.clear();
+    plug.run(5000);
+    assert_eq!(ids(&plug), ["1500 18FECA00 00 FF 00 00 00 00 FF FF"], "once, that there is none any more");
 }
 
 #[test]
