@@ -174,7 +174,8 @@ async fn simulate(profile: Profile, car: sim::Car, files: sim::Files, around: Su
             });
         }
     };
-    sim::run(car, clock, files, on_frame, on_sentence).await;
+    let (_, nobody_asks) = tokio::sync::mpsc::channel(1);
+    sim::run(car, clock, files, nobody_asks, on_frame, on_sentence).await;
 }
 
 /// The bus at this place of the layout.

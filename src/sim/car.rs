@@ -132,7 +132,22 @@ impl Car {
 
     /// What is true of it `after` its start.
     pub fn truth(&self, after: Duration) -> Truth {
-        self.timeline.at((self.origin as f64 + after.as_micros() as f64) / 1e6)
+        self.timeline.at(self.seconds(after))
+    }
+
+    /// Its story.
+    pub(super) fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// Seconds of the whole story `after` its start.
+    pub(super) fn seconds(&self, after: Duration) -> f64 {
+        (self.origin as f64 + after.as_micros() as f64) / 1e6
+    }
+
+    /// How long after its start so many seconds of the whole story have passed.
+    pub(super) fn after(&self, seconds: f64) -> Duration {
+        self.since_start(micros_of(seconds))
     }
 
     /// Leaves out everything before `after` its start.

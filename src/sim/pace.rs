@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::car::{Car, Output};
 use super::place_file::PlaceFile;
+use super::plugged::Plugged;
 use super::recording::Recording;
+use super::wires::BODY;
 use crate::clock::{Boot, Clock};
 use crate::vehicle::Frame;
 
@@ -22,7 +26,10 @@ const TOO_LATE: Duration = Duration::from_secs(10);
 /// After so many outputs on end others get their turn.
 const TURN: u32 = 64;
 
-/// Drives `car` by `clock` for ever and delivers what it sends.
+/// Drives `car` by `clock` for ever and delivers what it and its ECUs send.
+///
+/// What comes by `heard` is put on the ECUs' bus, the one that the profile's `[diagnostics]` names; it does not come back,
+/// as a caller knows what it has sent. Whoever asks nothing gives the receiving end of a channel that is closed.
 ///
 /// Frames and sentences carry the moment at which they were due, not that at which a busy machine got round to them: a
 /// decoder sees the car's own periods, however unevenly it is called. What is up to 10 s late in the car's time is so
@@ -32,20 +39,29 @@ const TURN: u32 = 64;
 ///
 /// `clock` shows the wall time of the car's start, or did so a moment ago.
 pub async fn run(
-    mut car: Car,
+    car: Car,
     clock: Clock,
     mut files: Files,
+    mut heard: mpsc::Receiver<Frame>,
     mut on_frame: impl FnMut(&str, Frame),
     mut on_sentence: impl FnMut(Boot, &[u8]),
 ) {
     let origin = started(&car, &clock);
+    let mut car = Plugged::new(car);
     let mut turn = 0;
-    while let Some((after, output)) = car.next() {
-        let due = origin + after;
+    loop {
+        let due = origin + car.due();
         let wait = clock.wait(due);
         if !wait.is_zero() {
             turn = 0;
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                biased;
+                () = tokio::time::sleep(wait) => {}
+                Some(frame) = heard.recv() => {
+                    hear(&mut car, clock.now().since(origin), frame, &mut files);
+                    continue;
+                }
+            }
         } else if turn >= TURN {
             turn = 0;
             tokio::task::yield_now().await;
@@ -57,15 +73,25 @@ pub async fn run(
             tokio::task::yield_now().await;
             continue;
         }
-        files.note(&car, after, &output);
+        // One at a time: however late the car is, what is asked has its turn, too.
+        if let Ok(frame) = heard.try_recv() {
+            hear(&mut car, now.since(origin), frame, &mut files);
+        }
+        let Some((after, output)) = car.turn() else { continue };
+        files.note(car.car(), after, &output);
         match output {
             Output::Frame { bus, mut frame } => {
-                frame.at = due;
+                frame.at = origin + after;
                 on_frame(bus, frame);
             }
-            Output::Sentence(sentence) => on_sentence(due, &sentence),
+            Output::Sentence(sentence) => on_sentence(origin + after, &sentence),
         }
     }
+}
+
+fn hear(car: &mut Plugged, after: Duration, frame: Frame, files: &mut Files) {
+    car.hear(after, &frame);
+    files.write(car.car(), after, &Output::Frame { bus: BODY, frame });
 }
 
 /// When the clock showed the wall time at which the car started: now, where it never did or did so too long ago.
@@ -79,11 +105,15 @@ fn started(car: &Car, clock: &Clock) -> Boot {
 impl Files {
     /// Before anything is delivered: so that nothing the daemon has seen lies behind the place that a restart begins at.
     fn note(&mut self, car: &Car, after: Duration, output: &Output) {
-        let place = car.place(after);
         if let Some(Err(error)) = self.place.as_mut().map(|file| file.reach(car, after)) {
             tracing::warn!("the simulated car's place is not kept any more: {error}");
             self.place = None;
         }
+        self.write(car, after, output);
+    }
+
+    fn write(&mut self, car: &Car, after: Duration, output: &Output) {
+        let place = car.place(after);
         if let Some(Err(error)) = self.recording.as_mut().map(|recording| recording.write(place.wall, output)) {
             tracing::warn!("the simulated car is not recorded any more: {error}");
             self.recording = None;
@@ -101,6 +131,10 @@ mod tests {
 
     const START: Wall = Wall::from_micros(1_771_545_600_000_000);
 
+    fn nobody() -> mpsc::Receiver<Frame> {
+        mpsc::channel(1).1
+    }
+
     /// What a car at `speed` delivers until `enough` sentences have come; frames by their data.
     async fn delivered(speed: f64, enough: usize) -> Vec<(Boot, Vec<u8>)> {
         let clock = Clock::scaled(START, speed);
@@ -116,7 +150,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = run(car, clock, Files::default(), on_frame, on_sentence) => {}
+            () = run(car, clock, Files::default(), nobody(), on_frame, on_sentence) => {}
             () = done.notified() => {}
         }
         seen.into_inner()
@@ -154,7 +188,7 @@ mod tests {
             }
         };
         tokio::select! {
-            () = run(car, clock.clone(), Files::default(), on_frame, |_, _| {}) => {}
+            () = run(car, clock.clone(), Files::default(), nobody(), on_frame, |_, _| {}) => {}
             () = done.notified() => {}
         }
     }
@@ -165,8 +199,45 @@ mod tests {
         let car = Car::new(&SCENARIOS[0], 1, Place::beginning(START)).unwrap();
         tokio::select! {
             biased;
-            () = run(car, clock, Files::default(), |_, _| {}, |_, _| {}) => {}
+            () = run(car, clock, Files::default(), nobody(), |_, _| {}, |_, _| {}) => {}
             () = tokio::task::yield_now() => {}
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_is_answered_on_the_same_bus_and_both_are_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = Files { place: None, recording: Some(Recording::create(dir.path(), "asked").unwrap()) };
+        // The ignition is on from the eleventh second on.
+        let start = Place { loops: 0, within_us: 30_000_000, wall: START };
+        let car = Car::new(&SCENARIOS[0], 1, start).unwrap();
+        let (ask, asked) = mpsc::channel(4);
+        let data = heapless::Vec::from_slice(&[2, 0x01, 0x0D]).unwrap();
+        let kind = crate::vehicle::FrameKind::Classical;
+        ask.try_send(Frame { at: Boot::default(), kind, id: 0x7DF, extended: false, data }).unwrap();
+        let (answers, sentences) = (RefCell::new(Vec::new()), Cell::new(0));
+        let done = tokio::sync::Notify::new();
+        let on_frame = |bus: &str, frame: Frame| {
+            if (0x7E8..=0x7EF).contains(&frame.id) {
+                answers.borrow_mut().push((bus.to_owned(), frame.id, frame.data[..3].to_vec()));
+            }
+        };
+        // What was recorded is on disk with the last sentence of a fix.
+        let on_sentence = |_: Boot, sentence: &[u8]| {
+            sentences.set(sentences.get() + 1);
+            if sentences.get() > 20 && sentence[3..6] == *b"ZDA" {
+                done.notify_one();
+            }
+        };
+        tokio::select! {
+            () = run(car, Clock::scaled(START, 20.0), files, asked, on_frame, on_sentence) => {}
+            () = done.notified() => {}
+        }
+        let said = |id| (BODY.to_owned(), id, vec![3, 0x41, 0x0D]);
+        assert_eq!(answers.into_inner(), [said(0x7E8), said(0x7E9)]);
+        let log = std::fs::read_to_string(dir.path().join("asked.candump")).unwrap();
+        let told: Vec<&str> = log.lines().filter_map(|line| line.split_once(" can0 ")).map(|(_, frame)| frame).collect();
+        let of = |begin: &str| told.iter().position(|frame| frame.starts_with(begin));
+        assert!(of("7DF#02010D").is_some() && of("7DF#02010D") < of("7E8#03410D"), "{told:?}");
     }
 }

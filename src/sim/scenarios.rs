@@ -1,7 +1,8 @@
 //! The stories. They read from top to bottom; seconds stand beside what happens, and under a step what it makes a
 //! gateway tell, with the numbers of `detection.md`.
 
-use super::story::{Act, Climate, Door, Key, Scenario, Seat, Step, Telling, step};
+use super::ecus::{CLEARS, Fault, SESSION_AND_CLEARS, Script};
+use super::story::{Act, Climate, Door, Incident, Key, Ordeal, Scenario, Seat, Step, Telling, step};
 use super::town;
 use crate::event::{ChildStage, Confidence, EventType, Verdict};
 
@@ -21,14 +22,14 @@ pub static SCENARIOS: &[Scenario] = &[
             CHILD_IS_PUT_IN,
             DRIVER_GETS_IN,
             START_THE_ENGINE,
-            PAST_THE_SCHOOL,
+            PAST_THE_SCHOOL_MISFIRING,
             STOP,
             DRIVER_IS_REMINDED,
             &[step(Lock, 98.0)
                 .tells(&[Left(ChildStage::Initial, Confidence::Direct), Left(ChildStage::Escalated, Confidence::Direct)])],
             COMES_BACK_TO_THE_CHILD,
             DRIVER_GETS_IN,
-            START_THE_ENGINE,
+            START_THE_ENGINE_AND_CLEAR_CODES,
             HOME,
             STOP,
             DRIVER_IS_REMINDED,
@@ -242,6 +243,29 @@ pub static SCENARIOS: &[Scenario] = &[
         ],
         may: &[],
     },
+    Scenario {
+        name: "engine-fault",
+        about: "cylinder 1 misfires on the way to the office: a code is set and the lamp lit, until a workshop has mended it",
+        climate: MILD,
+        sensor_works: true,
+        story: &[
+            &[step(Wait, 1.0), step(Unlock, 1.0)],
+            DRIVER_GETS_IN,
+            START_THE_ENGINE,
+            PAST_THE_SCHOOL_MISFIRING,
+            STOP,
+            DRIVER_GETS_OUT,
+            &[step(Lock, 45.0).with(MENDED), step(Unlock, 2.0)],
+            DRIVER_GETS_IN,
+            &[step(Turn(Key::On), 6.0).with(&[tester(0.5, &SESSION_AND_CLEARS)])],
+            START_THE_ENGINE,
+            HOME,
+            STOP,
+            DRIVER_GETS_OUT,
+            LOCKED_AT_HOME,
+        ],
+        may: &[],
+    },
 ];
 
 /// The scenario of that name.
@@ -274,13 +298,28 @@ const DRIVER_GETS_IN: &[Step] = &[
 
 const START_THE_ENGINE: &[Step] = &[step(Turn(Key::On), 1.0), step(Turn(Key::Start), 0.8), step(Turn(Key::On), 1.5)];
 
-const PAST_THE_SCHOOL: &[Step] = &[step(Drive(&town::HOME_TO_OFFICE), 2.0).tells(&[
-    TRIP_START,
-    Exit("home"),
-    Enter("school"),
-    Exit("school"),
-    Enter("office"),
-])];
+/// The driver has a reader, too, and clears what has not come again.
+const START_THE_ENGINE_AND_CLEAR_CODES: &[Step] =
+    &[step(Turn(Key::On), 1.0).with(MENDED), step(Turn(Key::Start), 0.8), step(Turn(Key::On), 1.5).with(&[tester(0.3, &CLEARS)])];
+
+const PAST_THE_SCHOOL: &[Step] = &[TO_THE_OFFICE];
+
+const PAST_THE_SCHOOL_MISFIRING: &[Step] = &[TO_THE_OFFICE.with(&[Incident {
+    after: 20.0,
+    what: Ordeal::Break(Fault::MISFIRE),
+    tells: &[Telling::Plain(EventType::DtcSet), Telling::Plain(EventType::MilOn)],
+}])];
+
+const TO_THE_OFFICE: Step =
+    step(Drive(&town::HOME_TO_OFFICE), 2.0).tells(&[TRIP_START, Exit("home"), Enter("school"), Exit("school"), Enter("office")]);
+
+const MENDED: &[Incident] = &[Incident { after: 0.0, what: Ordeal::Mend(Fault::MISFIRE), tells: &[] }];
+
+/// A tester that clears the codes.
+const fn tester(after: f64, script: &'static Script) -> Incident {
+    let tells = &[Telling::Plain(EventType::DtcCleared), Telling::Plain(EventType::MilOff)];
+    Incident { after, what: Ordeal::Tester(script), tells }
+}
 
 const HOME: &[Step] = &[step(Drive(&town::OFFICE_TO_HOME), 2.0).tells(&[TRIP_START, Exit("office"), Enter("home")])];
 

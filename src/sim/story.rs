@@ -1,5 +1,6 @@
 //! What a scenario is: a story told as a list of steps, and what a gateway must make of it.
 
+use super::ecus::{Fault, Script};
 use super::route::Route;
 use crate::event::{ChildStage, Confidence, EventType, Verdict};
 
@@ -37,6 +38,27 @@ pub(super) struct Step {
     pub(super) lasts: f64,
     /// What a gateway tells before the next step, each once.
     pub(super) tells: &'static [Telling],
+    /// What befalls the ECUs meanwhile, in order.
+    pub(super) incidents: &'static [Incident],
+}
+
+/// Something befalls the ECUs. Nothing that the car sends of itself changes by it, only what ECUs answer.
+#[derive(Debug)]
+pub(super) struct Incident {
+    /// Since the step began, s; within it.
+    pub(super) after: f64,
+    pub(super) what: Ordeal,
+    /// What a gateway that asks the ECUs tells by and by, each once.
+    pub(super) tells: &'static [Telling],
+}
+
+/// What can befall them.
+#[derive(Debug)]
+pub(super) enum Ordeal {
+    Break(Fault),
+    Mend(Fault),
+    /// Somebody plugs in a tester, which does what this says.
+    Tester(&'static Script),
 }
 
 /// What happens.
@@ -150,9 +172,13 @@ impl Step {
     pub(super) const fn tells(self, tells: &'static [Telling]) -> Step {
         Step { tells, ..self }
     }
+
+    pub(super) const fn with(self, incidents: &'static [Incident]) -> Step {
+        Step { incidents, ..self }
+    }
 }
 
 /// `act`, and then `lasts` seconds of it.
 pub(super) const fn step(act: Act, lasts: f64) -> Step {
-    Step { act, lasts, tells: &[] }
+    Step { act, lasts, tells: &[], incidents: &[] }
 }

@@ -5,13 +5,16 @@
 
 use super::noise::Noise;
 use super::route::{Drive, Pose, point};
-use super::story::{Act, Climate, Expected, Key, Scenario, Seat, Step, Telling};
+use super::story::{Act, Climate, Expected, Incident, Key, Scenario, Seat, Step, Telling};
 use super::truth::Truth;
 
 /// The body bus falls asleep this long after the last thing that was done to the locked car, s.
 const FALLS_ASLEEP: f64 = 20.0;
 /// A gateway may take this long after a step to tell what the step tells, s.
 const GRACE: f64 = 3.0;
+/// A gateway that asks the ECUs may take this long to tell what it learns, s: it keeps silent until 10 s after a tester's
+/// last frame.
+const ASKED_GRACE: f64 = 30.0;
 /// A closed car in the sun gets this much warmer than the air around it, with this time constant (McLaren 2005).
 const SUN: (f64, f64) = (23.0, 18.6 * 60.0);
 /// How fast the air conditioning does its work, s.
@@ -58,6 +61,7 @@ struct Scene {
     /// Since when nobody has done anything to the locked car; `None` while it is not left alone.
     quiet: Option<f64>,
     tells: &'static [Telling],
+    incidents: &'static [Incident],
 }
 
 #[derive(Debug)]
@@ -185,6 +189,37 @@ impl Timeline {
         };
         self.scenes.iter().flat_map(of).collect()
     }
+
+    /// What one that asks the ECUs tells besides, in order.
+    pub fn expected_when_asking(&self) -> Vec<Expected> {
+        let of = |(earliest, incident): (f64, &'static Incident)| {
+            let latest = earliest + ASKED_GRACE;
+            incident.tells.iter().map(move |&telling| Expected { telling, earliest, latest })
+        };
+        self.incidents().flat_map(of).collect()
+    }
+
+    /// What befalls the ECUs in each loop, seconds into it.
+    fn incidents(&self) -> impl Iterator<Item = (f64, &'static Incident)> {
+        let of = |scene: &Scene| {
+            let begin = scene.begin;
+            scene.incidents.iter().map(move |incident| (begin + incident.after, incident))
+        };
+        self.scenes.iter().flat_map(of)
+    }
+
+    /// The first thing that befalls the ECUs more than `seconds` after the first loop began.
+    pub(super) fn incident_after(&self, seconds: f64) -> Option<(f64, &'static Incident)> {
+        let loops = (seconds / self.length).floor().max(0.0);
+        let all = [0.0, 1.0].map(|further| (loops + further) * self.length);
+        let mut all = all.into_iter().flat_map(|base| self.incidents().map(move |(at, incident)| (base + at, incident)));
+        all.find(|(at, _)| *at > seconds)
+    }
+
+    /// When the loop before that of this moment began; the first one's beginning in the first.
+    pub(super) fn loop_before(&self, seconds: f64) -> f64 {
+        ((seconds / self.length).floor() - 1.0).max(0.0) * self.length
+    }
 }
 
 impl Scene {
@@ -198,6 +233,7 @@ impl Scene {
             driven: 0.0,
             quiet: None,
             tells: &[],
+            incidents: &[],
         }
     }
 
@@ -221,6 +257,7 @@ impl Scene {
             driven: self.driven + self.motion.wheeled(f64::MAX),
             quiet: left_alone.then(|| self.quiet.filter(|_| undisturbed).unwrap_or(begin)),
             tells: step.tells,
+            incidents: step.incidents,
         }
     }
 }

@@ -132,7 +132,7 @@ pub(super) static SENDERS: &[Sender] = &[
     },
 ];
 
-const BODY: &str = "body";
+pub(super) const BODY: &str = "body";
 const CABIN: &str = "cabin";
 
 fn yes(is: bool) -> f64 {
