@@ -4,14 +4,18 @@
 //! *Stamps* carry wall time ([`Wall`]) and say who vouches for it ([`TimeSource`]). A step of the wall clock therefore
 //! changes what is written on an event and never whether there is one. The daemon never sets the system's clock.
 //!
-//! While nobody vouches for the time, stamps count from the time of the build, and say so.
+//! While nobody vouches for the time, stamps count from the time of the build, and say so. The first dated fix, or the
+//! system's clock once it shows a time that can be, ends that. From then on a fix that differs by more than an hour is
+//! doubted: only ten in a row over 5 s at least, which agree with one another and with boot time, are followed, forwards as
+//! backwards. What cannot be undone (events that go because they are old) waits until the time is *settled*: known from
+//! the system and confirmed by a receiver within an hour, or known for an hour without a step.
 //!
 //! A [`Clock`] may run faster than the world and start elsewhere: the simulated car's does. What belongs to HTTP
 //! (keep-alives, time-outs, limits) never uses it.
 
 use std::fmt;
 use std::ops::Add;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -111,7 +115,7 @@ impl fmt::Display for Wall {
 pub enum TimeSource {
     /// A satellite receiver with a fix, of this boot.
     Gnss,
-    /// The system's clock, not before the time of this build.
+    /// The system's clock, not before the time of this build. It is followed while no receiver has a fix.
     Rtc,
     /// Nobody: counted from the time of the build.
     #[default]
@@ -133,7 +137,9 @@ pub struct Stamp {
 #[derive(Clone, Debug)]
 pub struct Clock {
     scale: Scale,
-    wall: Arc<Mutex<Offset>>,
+    /// The system's clock is this one's, and may be set while we run.
+    is_system: bool,
+    wall: Arc<Mutex<Known>>,
 }
 
 /// `boot` of the car = `boot + (real − real_origin) × speed`.
@@ -144,15 +150,41 @@ struct Scale {
     speed: f64,
 }
 
-/// `wall = boot + micros`.
+/// What is known of wall time.
 #[derive(Clone, Copy, Debug)]
-struct Offset {
+struct Known {
+    /// `wall = boot + micros`.
     micros: i64,
     source: TimeSource,
+    /// Since when, without a step of more than an hour.
+    since: Boot,
+    /// By the system's clock and by a receiver's.
+    confirmed: bool,
+    doubt: Option<Doubt>,
+}
+
+/// Fixes in a row that contradict the clock and agree with one another.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    micros: i64,
+    since: Boot,
+    fixes: u32,
 }
 
 /// Receivers stamp a fix up to this much later than it was; nearer than this the clock is not set anew at each fix.
 const GNSS_JITTER_US: i64 = 500_000;
+
+/// A date that is farther than this from what the clock knew is doubted.
+const DOUBTED_US: u64 = 3_600_000_000;
+
+/// So many doubted fixes in a row are believed,
+const AGREEING: u32 = 10;
+
+/// when the last comes so long after the first.
+const AGREEING_FOR: Duration = Duration::from_secs(5);
+
+/// A time that only one source knows is settled when it has been known for so long.
+const SETTLED: Duration = Duration::from_secs(3600);
 
 /// Wall time is taken only from fixes dated 2020-01-01 to 2079-12-31: outside lie the week-rollover faults.
 const GNSS_BELIEVED_US: std::ops::Range<i64> = 1_577_836_800_000_000..3_471_292_800_000_000;
@@ -161,7 +193,7 @@ impl Clock {
     /// The world's clock: boot time as the kernel has it, wall time as the system has it where it can be right.
     pub fn system() -> Clock {
         let now = boot_now();
-        Clock::at(Scale { real_origin: now, origin: now, speed: 1.0 }, Wall::system())
+        Clock { is_system: true, ..Clock::at(Scale { real_origin: now, origin: now, speed: 1.0 }, Wall::system()) }
     }
 
     /// A car's own clock, which shows `start` now and runs `speed` times as fast as the world.
@@ -171,12 +203,10 @@ impl Clock {
     }
 
     fn at(scale: Scale, wall: Wall) -> Clock {
-        let offset = if wall >= Wall::build() {
-            Offset { micros: wall.0.saturating_sub(scale.origin.0), source: TimeSource::Rtc }
-        } else {
-            Offset { micros: Wall::build().0, source: TimeSource::Unset }
-        };
-        Clock { scale, wall: Arc::new(Mutex::new(offset)) }
+        let mut known =
+            Known { micros: Wall::build().0, source: TimeSource::Unset, since: scale.origin, confirmed: false, doubt: None };
+        known.consult(scale.origin, wall);
+        Clock { scale, is_system: false, wall: Arc::new(Mutex::new(known)) }
     }
 
     /// Boot time now.
@@ -197,24 +227,85 @@ impl Clock {
 
     /// `moment` on both scales.
     pub fn stamp(&self, moment: Boot) -> Stamp {
-        let offset = *self.wall.lock().unwrap_or_else(PoisonError::into_inner);
-        Stamp { boot: moment, wall: Wall(moment.0.saturating_add(offset.micros)), source: offset.source }
+        let known = *self.known();
+        Stamp { boot: moment, wall: Wall(moment.0.saturating_add(known.micros)), source: known.source }
     }
 
-    /// A satellite receiver said at `read` that it was `utc`. Implausible dates are passed over.
+    /// Whether the time has been known for so long, or from so many, that what it decides need never be undone.
+    pub fn is_settled(&self, now: Boot) -> bool {
+        let known = self.known();
+        known.source != TimeSource::Unset && (known.confirmed || now.since(known.since) >= SETTLED)
+    }
+
+    /// A satellite receiver said at `read` that it was `utc`. Implausible dates are passed over, and those that differ
+    /// much from what was known wait until others agree.
     ///
     /// Of many such pairs the one with the least delay is the truest, so a later clock is taken at once and an earlier
     /// one only when it is off by more than half a second.
     pub fn vouch(&self, read: Boot, utc: Wall) {
-        if !GNSS_BELIEVED_US.contains(&utc.0) {
+        if GNSS_BELIEVED_US.contains(&utc.0) {
+            self.known().hear(read, utc);
+        }
+    }
+
+    /// Looks once more at the system's clock, which may have been set (from the network, from an RTC whose driver came
+    /// late). To be called now and then.
+    pub fn look_again(&self) {
+        if self.is_system {
+            let now = self.now();
+            self.known().consult(now, Wall::system());
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.wall.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// A receiver says that it was `utc` at `read`.
+    fn hear(&mut self, read: Boot, utc: Wall) {
+        let micros = utc.0.saturating_sub(read.0);
+        let gain = micros.saturating_sub(self.micros);
+        let known = self.source != TimeSource::Unset;
+        if known && gain.unsigned_abs() <= DOUBTED_US {
+            match self.source {
+                TimeSource::Gnss if (-GNSS_JITTER_US..=0).contains(&gain) => {}
+                TimeSource::Gnss => self.micros = micros,
+                TimeSource::Rtc | TimeSource::Unset => {
+                    (self.micros, self.source, self.confirmed) = (micros, TimeSource::Gnss, true);
+                }
+            }
+            self.doubt = None;
+        } else if !known || self.believes(read, micros) {
+            self.step(read, micros, TimeSource::Gnss);
+        }
+    }
+
+    /// One more fix that contradicts the clock: whether there are enough of them.
+    fn believes(&mut self, read: Boot, micros: i64) -> bool {
+        let agrees = |doubt: &Doubt| read >= doubt.since && doubt.micros.abs_diff(micros) <= GNSS_JITTER_US.unsigned_abs();
+        let first = Doubt { micros, since: read, fixes: 0 };
+        let doubt = self.doubt.filter(agrees).unwrap_or(first);
+        let fixes = doubt.fixes.saturating_add(1);
+        self.doubt = Some(Doubt { fixes, ..doubt });
+        fixes >= AGREEING && read.since(doubt.since) >= AGREEING_FOR
+    }
+
+    /// The system says that it is `wall`, at `now`. It counts while no receiver has said anything.
+    fn consult(&mut self, now: Boot, wall: Wall) {
+        if self.source == TimeSource::Gnss || wall < Wall::build() {
             return;
         }
-        let micros = utc.0.saturating_sub(read.0);
-        let mut offset = self.wall.lock().unwrap_or_else(PoisonError::into_inner);
-        let gain = micros.saturating_sub(offset.micros);
-        if offset.source != TimeSource::Gnss || !(-GNSS_JITTER_US..=0).contains(&gain) {
-            *offset = Offset { micros, source: TimeSource::Gnss };
+        let micros = wall.0.saturating_sub(now.0);
+        if self.source == TimeSource::Unset || self.micros.abs_diff(micros) > DOUBTED_US {
+            self.step(now, micros, TimeSource::Rtc);
         }
+        self.micros = micros;
+    }
+
+    fn step(&mut self, now: Boot, micros: i64, source: TimeSource) {
+        *self = Known { micros, source, since: now, confirmed: false, doubt: None };
     }
 }
 
@@ -228,6 +319,8 @@ fn boot_now() -> Boot {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -251,6 +344,109 @@ mod tests {
         assert_eq!(clock.stamp(now).wall, Wall::from_micros(1_771_546_007_000_000), "a late sentence is jitter");
         clock.vouch(now, Wall::from_micros(1_771_546_000_000_000));
         assert_eq!(clock.stamp(now).wall, Wall::from_micros(1_771_546_000_000_000), "a step is a step");
+    }
+
+    const HOUR: i64 = 3_600_000_000;
+    const START: i64 = 1_771_546_007_000_000;
+
+    /// A clock that shows [`START`] at boot, as `source` says.
+    fn known(source: TimeSource) -> Known {
+        Known { micros: START, source, since: Boot::default(), confirmed: false, doubt: None }
+    }
+
+    /// Ten fixes a second, of which each is `off` from [`START`].
+    fn hear(known: &mut Known, tenths: std::ops::Range<i64>, off: i64) {
+        for at in tenths.map(|tenth| tenth * 100_000) {
+            known.hear(Boot(at), Wall(START + at + off));
+        }
+    }
+
+    #[test]
+    fn a_date_far_from_what_was_known_is_followed_when_fixes_have_agreed_on_it_for_5_s() {
+        for source in [TimeSource::Rtc, TimeSource::Gnss] {
+            for off in [86_400_000_000 * 365, -86_400_000_000 * 365] {
+                let mut clock = known(source);
+                hear(&mut clock, 0..50, off);
+                assert_eq!((clock.micros, clock.source), (START, source), "not yet");
+                hear(&mut clock, 50..51, off);
+                assert_eq!((clock.micros, clock.source, clock.since), (START + off, TimeSource::Gnss, Boot(5_000_000)));
+            }
+        }
+        let mut slow = known(TimeSource::Gnss);
+        (0..9).for_each(|second| hear(&mut slow, second * 10..second * 10 + 1, 2 * HOUR));
+        assert_eq!(slow.micros, START, "nine are not enough");
+        let mut near = known(TimeSource::Rtc);
+        hear(&mut near, 0..1, HOUR);
+        assert_eq!((near.micros, near.source), (START + HOUR, TimeSource::Gnss), "an hour off is a clock that was set badly");
+    }
+
+    #[test]
+    fn time_is_settled_when_two_agree_on_it_or_when_it_has_been_known_for_an_hour() {
+        let clock = |known| Clock { wall: Arc::new(Mutex::new(known)), ..Clock::scaled(Wall(0), 1.0) };
+        let settled = |known: Known| {
+            let clock = clock(known);
+            [0, HOUR - 1, HOUR].map(|at| clock.is_settled(Boot(at)))
+        };
+        assert_eq!(settled(known(TimeSource::Unset)), [false; 3]);
+        assert_eq!(settled(known(TimeSource::Rtc)), [false, false, true]);
+        let mut confirmed = known(TimeSource::Rtc);
+        hear(&mut confirmed, 0..1, 1_000_000);
+        assert_eq!(settled(confirmed), [true; 3]);
+        hear(&mut confirmed, 0..51, 48 * HOUR);
+        assert_eq!(settled(confirmed), [false; 3], "a step begins anew");
+    }
+
+    #[test]
+    fn the_systems_clock_counts_once_it_can_be_right_and_until_a_receiver_says_better() {
+        let mut clock = Known { micros: Wall::build().0, ..known(TimeSource::Unset) };
+        clock.consult(Boot(5), Wall(1_000_000));
+        assert_eq!(clock.source, TimeSource::Unset, "1970");
+        let later = Wall(Wall::build().0 + 100 * HOUR);
+        clock.consult(Boot(5), later);
+        assert_eq!((clock.micros, clock.source, clock.since), (later.0 - 5, TimeSource::Rtc, Boot(5)));
+        clock.consult(Boot(7), Wall(later.0 + 3_000_000));
+        assert_eq!((clock.micros, clock.since), (later.0 + 3_000_000 - 7, Boot(5)), "set by the network");
+        clock.hear(Boot(8), later);
+        clock.consult(Boot(9), Wall(later.0 + 50 * HOUR));
+        assert_eq!((clock.micros, clock.source), (later.0 - 8, TimeSource::Gnss));
+        let simulated = Clock::scaled(Wall(0), 1.0);
+        simulated.look_again();
+        assert_eq!(simulated.stamp(Boot(0)).source, TimeSource::Unset, "another clock than the system's");
+    }
+
+    proptest! {
+        #[test]
+        fn fewer_than_ten_wrong_dates_in_a_row_move_no_clock_by_more_than_the_right_ones(
+            bursts in prop::collection::vec((prop::collection::vec(any::<i64>(), 1..10), -400_000_i64..400_000), 1..40),
+        ) {
+            let mut clock = known(TimeSource::Gnss);
+            let mut at = 0;
+            for (wrong, right) in bursts {
+                for utc in wrong.into_iter().filter(|utc| utc.abs_diff(START) > DOUBTED_US * 2) {
+                    at += 1_000_000;
+                    clock.hear(Boot(at), Wall(utc));
+                    prop_assert!(clock.micros.abs_diff(START) <= 400_000);
+                }
+                at += 1_000_000;
+                clock.hear(Boot(at), Wall(START + at + right));
+                prop_assert!(clock.micros.abs_diff(START) <= 400_000 && clock.since == Boot(0));
+            }
+        }
+
+        #[test]
+        fn whatever_comes_a_known_clock_stays_known_and_the_last_that_agree_win(
+            heard in prop::collection::vec((any::<i64>(), any::<i64>(), any::<bool>()), 0..50),
+            off in -30 * 365 * 24 * HOUR..30 * 365 * 24 * HOUR,
+        ) {
+            let mut clock = known(TimeSource::Rtc);
+            for (at, utc, of_system) in heard {
+                if of_system { clock.consult(Boot(at), Wall(utc)) } else { clock.hear(Boot(at), Wall(utc)) }
+                prop_assert!(clock.source != TimeSource::Unset);
+            }
+            hear(&mut clock, 0..52, off);
+            prop_assert_eq!(clock.source, TimeSource::Gnss);
+            prop_assert!((clock.micros - START - off).abs() <= GNSS_JITTER_US);
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::event::{Cabin, ChildStage, Confidence, EventId, Kind, Location, Sever
 use crate::geo::{Fence, Point};
 use crate::health::Condition;
 use crate::request::{Answer, Refusal, Request};
+use crate::vehicle::trouble::{CodeRecord, Readiness};
 use crate::vehicle::{Fix, Signal, Value, Vin};
 
 /// A future of a trait object.
@@ -187,8 +188,45 @@ pub struct Status {
     /// Malfunction indicator lamp; `None` while nobody said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mil: Option<bool>,
+    /// Trouble codes and self-tests.
+    #[serde(flatten)]
+    pub diagnosis: Diagnosed,
     /// Buses, receivers and the journal.
     pub sources: BTreeMap<String, Condition>,
+}
+
+/// What ECUs say is wrong with the car, shared from picture to picture. As JSON `codes`, a list of [`CodeRecord`]s, and
+/// `readiness`, by ECU whether each of its self-tests is complete; each absent while no ECU was heard of it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Diagnosed {
+    /// Another one for other contents: telling two apart must not take the time of reading a thousand records.
+    #[serde(skip)]
+    pub revision: u64,
+    /// By ECU and code; `None` while no ECU was heard of its codes.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "listed")]
+    pub codes: Option<Arc<Vec<CodeRecord>>>,
+    /// The self-tests.
+    #[serde(skip_serializing_if = "no_readiness", serialize_with = "by_ecu")]
+    pub readiness: Arc<Vec<Readiness>>,
+}
+
+impl PartialEq for Diagnosed {
+    fn eq(&self, other: &Diagnosed) -> bool {
+        self.revision == other.revision
+    }
+}
+
+fn listed<S: Serializer>(codes: &Option<Arc<Vec<CodeRecord>>>, serializer: S) -> Result<S::Ok, S::Error> {
+    codes.as_deref().serialize(serializer)
+}
+
+fn no_readiness(readiness: &Arc<Vec<Readiness>>) -> bool {
+    readiness.is_empty()
+}
+
+fn by_ecu<S: Serializer>(readiness: &Arc<Vec<Readiness>>, serializer: S) -> Result<S::Ok, S::Error> {
+    let monitors = |of: &Readiness| of.monitors.iter().cloned().collect::<BTreeMap<String, bool>>();
+    serializer.collect_map(readiness.iter().map(|of| (of.ecu.to_string(), monitors(of))))
 }
 
 /// The vehicle as it is now: the latest of everything, replaced as a whole.

@@ -15,6 +15,8 @@ pub mod pair;
 mod reload;
 pub mod replay;
 pub mod run;
+#[cfg(debug_assertions)]
+pub mod sim_ecus;
 
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
@@ -70,6 +72,9 @@ enum Command {
     #[cfg(debug_assertions)]
     #[command(hide = true)]
     Hang(hang::Hang),
+    #[cfg(debug_assertions)]
+    #[command(hide = true)]
+    SimEcus(sim_ecus::SimEcus),
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +107,8 @@ pub fn main() -> ExitCode {
         Command::Boards(command) => command.run(),
         #[cfg(debug_assertions)]
         Command::Hang(command) => command.run(),
+        #[cfg(debug_assertions)]
+        Command::SimEcus(command) => command.run(),
     }
 }
 

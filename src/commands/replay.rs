@@ -22,9 +22,9 @@ use crate::can::{self, Intake};
 use crate::clock::{Boot, Stamp, TimeSource, Wall};
 use crate::config;
 use crate::detect::{self, Engine, Outbox};
-use crate::diagnostics::Listener;
+use crate::diagnostics::{self, Listener};
 use crate::event::{Event, EventId};
-use crate::gateway::{Core, Late};
+use crate::gateway::{Core, Late, Texts};
 use crate::geo::{self, Fence, FenceSource};
 use crate::gnss;
 use crate::vehicle::{BusId, Fix, Frame, Observation, Vin};
@@ -212,10 +212,12 @@ struct Past {
 
 /// The engine, from its beginning or from where an earlier run left it.
 fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
-    let engine = Engine::new(drive.settings.clone(), drive.vin.clone(), drive.profile.layout.clone(), drive.fences.clone());
+    let engine =
+        Engine::new(drive.settings.clone(), drive.vin.clone(), diagnostics::layout(&drive.profile), drive.fences.clone());
     let Some(saved) = saved else {
         return Ok((
-            Core::new(engine, Outbox::new(drive.vin.clone(), EventId(0)), Late::Never),
+            Core::new(engine, Outbox::new(drive.vin.clone(), EventId(0)), Late::Never)
+                .with_texts(Texts::of_codes(Default::default())),
             Past { cut: None, source: TimeSource::Rtc },
         ));
     };
@@ -226,7 +228,8 @@ fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
     let kept = serde_json::from_value(saved.engine).map_err(|error| format!("it is no state of this version: {error}"))?;
     engine.load(kept).map_err(|reason| format!("it is of another profile: {reason}"))?;
     Ok((
-        Core::new(engine, Outbox::new(drive.vin.clone(), saved.last), Late::Never),
+        Core::new(engine, Outbox::new(drive.vin.clone(), saved.last), Late::Never)
+            .with_texts(Texts::of_codes(Default::default())),
         Past { cut: saved.cut, source: saved.source },
     ))
 }

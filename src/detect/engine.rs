@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::child::{self, Child, Sight};
+use super::codes::{self, Codes, CodesNow};
 use super::diagnosis::{self, Diagnosis};
-use super::geofence::{self, Geofences};
+use super::geofence::{self, Geofences, Unreadable};
 use super::heat::Heat;
 use super::kept::Kept;
 use super::trip::{self, Trip};
@@ -32,6 +33,7 @@ pub struct Engine {
     pub(super) child: Child,
     pub(super) trip: Trip,
     pub(super) diagnosis: Diagnosis,
+    pub(super) codes: Codes,
     pub(super) geofences: Geofences,
     pub(super) kept: Kept,
     deadline: Option<Boot>,
@@ -47,6 +49,9 @@ pub struct Saved {
     child: child::Saved,
     trip: trip::Memory,
     diagnosis: diagnosis::Memory,
+    /// Absent in what a version before trouble codes saved.
+    #[serde(default)]
+    codes: codes::Memory,
     geofences: geofence::Memory,
 }
 
@@ -58,6 +63,7 @@ impl Engine {
         Engine {
             vin,
             diagnosis: Diagnosis::new(diagnosis, &layout),
+            codes: Codes::default(),
             kept: Kept::new(&layout),
             state: State::new(layout, state),
             heat: Heat::default(),
@@ -84,6 +90,12 @@ impl Engine {
         self.geofences.replace_file(fences)
     }
 
+    /// Takes in what somebody made before this run, where the journal's rows came only after its start; what of it was not
+    /// understood.
+    pub fn take_up(&mut self, rows: &[Row]) -> Vec<Unreadable> {
+        self.geofences.take_up(rows)
+    }
+
     /// An outbox for this vehicle's events, after `last`: the highest id that may have been told.
     pub fn outbox(&self, last: EventId) -> Outbox {
         Outbox::new(self.vin.clone(), last)
@@ -95,8 +107,8 @@ impl Engine {
     }
 
     /// Takes in what a source saw; it means something at the next [`step`](Self::step).
-    pub fn observe(&mut self, now: Stamp, observation: &Observation) {
-        let now = now.boot;
+    pub fn observe(&mut self, stamp: Stamp, observation: &Observation) {
+        let now = stamp.boot;
         self.state.observe(now, observation);
         match observation {
             Observation::Reading(id, Reading::Value(_)) => {
@@ -109,7 +121,8 @@ impl Engine {
             }
             Observation::Journal { writable } => self.diagnosis.journal(*writable),
             Observation::Restarted => self.child.restarted(),
-            Observation::Reading(..) | Observation::Fix(_) | Observation::Bus(..) | Observation::Diagnosis(_) => {}
+            Observation::Diagnosis(heard) => self.codes.hear(stamp, heard),
+            Observation::Reading(..) | Observation::Fix(_) | Observation::Bus(..) => {}
         }
     }
 
@@ -126,6 +139,7 @@ impl Engine {
         self.geofences.step(now, &self.state, out);
         let before = out.last();
         self.diagnosis.step(now.boot, &self.state, out);
+        self.codes.step(out);
         self.kept.conditions_changed |= out.last() != before;
         self.kept.told |= out.last() != first;
         self.deadline = self.next(now.boot, child);
@@ -182,6 +196,7 @@ impl Engine {
             child: self.child.save(),
             trip: self.trip.memory().clone(),
             diagnosis: self.diagnosis.memory().clone(),
+            codes: self.codes.memory().clone(),
             geofences: self.geofences.memory(),
         }
     }
@@ -198,6 +213,7 @@ impl Engine {
         self.child.load(saved.child);
         self.trip.restore(saved.trip);
         self.diagnosis.recall(saved.diagnosis);
+        self.codes.recall(saved.codes);
         self.geofences.recall(saved.geofences);
         self.deadline = saved.deadline;
         Ok(())
@@ -232,6 +248,16 @@ impl Engine {
             }
         });
         picture.collect()
+    }
+
+    /// The trouble codes, the lamp and the self-tests as they are now.
+    pub fn codes_now(&self) -> CodesNow {
+        self.codes.now()
+    }
+
+    /// Rises whenever [`Engine::codes_now`] changes in more than when a code was last listed.
+    pub fn codes_revision(&self) -> u64 {
+        self.codes.revision()
     }
 
     /// How each bus, the receiver and the journal are.

@@ -1,8 +1,7 @@
 //! What outlives a power cut: the engine's state as keyed rows, each with the time of its writing.
 //!
-//! Keys: `child`, `ignition`, `trip`, `diagnosis`, `fix`, `signal/<path>` for each signal that a detector reads, and the
-//! fences' own (`geofence::keep`). A row
-//! is written when what it holds has changed; numbers, positions and what moves all the time at most once a minute, but the
+//! Keys: `child`, `ignition`, `trip`, `diagnosis`, `fix`, `signal/<path>` for each signal that a detector reads, and those
+//! of the fences (`geofence::keep`) and of trouble codes (`codes::keep`). A row is written when what it holds has changed; numbers, positions and what moves all the time at most once a minute, but the
 //! position with every event as well.
 //!
 //! A row's value is JSON: `{"version", "boot_id", "boot", "wall", "source", "state"}`. In the same boot, boot time
@@ -16,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::codes::{LAMPS, RECORD};
 use super::engine::Engine;
 use super::{child, diagnosis, trip};
 use crate::clock::{Boot, Stamp, TimeSource, Wall};
@@ -170,6 +170,11 @@ pub(super) fn rows(engine: &mut Engine, now: Stamp) -> Vec<Row> {
             rows.extend(row(&format!("{SIGNAL}{}", signal.signal), now, boot_id, &words));
         }
     }
+    let boot_id = boot_id.clone();
+    engine.codes.rows(now.boot, |key, state| match state {
+        Some(state) => rows.extend(row(key, now, &boot_id, &state)),
+        None => rows.push(Row { key: key.to_owned(), value: None }),
+    });
     rows.extend(engine.geofences.rows());
     rows
 }
@@ -240,7 +245,7 @@ impl<'a> Shelf<'a> {
 }
 
 fn ours(key: &str) -> bool {
-    [CHILD, IGNITION, TRIP, DIAGNOSIS, FIX].contains(&key) || key.starts_with(SIGNAL)
+    [CHILD, IGNITION, TRIP, DIAGNOSIS, FIX, LAMPS].contains(&key) || [SIGNAL, RECORD].iter().any(|kind| key.starts_with(kind))
 }
 
 /// Goes on from `rows`.
@@ -272,6 +277,10 @@ pub(super) fn restore(engine: &mut Engine, rows: &[Row], now: Stamp, boot_id: &s
     if let Some((conditions, _)) = shelf.get::<diagnosis::Conditions>(DIAGNOSIS) {
         engine.diagnosis.restore(&conditions, engine.state.layout());
     }
+    let lamps = shelf.get(LAMPS).map(|(lamps, _)| lamps);
+    let records = shelf.rows.iter().filter(|(key, _)| key.starts_with(RECORD));
+    let records = records.filter_map(|(_, row)| serde_json::from_str(row.state.get()).ok());
+    engine.codes.restore(lamps, records, now.boot);
     let shift = shelf.last_boot();
     // A fence's row that cannot be read is as none: its state is that of the next believed fix.
     let _ = engine.geofences.restore(rows, |stamp| shift.map(|shift| stamp.boot.shifted(shift)));

@@ -5,6 +5,7 @@
 //! happens to look.
 
 mod child;
+mod codes;
 mod diagnosis;
 mod engine;
 pub mod geofence;
@@ -16,6 +17,7 @@ mod settings;
 mod testcar;
 mod trip;
 
+pub use codes::CodesNow;
 pub use engine::{Engine, Saved};
 pub use outbox::Outbox;
 pub use settings::{ChildSettings, DiagnosisSettings, Settings, TripSettings};

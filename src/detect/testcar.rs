@@ -76,6 +76,7 @@ pub fn spec(signal: Signal, bus: BusId) -> SourceSpec {
         period: None,
         covers_rear: false,
         always: false,
+        polled: false,
     }
 }
 

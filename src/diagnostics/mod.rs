@@ -26,3 +26,19 @@ pub use asker::{Asker, Deed, Surroundings, run, run_on_wire};
 pub use counters::Counters;
 pub use listener::Listener;
 pub use settings::{IsoTp, Settings};
+
+use crate::can::profile::Profile;
+use crate::vehicle::{Layout, Signal};
+
+/// What the profile maps, and what ECUs say besides where they are heard: of a signal that nothing else feeds.
+///
+/// A voltage counts so only where something else tells of the ignition: asked only while that is on, it could not say off.
+pub fn layout(profile: &Profile) -> Layout {
+    if profile.diagnosis.obd.is_none() {
+        return profile.layout.clone();
+    }
+    let told = profile.layout.maps(Signal::LowVoltageSystemState);
+    let counts = |signal: &Signal| told || *signal != Signal::LowVoltageBatteryCurrentVoltage;
+    let signals: Vec<Signal> = (0..=u8::MAX).filter_map(obd::signal).filter(counts).collect();
+    profile.layout.clone().with_polled(&signals)
+}

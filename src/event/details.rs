@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Alert, EventId};
+use crate::vehicle::trouble::CodeRecord;
 use crate::vehicle::{Signal, Value, Vin};
 
 use super::Location;
@@ -183,7 +184,7 @@ pub struct Geofence {
 }
 
 /// Under `diagnosis`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
     /// What it is about: a bus, a message, a receiver, the journal.
@@ -197,6 +198,9 @@ pub struct Diagnosis {
     /// The limit it went past, in the same unit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<f64>,
+    /// Of trouble codes: each fault that is new or gone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub codes: Vec<CodeRecord>,
 }
 
 /// Under `trip`.

@@ -239,6 +239,10 @@ pub struct Row {
     pub value: Option<Vec<u8>>,
 }
 
+/// Keys of what somebody made, such as a drawn fence, begin so: it is there to stay, whichever run of the engine was told of
+/// it. All other rows are of the engine that wrote them.
+pub const DRAWN: &str = "drawn/";
+
 /// What one step of the engine leaves to be remembered, all of it in one transaction.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Step {

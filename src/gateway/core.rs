@@ -3,14 +3,20 @@
 //! It takes observations in, steps the engine when something was seen or is due, and puts a name to the place of each
 //! event between engine and journal. It reads no clock and waits for nothing.
 
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Boot, Stamp, Wall};
+use crate::detect::geofence::Unreadable;
 use crate::detect::{Engine, Outbox, Settings};
+use crate::diagnostics;
 use crate::event::{Details, Event, EventId, Geofence, Location, Row, Step};
 use crate::geo::{Fence, Point};
 use crate::request::{Answer, Refusal, Request};
 use crate::vehicle::Observation;
+use crate::vehicle::trouble::{Code, CodeRecord};
 
 /// One vehicle's engine and the ids it issues.
 #[derive(Debug)]
@@ -19,6 +25,29 @@ pub struct Core {
     outbox: Outbox,
     now: Boot,
     late: Late,
+    texts: Texts,
+}
+
+/// What codes mean, in a few words: by the code, where somebody knows.
+#[derive(Clone, Default)]
+pub struct Texts(Option<Arc<dyn Fn(Code) -> Option<String> + Send + Sync>>);
+
+impl Texts {
+    /// Those that `of` knows.
+    pub fn new(of: impl Fn(Code) -> Option<String> + Send + Sync + 'static) -> Texts {
+        Texts(Some(Arc::new(of)))
+    }
+
+    /// Those of diagnosis: the owner's, then our own.
+    pub fn of_codes(texts: diagnostics::texts::Texts) -> Texts {
+        Texts::new(move |code| texts.of(code).map(Cow::into_owned))
+    }
+}
+
+impl fmt::Debug for Texts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Texts" } else { "no Texts" })
+    }
 }
 
 /// What becomes of deadlines that were not kept in time.
@@ -33,7 +62,12 @@ pub enum Late {
 impl Core {
     /// An engine that issues ids from `outbox`.
     pub fn new(engine: Engine, outbox: Outbox, late: Late) -> Core {
-        Core { engine, outbox, now: Boot::from_micros(i64::MIN), late }
+        Core { engine, outbox, now: Boot::from_micros(i64::MIN), late, texts: Texts::default() }
+    }
+
+    /// The same, which knows what codes mean.
+    pub fn with_texts(self, texts: Texts) -> Core {
+        Core { texts, ..self }
     }
 
     /// The engine, to look at.
@@ -116,6 +150,11 @@ impl Core {
         (events, refused)
     }
 
+    /// What somebody made before this run, and the journal found only now.
+    pub fn take_up(&mut self, rows: &[Row]) -> Vec<Unreadable> {
+        self.engine.take_up(rows)
+    }
+
     /// Somebody asks for something: the answer, and what came of it.
     pub fn answer(&mut self, now: Stamp, request: &Request) -> (Result<Answer, Refusal>, Step) {
         let now = self.monotonic(now);
@@ -153,13 +192,20 @@ impl Core {
                 }
                 _ => self.name(&mut event.location),
             }
-            if let Details::Trip(trip) = &mut event.details {
-                for place in [&mut trip.start, &mut trip.end].into_iter().flatten() {
-                    self.name(place);
+            match &mut event.details {
+                Details::Trip(trip) => {
+                    [&mut trip.start, &mut trip.end].into_iter().flatten().for_each(|place| self.name(place));
                 }
+                Details::Diagnosis(diagnosis) => diagnosis.codes.iter_mut().for_each(|record| self.explain(record)),
+                _ => {}
             }
         }
         events
+    }
+
+    /// What a code means, in a few words.
+    pub fn explain(&self, record: &mut CodeRecord) {
+        record.text = self.texts.0.as_ref().and_then(|of| of(record.code));
     }
 
     /// A place in words: the smallest fence it is in, else its coordinates.

@@ -20,14 +20,14 @@ mod track;
 mod vehicle;
 
 pub use self::change::Change;
-pub use self::core::{Core, Late};
+pub use self::core::{Core, Late, Texts};
 pub use self::sources::Sources;
 use self::sources::Surroundings;
 pub use self::vehicle::Vehicle;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,8 +127,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     journal.settle_alerts(&engine.alert().into_iter().collect::<Vec<_>>());
     let mut outbox = Outbox::new(vin.clone(), last);
     outbox.reserve(journal.reserved());
-    let vehicle =
-        Vehicle::new(vin.clone(), Core::new(engine, outbox, Late::After(LATE)), clock.clone(), health.clone(), journal.clone());
+    let core = Core::new(engine, outbox, Late::After(LATE)).with_texts(texts(diagnostics.texts.as_deref(), &health));
+    let vehicle = Vehicle::new(vin.clone(), core, clock.clone(), health.clone(), journal.clone());
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
@@ -199,6 +199,21 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     result
 }
 
+/// The texts of codes, with the owner's where they can be read.
+fn texts(file: Option<&Path>, health: &Health) -> Texts {
+    let read = |path: &Path| {
+        let json = std::fs::read(path).map_err(|error| error.to_string())?;
+        diagnostics::texts::Texts::load(&json).map_err(|error| error.to_string())
+    };
+    let own = file.map(|path| read(path).map_err(|error| format!("{} cannot be used: {error}", path.display())));
+    let own = own.transpose().unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        health.set("diagnostics.texts", Condition::Degraded, error);
+        None
+    });
+    Texts::of_codes(own.unwrap_or_default())
+}
+
 /// Names a task that never ends, for the day that it does.
 async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
     task.await;
@@ -232,6 +247,7 @@ async fn watch_journal(vehicle: Vehicle, clock: Clock, mut writable: tokio::sync
             vehicle.see(clock.now(), &[Observation::Journal { writable: now }]);
             told = now;
         }
+        vehicle.take_up_late();
         if pulse.rest(writable.changed()).await.is_err() {
             return;
         }

@@ -4,10 +4,39 @@ use std::sync::Arc;
 
 use super::core::Core;
 use crate::clock::Stamp;
+use crate::detect::CodesNow;
 use crate::event::Location;
-use crate::feed::{FenceNow, Picture, Status};
+use crate::feed::{Diagnosed, FenceNow, Picture, Status};
 use crate::health::Health;
 use crate::vehicle::Vin;
+
+/// What takes long to draw and seldom changes.
+#[derive(Debug, Default)]
+pub struct Drawn {
+    pub(super) fences: Fences,
+    pub(super) codes: Codes,
+}
+
+/// What ECUs say is wrong: made anew only when something changed.
+#[derive(Debug, Default)]
+pub struct Codes(Option<(Option<bool>, Diagnosed)>);
+
+impl Codes {
+    /// The lamp, and the rest.
+    fn of(&mut self, core: &Core) -> (Option<bool>, Diagnosed) {
+        let revision = core.engine().codes_revision();
+        match &self.0 {
+            Some((mil, diagnosed)) if diagnosed.revision == revision => (*mil, diagnosed.clone()),
+            _ => {
+                let CodesNow { mil, mut records, readiness } = core.engine().codes_now();
+                records.iter_mut().flatten().for_each(|record| core.explain(record));
+                let diagnosed = Diagnosed { revision, codes: records.map(Arc::new), readiness: Arc::new(readiness) };
+                self.0 = Some((mil, diagnosed.clone()));
+                (mil, diagnosed)
+            }
+        }
+    }
+}
 
 /// How the vehicle stands to each fence, of which there may be 10,000: made anew only when one of them changed.
 #[derive(Debug, Default)]
@@ -29,19 +58,20 @@ impl Fences {
 }
 
 /// The vehicle as `core` knows it at `stamp`.
-pub fn of(vin: &Vin, core: &Core, fences: &mut Fences, stamp: Stamp, health: &Health) -> Arc<Picture> {
+pub fn of(vin: &Vin, core: &Core, drawn: &mut Drawn, stamp: Stamp, health: &Health) -> Arc<Picture> {
     let engine = core.engine();
     let mut location = Location::of(engine.state().fix().copied());
     core.name(&mut location);
+    let (mil, diagnosis) = drawn.codes.of(core);
     let sources = health.parts().into_iter().map(|(part, is)| (part, is.condition)).collect();
     Arc::new(Picture {
         stamp,
         vin: vin.clone(),
         signals: engine.signals_now(stamp),
         location,
-        fences: fences.of(core),
+        fences: drawn.fences.of(core),
         child: engine.child_now(stamp),
-        status: Status { mil: None, sources },
+        status: Status { mil, diagnosis, sources },
     })
 }
 

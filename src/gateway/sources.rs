@@ -80,7 +80,7 @@ impl Sources {
     /// Which sources feed which signals.
     pub fn layout(&self) -> Layout {
         match self {
-            Sources::Car { profile, .. } | Sources::Simulated { profile, .. } => profile.layout.clone(),
+            Sources::Car { profile, .. } | Sources::Simulated { profile, .. } => diagnostics::layout(profile),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Sources call [`Vehicle::see`] directly, on the one thread of the runtime: between a frame and the engine stands no
 //! queue. The engine is stepped at its deadlines by [`Vehicle::keep_time`]. State that a power cut would lose goes to the
-//! journal with the step's events, else within half a second.
+//! journal with the step's events, else within half a second. What it comes to is shown by the journal, once it is durable.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::track::Decimation;
 use crate::clock::{Boot, Clock};
 use crate::detect;
 use crate::event::{Event, Step};
-use crate::feed::TrackPoint;
+use crate::feed::{Picture, TrackPoint};
 use crate::geo::Fence;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
@@ -61,13 +61,19 @@ enum News {
 struct Watched {
     core: Core,
     track: Decimation,
-    fences: picture::Fences,
+    drawn: picture::Drawn,
+}
+
+impl Watched {
+    fn fences_in_force(&self) -> Arc<Vec<Fence>> {
+        Arc::new(self.core.engine().geofences().fences().cloned().collect())
+    }
 }
 
 impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
-        let watched = Mutex::new(Watched { core, track: Decimation::default(), fences: picture::Fences::default() });
+        let watched = Mutex::new(Watched { core, track: Decimation::default(), drawn: picture::Drawn::default() });
         Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new(), number: watch::Sender::new(None) }))
     }
 
@@ -120,19 +126,19 @@ impl Vehicle {
         let now = self.0.clock.stamp(self.0.clock.now());
         let mut watched = self.watched();
         let (answer, step) = watched.core.answer(now, &asked.request);
-        self.show(&mut watched);
-        drop(watched);
-        if let Ok(Answer::Created | Answer::Changed) = answer {
-            self.show_fences();
-        }
-        self.0.sooner.notify_one();
-        match answer {
-            Ok(answer) => self.0.journal.commit(step, Some(asked.accept(answer))),
+        let picture = self.picture(&mut watched);
+        let drawn = matches!(answer, Ok(Answer::Created | Answer::Changed));
+        let fences = drawn.then(|| watched.fences_in_force());
+        let reply = match answer {
+            Ok(answer) => Some(asked.accept(answer)),
             Err(refusal) => {
                 asked.refuse(refusal);
-                self.0.journal.commit(step, None);
+                None
             }
-        }
+        };
+        self.0.journal.commit_and_show(step, reply, picture, fences);
+        drop(watched);
+        self.0.sooner.notify_one();
     }
 
     /// The configuration has changed: other numbers, other fences in the site's file. What of it was refused.
@@ -148,10 +154,24 @@ impl Vehicle {
         refused
     }
 
+    /// Takes in what the journal found only after the start, with a disk that came late: fences that were drawn before.
+    pub fn take_up_late(&self) {
+        let rows = self.0.journal.take_late();
+        if rows.is_empty() {
+            return;
+        }
+        let mut watched = self.watched();
+        for unreadable in watched.core.take_up(&rows) {
+            tracing::warn!(%unreadable, "a drawn fence is not in force");
+        }
+        self.show(&mut watched);
+        self.0.journal.show_fences(watched.fences_in_force());
+    }
+
     /// Tells the doors which fences are in force.
     pub fn show_fences(&self) {
-        let fences = self.watched().core.engine().geofences().fences().cloned().collect();
-        self.0.journal.show_fences(Arc::new(fences));
+        let fences = self.watched().fences_in_force();
+        self.0.journal.show_fences(fences);
     }
 
     /// Steps the engine at its deadlines, hands changed state to the journal, and renews the picture. Never ends.
@@ -176,7 +196,10 @@ impl Vehicle {
                 News::Sooner => {}
                 News::Due => self.pass(),
                 News::Rows => self.save(),
-                News::Picture => self.show(&mut self.watched()),
+                News::Picture => {
+                    self.0.clock.look_again();
+                    self.show(&mut self.watched());
+                }
             }
         }
     }
@@ -210,8 +233,12 @@ impl Vehicle {
     }
 
     fn show(&self, watched: &mut Watched) {
+        self.0.journal.show(self.picture(watched));
+    }
+
+    fn picture(&self, watched: &mut Watched) -> Arc<Picture> {
         let stamp = self.0.clock.stamp(self.0.clock.now());
-        self.0.journal.show(picture::of(&self.0.vin, &watched.core, &mut watched.fences, stamp, &self.0.health));
+        picture::of(&self.0.vin, &watched.core, &mut watched.drawn, stamp, &self.0.health)
     }
 
     /// The engine, which issues no id beyond what the journal has reserved by now.

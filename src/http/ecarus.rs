@@ -13,7 +13,7 @@ use super::route::Answer;
 use super::service::Call;
 use super::sse;
 use super::surface::{Moment, Surface};
-use super::telemetry::Conditions;
+use super::telemetry::{Conditions, stamped};
 use crate::event::{EventId, Kind};
 use crate::feed::{Filter, Picture};
 use crate::request::Request;
@@ -64,7 +64,22 @@ pub(super) fn trouble_codes(picture: &Picture) -> Response<Body> {
     if let Some(mil) = picture.status.mil {
         data.insert("mil".to_owned(), mil.into());
     }
+    if let Some(codes) = &picture.status.diagnosis.codes {
+        data.insert("codes".to_owned(), json!(codes.as_slice()));
+    }
     json(StatusCode::OK, &json!({"data": data}))
+}
+
+/// `GET /api/v1/diagnosis/codes`: the same with the self-tests; of this unit's vehicle, the only one.
+pub(super) fn codes(picture: &Picture) -> Response<Body> {
+    let mut answer = stamped(picture);
+    if let Some(mil) = picture.status.mil {
+        answer.insert("mil".to_owned(), mil.into());
+    }
+    if let Value::Object(diagnosis) = json!(picture.status.diagnosis) {
+        answer.extend(diagnosis);
+    }
+    json(StatusCode::OK, &Value::Object(answer))
 }
 
 /// `DELETE …/auto/dtc`.

@@ -33,6 +33,8 @@ pub(super) enum Route {
     DiagnosisEvents,
     /// ECARUS: trouble codes.
     TroubleCodes(String),
+    /// Trouble codes of this unit's vehicle, with the self-tests.
+    Codes,
     /// Named events: everything.
     MyEvents,
     /// Named events: the heartbeat.
@@ -101,6 +103,7 @@ impl Route {
             ["api", "v1", "vehicles", vin, "state"] => Route::State((*vin).to_owned()),
             ["api", "v1", "geofences"] => Route::Fences,
             ["api", "v1", "geofences", id] if !id.is_empty() => Route::Fence((*id).to_owned()),
+            ["api", "v1", "diagnosis", "codes"] => Route::Codes,
             ["api", "v1", "devices"] => Route::Devices,
             ["api", "v1", "devices", id] if !id.is_empty() => Route::Device((*id).to_owned()),
             ["api", "v1", "pair"] => Route::Pair,
@@ -145,6 +148,7 @@ impl Route {
             Route::GeofenceState(_) => "/api/v1/childcare/vehicles/{vin}/geofence",
             Route::DiagnosisEvents => "/api/v1/diagnosis/auto/events",
             Route::TroubleCodes(_) => "/api/v1/diagnosis/vehicles/{vin}/auto/dtc",
+            Route::Codes => "/api/v1/diagnosis/codes",
             Route::MyEvents => "/api/my-events",
             Route::Heartbeat => "/api/heartbeat",
             Route::History => "/api/v1/events",

@@ -189,6 +189,7 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::GeofenceState(vin) => Ok(ecarus::geofence(&*call.picture(vin)?)),
         Route::TroubleCodes(vin) if is_delete => call.vehicle(vin).and_then(|_| Err(ecarus::clear_trouble_codes())),
         Route::TroubleCodes(vin) => Ok(ecarus::trouble_codes(&*call.picture(vin)?)),
+        Route::Codes => Ok(ecarus::codes(&*call.picture("self")?)),
         Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
         Route::History => history::history(call, who).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),

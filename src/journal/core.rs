@@ -12,8 +12,10 @@ use super::retention::Running;
 use super::ring::Entry;
 use super::settings::Settings;
 use super::state::{Batch, Extent, Found, Freed, Marks, Mode, State, Stop};
-use crate::clock::{Clock, Stamp};
-use crate::event::EventId;
+use crate::clock::{Clock, Stamp, Wall};
+use crate::event::{EventId, Location};
+use crate::feed::{ChildNow, Picture, Status};
+use crate::geo::Fence;
 use crate::health::{Condition, Health};
 use crate::vehicle::Vin;
 
@@ -28,6 +30,8 @@ pub(super) struct Core {
     pub head: watch::Sender<EventId>,
     pub writable: watch::Sender<bool>,
     pub devices: watch::Sender<u64>,
+    pub picture: watch::Sender<Arc<Picture>>,
+    pub fences: watch::Sender<Arc<Vec<Fence>>>,
     state: Mutex<State>,
     wake: Condvar,
     /// A step waits: somebody has to look at the time.
@@ -44,7 +48,7 @@ pub(super) enum Signal {
 
 impl Core {
     pub fn new(settings: Settings, vin: Vin, clock: Clock, health: Health, counters: Counters, found: Found) -> Core {
-        let state = State::new(found);
+        let state = State::new(found, nothing(vin.clone()));
         let core = Core {
             settings,
             vin,
@@ -54,6 +58,8 @@ impl Core {
             head: watch::Sender::new(state.head),
             writable: watch::Sender::new(state.mode == Mode::Writing),
             devices: watch::Sender::new(0),
+            picture: watch::Sender::new(state.picture().clone()),
+            fences: watch::Sender::default(),
             state: Mutex::new(state),
             wake: Condvar::new(),
             waits: Arc::default(),
@@ -73,6 +79,12 @@ impl Core {
         self.clock.stamp(self.clock.now())
     }
 
+    /// The wall clock, once nobody need doubt it.
+    pub fn settled_now(&self) -> Option<Wall> {
+        let now = self.clock.now();
+        self.clock.is_settled(now).then(|| self.clock.stamp(now).wall)
+    }
+
     /// Changes the state, then lets everybody see what came of it.
     ///
     /// Nobody who holds the state's lock touches a watch: who looks at a watch may ask for the state meanwhile. Watches
@@ -87,6 +99,7 @@ impl Core {
             let head = self.state().head;
             std::mem::replace(shown, head) != head
         });
+        self.show();
         self.counters.told_unwritten.inc_by(told);
         self.announce_mode();
         if waits {
@@ -96,6 +109,18 @@ impl Core {
             reader::finish(reads, reply, event);
         }
         self.wake.notify_one();
+    }
+
+    /// Lets everybody see the vehicle as it may be seen now.
+    pub fn show(&self) {
+        self.picture.send_if_modified(|shown| {
+            let now = self.state().picture().clone();
+            !Arc::ptr_eq(&std::mem::replace(shown, now.clone()), &now)
+        });
+        self.fences.send_if_modified(|shown| {
+            let now = self.state().fences().clone();
+            !Arc::ptr_eq(&std::mem::replace(shown, now.clone()), &now)
+        });
     }
 
     /// Says whether the journal can be written, and why not, where that is news.
@@ -128,7 +153,7 @@ impl Core {
         self.state().batch(self.now(), Instant::now(), extent)
     }
 
-    /// A reader found the file wrecked.
+    /// A reader found the file wrecked, or a part of it that the disk does not give.
     pub fn suspect(&self, why: &str) {
         tracing::warn!(why, "the journal cannot be read");
         self.state().suspect = true;
@@ -140,11 +165,11 @@ impl Core {
         self.state().alerts.keys().copied().collect()
     }
 
-    /// These were pruned from the file.
-    pub fn pruned(&self, marks: Marks) {
+    /// These are pruned from the file.
+    pub fn pruned(&self, marks: &Marks) {
         let mut state = self.state();
         for ((kind, member), id) in marks {
-            state.mark_pruned(&kind, member, id);
+            state.mark_pruned(kind, member.clone(), *id);
         }
     }
 
@@ -177,6 +202,19 @@ impl Core {
         let state = self.state();
         state.waiting_since().map(|since| since + self.settings.stall())
     }
+}
+
+/// The picture before there is one.
+pub(super) fn nothing(vin: Vin) -> Arc<Picture> {
+    Arc::new(Picture {
+        stamp: Stamp::default(),
+        vin,
+        signals: Vec::new(),
+        location: Location::of(None),
+        fences: Arc::default(),
+        child: ChildNow::default(),
+        status: Status::default(),
+    })
 }
 
 /// Watches the disk from the runtime: a step that waits for longer than `stall_seconds` is told from memory, whatever

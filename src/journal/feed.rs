@@ -246,11 +246,11 @@ impl Feed for Journal {
     }
 
     fn picture(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Picture>>, Unavailable> {
-        self.knows(vin).map(|()| self.picture.subscribe())
+        self.knows(vin).map(|()| self.core.picture.subscribe())
     }
 
     fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Vec<Fence>>>, Unavailable> {
-        self.knows(vin).map(|()| self.fences.subscribe())
+        self.knows(vin).map(|()| self.core.fences.subscribe())
     }
 
     fn track<'a>(

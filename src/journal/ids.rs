@@ -8,9 +8,16 @@
 //! least, so that a journal that cannot be written any more can still tell that many events. After a power cut ids are
 //! therefore up to ten minutes ahead of the clock; a clean stop takes the bound back to what was told.
 //!
+//! A file may be wrecked, or deleted. So a second, coarser bound stands beside it in a file of a few bytes, written before
+//! the first one passes it: once in 50 minutes while the clock runs. Where the journal is made anew, ids go on from there.
+//!
 //! Where no bound can be read or raised (no journal, or one on a disk that has become read-only), ids begin at the
 //! clock's, beyond what a former run on the same clock can have told. A unit with neither disk nor clock begins at the
-//! time of its build plus a random number: that is all it has.
+//! time of its build plus a random number: that is all it has. So ids can go back in three cases only. The whole directory
+//! is lost, or cannot be read, while nobody knows the time. It is lost while no daemon runs, and a new one is begun within
+//! the hour by which the ids of the former may have been ahead of the clock. A daemon that never had its disk is cut off,
+//! and the next one has it again within that hour, or without a clock. Then a client whose id lies above the head is told
+//! of a gap (`unknown`); the ids of the two do not rise from one to the other.
 
 use crate::clock::{Stamp, TimeSource, Wall};
 use crate::event::EventId;
@@ -33,6 +40,12 @@ pub(super) fn raised(reserved: EventId, last: EventId, now: Stamp) -> Option<Eve
     let clock = of_clock(now);
     let near = reserved.0 < last.0.saturating_add(LEAST) || reserved.0 < clock.saturating_add(AHEAD / 2);
     near.then(|| EventId(clock.saturating_add(AHEAD).max(last.0.saturating_add(2 * LEAST))).min(EventId::MAX))
+}
+
+/// The bound to keep beside the file, when the one that stands there is passed by `bound`: as far ahead as ids begin where
+/// nothing can be read, so that it is written seldom.
+pub(super) fn beside(bound: EventId) -> EventId {
+    EventId(bound.0.saturating_add(BEYOND - AHEAD)).min(EventId::MAX)
 }
 
 /// What a clean stop leaves as the bound: enough for what is still told while everything ends.

@@ -33,6 +33,11 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
         };
     }
 
+    /// Whether it was ever set or taken away, or loaded.
+    pub fn knows(&self, key: &K) -> bool {
+        self.values.contains_key(key) || self.unsaved.contains_key(key)
+    }
+
     /// Everything.
     pub fn values(&self) -> &BTreeMap<K, V> {
         &self.values

@@ -4,7 +4,8 @@
 //!
 //! 1. **Durable, then shown.** An event is on the disk (`fsync` of the write-ahead log) before any reader sees it; in
 //!    this order: commit, memory, head. The head never goes back. What a step changed of the engine's state is in the
-//!    same transaction as its events, within half a second where there are none.
+//!    same transaction as its events, within half a second where there are none. Fences, and the vehicle as it is now,
+//!    are shown as they were before a step until that is durable.
 //! 2. **Nobody waits for the disk.** [`Journal::commit`] takes microseconds. At most 256 steps wait for the writer. A
 //!    step that waits for 2 s (`stall_seconds`), or a disk that fails twice, makes the journal *degraded*: what waits,
 //!    and what comes, is told at once from memory, under its ids, with `"durable": false`.
@@ -16,12 +17,20 @@
 //!    goes from one to the other without a gap or a twin, however slowly. Reads of the file are transactions of 256
 //!    rows at most.
 //! 6. **It comes back by itself.** No directory, no permission, read-only, full, taken away, held by another process,
-//!    wrecked: it opens (or goes on) degraded, says in `/healthz` what is wrong and what cures it, and tries again. A
+//!    wrecked, a page that the disk does not give: it opens (or goes on) degraded, says in `/healthz` what is wrong and what cures it, and tries again. A
 //!    file that cannot be used is moved aside and kept (two of them), and what memory or the file's readable part
-//!    holds goes into a new one.
+//!    holds goes into a new one. With a file that comes after the start what somebody made (fences) is kept of both.
 //! 7. **Bounded.** The directory takes `max_bytes` (plus files set aside); see `retention` for what goes first. A
 //!    client that lags behind what went is told a gap: for each kind, and member of published events, the highest id
 //!    that is gone is kept.
+//!
+//! # What it cannot promise
+//!
+//! An alert that was told from memory (3) is lost with the power if that goes before the disk works again. Who saw it has
+//! it; nobody else hears of it, not even as a gap: a disk that takes nothing cannot remember that there was something. Its
+//! id is not given again, it stays a valid position, and the engine goes on from the state that was last written, so an
+//! alert that still has its reason is told again, under a new id. Live values (position, speed, signals) are no promise of
+//! this kind: they are shown as they are, and are not kept.
 //!
 //! # How
 //!
@@ -41,6 +50,7 @@ mod retention;
 mod ring;
 mod schema;
 mod settings;
+mod shown;
 mod state;
 mod store;
 mod trouble;
@@ -64,11 +74,11 @@ use self::core::Core;
 use self::place::Place;
 use self::reader::Job;
 use self::ring::Entry;
-use self::state::{Found, Loaded, Mode, Stop};
+use self::state::{Found, Loaded, Mode, State, Stop};
 use self::writer::Writer;
 use crate::clock::{Clock, Stamp};
-use crate::event::{EventId, Location, Row, Step};
-use crate::feed::{ChildNow, Picture, Status, TrackPoint};
+use crate::event::{EventId, Row, Step};
+use crate::feed::{Picture, TrackPoint};
 use crate::geo::Fence;
 use crate::health::Health;
 use crate::vehicle::Vin;
@@ -111,8 +121,6 @@ pub struct Journal {
     core: Arc<Core>,
     reads: mpsc::Sender<Job>,
     asks: mpsc::Sender<Asked>,
-    picture: watch::Sender<Arc<Picture>>,
-    fences: watch::Sender<Arc<Vec<Fence>>>,
     ended: Mutex<threads::Receiver<()>>,
 }
 
@@ -130,7 +138,7 @@ impl Journal {
         let awaited = found.is_some();
         let found = found.unwrap_or_else(|| late(&settings, clock.stamp(clock.now())));
         let (rows, last) = (found.loaded.rows.clone(), found.last);
-        let core = Arc::new(Core::new(settings, vin.clone(), clock, health, counters, found));
+        let core = Arc::new(Core::new(settings, vin, clock, health, counters, found));
         let (reads, jobs) = mpsc::channel(READS);
         let shared = core.clone();
         spawn("journal-reader", move || reader::run(jobs, &shared, &place))?;
@@ -140,8 +148,7 @@ impl Journal {
         tokio::spawn(core::watch_disk(Arc::downgrade(&core), reads.downgrade()));
         let (asks, inbox) = mpsc::channel(ASKED);
         let writable = core.writable.subscribe();
-        let (picture, fences) = (watch::Sender::new(Arc::new(nothing(vin))), watch::Sender::default());
-        let journal = Journal { core, reads, asks, picture, fences, ended: Mutex::new(ended) };
+        let journal = Journal { core, reads, asks, ended: Mutex::new(ended) };
         Ok(Opened {
             journal: Arc::new(journal),
             rows: rows.into_iter().map(|(key, value)| Row { key, value: Some(value.to_vec()) }).collect(),
@@ -154,6 +161,21 @@ impl Journal {
     /// Remembers a step: its events are shown once they are durable, and then the reply goes out; while the journal
     /// cannot be written both happen at once. Never waits.
     pub fn commit(&self, step: Step, reply: Option<Reply>) {
+        self.take(step, reply, |_| ());
+    }
+
+    /// The same, of a step after which the vehicle, and its fences where they changed, are as given. Whoever has the reply
+    /// sees them so.
+    pub fn commit_and_show(&self, step: Step, reply: Option<Reply>, picture: Arc<Picture>, fences: Option<Arc<Vec<Fence>>>) {
+        self.take(step, reply, |state| {
+            state.put_picture(picture);
+            if let Some(fences) = fences {
+                state.put_fences(fences);
+            }
+        });
+    }
+
+    fn take(&self, step: Step, reply: Option<Reply>, show: impl FnOnce(&mut State)) {
         let events: Vec<Entry> = step.events.into_iter().map(Entry::of).collect();
         self.core.change(&self.reads.downgrade(), |state| {
             let accepted = state.accepts(&events);
@@ -169,6 +191,7 @@ impl Journal {
             if state.mode != Mode::Writing {
                 self.core.count_lost(&state.trim());
             }
+            show(state);
             freed
         });
     }
@@ -193,6 +216,12 @@ impl Journal {
         });
     }
 
+    /// What somebody made before this start, in a file that came only after it: rows that the engine does not know. Each
+    /// is given once; they are written again without its doing.
+    pub fn take_late(&self) -> Vec<Row> {
+        std::mem::take(&mut self.core.state().late)
+    }
+
     /// Ids up to this one are reserved on disk: before each step the outbox is told, and stays inside.
     pub fn reserved(&self) -> EventId {
         self.core.state().reserved
@@ -200,17 +229,19 @@ impl Journal {
 
     /// Whether a stream looks at the picture all the time. Others look once, and take the one that is there.
     pub fn is_watched(&self) -> bool {
-        self.picture.receiver_count() > 0
+        self.core.picture.receiver_count() > 0
     }
 
-    /// The vehicle as it is now, for the doors.
+    /// The vehicle as it is now, for the doors, once all that was committed is durable.
     pub fn show(&self, picture: Arc<Picture>) {
-        self.picture.send_replace(picture);
+        self.core.state().put_picture(picture);
+        self.core.show();
     }
 
-    /// The fences in force, for the doors.
+    /// The fences in force, for the doors, once all that was committed is durable.
     pub fn show_fences(&self, fences: Arc<Vec<Fence>>) {
-        self.fences.send_replace(fences);
+        self.core.state().put_fences(fences);
+        self.core.show();
     }
 
     /// Writes what is left and closes the file; waits for that as long as `patience`. Whether all was written. Nothing
@@ -272,7 +303,7 @@ fn start_writer(
 fn late(settings: &Settings, now: Stamp) -> Found {
     let last = ids::beyond(EventId(0), now);
     let why = format!("the disk did not open the journal within {} s", settings.longest_open().as_secs_f64());
-    Found { loaded: Loaded::default(), last, reserved: last, fresh: false, readable: false, trouble: Some(why) }
+    Found { loaded: Loaded::default(), last, reserved: last, readable: false, trouble: Some(why) }
 }
 
 /// The vehicle whose journal is in `dir`, where one is and can be read: what a unit was told once, when nobody tells it now.
@@ -282,17 +313,4 @@ pub fn vehicle_in(dir: &Path) -> Option<Vin> {
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     std::thread::Builder::new().name(name.to_owned()).stack_size(256 << 10).spawn(run).map(|_| ())
-}
-
-/// The picture before there is one.
-fn nothing(vin: Vin) -> Picture {
-    Picture {
-        stamp: Stamp::default(),
-        vin,
-        signals: Vec::new(),
-        location: Location::of(None),
-        fences: Arc::default(),
-        child: ChildNow::default(),
-        status: Status::default(),
-    }
 }

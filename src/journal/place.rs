@@ -1,8 +1,8 @@
 //! The journal's directory: which files there are, and what happens to those that cannot be used.
 //!
-//! `journal.db` with SQLite's `-wal` and `-shm` beside it; `lock`, held while a process writes; `ballast`, two megabytes
-//! that are given up first when the disk is full; `journal.db.aside-1` and `-2`, the latest files that could not be
-//! used, kept for whoever wants to know why.
+//! `journal.db` with SQLite's `-wal` and `-shm` beside it; `bound`, a number that outlives the loss of these (see `ids`);
+//! `lock`, held while a process writes; `ballast`, two megabytes that are given up first when the disk is full;
+//! `journal.db.aside-1` and `-2`, the latest files that could not be used, kept for whoever wants to know why.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -13,6 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::settings::BALLAST_BYTES;
 use super::trouble::Trouble;
+use crate::event::EventId;
 
 /// How many files that could not be used are kept.
 const KEPT_ASIDE: u32 = 2;
@@ -44,6 +45,10 @@ impl Place {
         self.dir.join("journal.db-wal")
     }
 
+    fn bound(&self) -> PathBuf {
+        self.dir.join("bound")
+    }
+
     fn ballast(&self) -> PathBuf {
         self.dir.join("ballast")
     }
@@ -54,7 +59,7 @@ impl Place {
 
     /// Makes the directory and the file where they are missing, for their owner alone, and keeps others from writing.
     pub fn prepare(&self) -> Result<Lock, Trouble> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.dir)?;
+        make(&self.dir)?;
         let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.dir.join("lock"))?;
         let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock);
         let lock = lock.map_err(|(_, errno)| match errno {
@@ -75,6 +80,21 @@ impl Place {
         File::open(&self.dir)?.sync_all()
     }
 
+    /// No id above this one was told while there was a database here; none where that is not to be had.
+    pub fn kept_bound(&self) -> Option<EventId> {
+        fs::read_to_string(self.bound()).ok()?.trim().parse().ok().map(EventId).filter(|bound| *bound <= EventId::MAX)
+    }
+
+    /// Keeps that bound, durably.
+    pub fn keep_bound(&self, bound: EventId) -> io::Result<()> {
+        let new = self.dir.join("bound.new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        writeln!(file, "{bound}")?;
+        file.sync_all()?;
+        fs::rename(new, self.bound())?;
+        self.sync()
+    }
+
     /// Whether there is a database file.
     pub fn has_db(&self) -> bool {
         fs::metadata(self.db()).is_ok_and(|file| file.is_file())
@@ -85,20 +105,29 @@ impl Place {
         fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
     }
 
-    /// Moves a file that cannot be used out of the way. The oldest of those kept goes.
+    /// The latest file that was moved out of the way.
+    pub fn latest_aside(&self) -> PathBuf {
+        self.aside(1)
+    }
+
+    /// Moves a file that cannot be used out of the way, and leaves an empty one in its place: so the next start knows that
+    /// the power went before that had anything. The oldest of those kept goes.
     pub fn set_aside(&self) -> Result<(), Trouble> {
         self.drop_aside(KEPT_ASIDE)?;
         for number in (1..KEPT_ASIDE).rev() {
             rename_db(&self.aside(number), &self.aside(number + 1))?;
         }
         rename_db(&self.db(), &self.aside(1))?;
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.db())?;
         self.sync()?;
         Ok(())
     }
 
     fn drop_aside(&self, number: u32) -> io::Result<bool> {
-        let found = remove(&self.aside(number))?;
-        Ok(remove(&beside(&self.aside(number), "-wal"))? || found)
+        let aside = self.aside(number);
+        let found = remove(&aside)?;
+        remove(&beside(&aside, "-shm"))?;
+        Ok(remove(&beside(&aside, "-wal"))? || found)
     }
 
     /// Gives up what can be spared to make room on the disk, the least wanted first; whether there was anything.
@@ -143,7 +172,20 @@ impl Place {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// Makes a directory with those it lies in, and makes durable that they are there: a power cut must not take a journal
+/// with its name. Which were missing, innermost first.
+fn make(dir: &Path) -> io::Result<Vec<&Path>> {
+    let missing: Vec<_> = dir.ancestors().take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists()).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    for made in &missing {
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(missing)
+}
+
+/// A file that SQLite keeps beside `path`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
@@ -191,7 +233,8 @@ mod tests {
             place.set_aside().unwrap();
         }
         let kept = ["journal.db.aside-1", "journal.db.aside-1-wal", "journal.db.aside-2", "journal.db.aside-2-wal"];
-        assert_eq!(names(dir.path()), kept);
+        assert_eq!(names(dir.path())[1..], kept);
+        assert_eq!(fs::metadata(place.db()).unwrap().len(), 0, "an empty one in its place");
         assert_eq!(fs::read_to_string(place.aside(1)).unwrap(), "three");
         assert_eq!(fs::read_to_string(place.aside(2)).unwrap(), "two");
     }
@@ -205,7 +248,7 @@ mod tests {
         fs::write(place.db(), "x").unwrap();
         place.set_aside().unwrap();
         assert!(place.give_up().unwrap() && fs::metadata(place.ballast()).is_err());
-        assert!(place.give_up().unwrap() && names(dir.path()).is_empty());
+        assert!(place.give_up().unwrap() && names(dir.path()) == ["journal.db"]);
         assert!(!place.give_up().unwrap());
     }
 
@@ -218,6 +261,9 @@ mod tests {
         drop(held);
         assert!(place.prepare().is_ok());
         assert_eq!(fs::metadata(dir.path().join("made/here")).unwrap().mode() & 0o777, 0o700);
+        let (outer, inner) = (dir.path().join("made/there"), dir.path().join("made/there/too"));
+        assert_eq!(make(&inner).unwrap(), [&inner, &outer], "each made durable in the one it lies in");
+        assert!(make(&inner).unwrap().is_empty());
         assert_eq!(fs::metadata(place.db()).unwrap().mode() & 0o777, 0o600);
     }
 }

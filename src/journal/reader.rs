@@ -61,7 +61,7 @@ pub(super) fn run(mut jobs: mpsc::Receiver<Job>, core: &Core, place: &Place) {
         let failed = failed.or_else(|| conn.as_ref().err().cloned());
         match (failed, conn, wanted) {
             (None, Ok(conn), Some(file)) => open = Some((file, conn)),
-            (Some(Trouble::Wrecked(why)), ..) => core.suspect(&why),
+            (Some(Trouble::Wrecked(why) | Trouble::Unreadable(why)), ..) => core.suspect(&why),
             _ => {}
         }
     }

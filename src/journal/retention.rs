@@ -4,11 +4,12 @@
 //! what is left for the vehicle's own. A class may use what another does not; once all is full, the class that is over
 //! its share gives way: so an alert never goes for a publisher's sake, nor for a track. Points and published events go
 //! oldest first; the vehicle's own least severe first, and among those oldest first. What is older than `max_days`
-//! goes in any case, while somebody vouches for the clock. Events of an alert that is active never go; one whose end was
+//! goes in any case, once the clock is settled. Events of an alert that is active never go; one whose end was
 //! told is not active, even if its end is not written yet for want of the very room.
 //!
 //! It works in slices of at most 256 events and about 256 KiB (or 1,024 points), a transaction each, so that nobody waits
-//! for it, and no more goes than has to.
+//! for it, and no more goes than has to. The marks of a slice, which tell clients of the gap, are up before anybody can
+//! see that it is gone; a slice that then fails is told as gone a moment too early, and is tried again.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -20,7 +21,7 @@ use super::schema::{Code, SEVERITIES, TRACK_CLASS};
 use super::state::Marks;
 use super::store::{Store, mark_pruned};
 use super::trouble::Trouble;
-use crate::clock::{Stamp, TimeSource, Wall};
+use crate::clock::Wall;
 use crate::event::{EventId, Kind};
 
 /// How many events go in one transaction.
@@ -69,36 +70,40 @@ impl Retention {
     }
 
     /// Takes what is too old; nothing is left to take when the slice is empty.
-    pub fn take_old(&mut self, store: &mut Store, running: &Running, now: Stamp) -> Result<Slice, Trouble> {
+    pub fn take_old(
+        &mut self,
+        store: &mut Store,
+        running: &Running,
+        now: Wall,
+        mark: impl FnOnce(&Marks),
+    ) -> Result<Slice, Trouble> {
         self.searched = Searched::default();
-        if now.source == TimeSource::Unset {
-            return Ok(Slice::default());
-        }
-        let before = Wall::from_micros(now.wall.micros().saturating_sub(self.max_age_us));
+        let before = Wall::from_micros(now.micros().saturating_sub(self.max_age_us));
         // An id is never behind the clock that issued it.
         let upto = EventId(u64::try_from(before.micros()).unwrap_or(0));
-        store.tidy(|conn| {
+        let take = |conn: &Connection| {
             let points = take_points(conn, before)?;
             if points > 0 {
                 return Ok(Slice { marks: Marks::new(), count: points });
             }
             take_events(conn, &candidates(conn, "time < ?1", before.micros(), running, EventId(0)..upto)?.found)
-        })
+        };
+        store.tidy(take, |slice| mark(&slice.marks))
     }
 
     /// Takes what is too much; nothing is left to take when the slice is empty.
-    pub fn take_surplus(&mut self, store: &mut Store, running: &Running) -> Result<Slice, Trouble> {
+    pub fn take_surplus(&mut self, store: &mut Store, running: &Running, mark: impl FnOnce(&Marks)) -> Result<Slice, Trouble> {
         if store.used()? <= self.limit {
             return Ok(Slice::default());
         }
-        self.take_least(store, running)
+        self.take_least(store, running, mark)
     }
 
     /// Takes what is worth least, however much room there is.
-    pub fn take_least(&mut self, store: &mut Store, running: &Running) -> Result<Slice, Trouble> {
+    pub fn take_least(&mut self, store: &mut Store, running: &Running, mark: impl FnOnce(&Marks)) -> Result<Slice, Trouble> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let searched = &mut self.searched;
-        store.tidy(|conn| {
+        let take = |conn: &Connection| {
             if tally(conn, TRACK_CLASS)? > limit / 2 {
                 let count = take_points(conn, Wall::from_micros(i64::MAX))?;
                 return Ok(Slice { marks: Marks::new(), count });
@@ -117,7 +122,8 @@ impl Retention {
             }
             *searched = Searched::default();
             Ok(Slice::default())
-        })
+        };
+        store.tidy(take, |slice| mark(&slice.marks))
     }
 }
 
@@ -220,4 +226,31 @@ fn take_events(conn: &Connection, events: &[Candidate]) -> rusqlite::Result<Slic
         mark_pruned(conn, *kind, member.as_deref(), *id)?;
     }
     Ok(Slice { marks, count: events.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Severity;
+    use crate::journal::place::Place;
+    use crate::journal::ring::Entry;
+    use crate::journal::settings::Settings;
+    use crate::journal::state::Batch;
+    use crate::journal::store::{Check, open_read_only};
+    use crate::journal::tests::{event, vin};
+
+    #[test]
+    fn the_mark_is_up_before_anybody_can_see_that_the_events_are_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (place, settings) = (Place::new(dir.path()), Settings::default());
+        let mut store = Store::open(&place, place.prepare().unwrap(), &vin(), &settings, Check::Quick).unwrap();
+        let events = (1..=9).map(|id| Entry::of(event(id, Severity::Info))).collect();
+        store.write(&Batch { events, last: EventId(9), ..Batch::default() }).unwrap();
+        let reader = open_read_only(&place).unwrap();
+        let left = || reader.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)).unwrap();
+        let mut seen = None;
+        let mark = |marks: &Marks| seen = Some((marks[&(Kind::Diagnosis, None)], left()));
+        let slice = Retention::new(settings.quota(), 90).take_least(&mut store, &Running::new(), mark).unwrap();
+        assert_eq!((slice.count, seen, left()), (9, Some((EventId(9), 9)), 0));
+    }
 }

@@ -8,10 +8,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, ffi, params};
 
 use super::counters::Counters;
-use super::place::{Identity, Lock, Place};
+use super::ids;
+use super::place::{Identity, Lock, Place, beside};
 use super::schema::{self, Code};
 use super::settings::{Settings, WAL_BYTES};
 use super::state::{Batch, Loaded};
@@ -36,6 +37,8 @@ pub(super) struct Store {
     /// Nothing is synced: for a test, in debug builds.
     skips_flush: bool,
     files: Option<(Identity, Identity)>,
+    /// What stands beside the file, in case that it is lost: never less than the bound in it.
+    kept_bound: EventId,
     _lock: Lock,
 }
 
@@ -82,6 +85,7 @@ impl Store {
             synchronous: None,
             skips_flush: settings.skips_flush(),
             files: None,
+            kept_bound: place.kept_bound().unwrap_or_default(),
             _lock: lock,
         })
     }
@@ -93,6 +97,9 @@ impl Store {
 
     /// Writes all of `batch` in one transaction. When this returns, the disk has it.
     pub fn write(&mut self, batch: &Batch) -> Result<(), Trouble> {
+        if let Some(bound) = batch.bound {
+            self.keep_bound(bound)?;
+        }
         self.set_synchronous(batch.must_last())?;
         let change = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         write_keyed(&change, batch)?;
@@ -103,13 +110,28 @@ impl Store {
         self.hold_files()
     }
 
-    /// A transaction of our own that a power cut may undo.
-    pub fn tidy<T>(&mut self, act: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Trouble> {
+    /// A transaction of our own that a power cut may undo; `announce` hears what was done before anybody can see it.
+    pub fn tidy<T>(
+        &mut self,
+        act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        announce: impl FnOnce(&T),
+    ) -> Result<T, Trouble> {
         self.set_synchronous(false)?;
         let change = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let done = act(&change)?;
+        announce(&done);
         change.commit()?;
         Ok(done)
+    }
+
+    /// Before an id is told it is below the bound that outlives the file.
+    fn keep_bound(&mut self, bound: EventId) -> Result<(), Trouble> {
+        if bound > self.kept_bound {
+            let kept = ids::beside(bound);
+            self.place.keep_bound(kept)?;
+            self.kept_bound = kept;
+        }
+        Ok(())
     }
 
     fn set_synchronous(&mut self, full: bool) -> Result<(), Trouble> {
@@ -189,13 +211,17 @@ pub(super) fn vin_of(place: &Place) -> Option<Vin> {
 }
 
 /// What can be saved of a file that cannot be used.
-pub(super) fn salvage(place: &Place, vin: &Vin) -> Loaded {
-    open_read_only(place).map(|conn| schema::salvage(&conn, vin)).unwrap_or_default()
+pub(super) fn salvage(file: &Path, vin: &Vin) -> Loaded {
+    read_only(file).map(|conn| schema::salvage(&conn, vin)).unwrap_or_default()
 }
 
 /// A connection that only reads. On a file system that is read-only there may be no index of the log and no way to make
 /// one; then the file is read without its log, if that is empty.
 pub(super) fn open_read_only(place: &Place) -> Result<Connection, Trouble> {
+    read_only(&place.db())
+}
+
+fn read_only(file: &Path) -> Result<Connection, Trouble> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let open = |name: &str| -> Result<Connection, Trouble> {
         let conn = Connection::open_with_flags(name, flags)?;
@@ -204,8 +230,8 @@ pub(super) fn open_read_only(place: &Place) -> Result<Connection, Trouble> {
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(conn)
     };
-    let db = uri(&place.db());
-    let log_is_empty = std::fs::metadata(place.wal()).map_or(true, |log| log.len() == 0);
+    let db = uri(file);
+    let log_is_empty = std::fs::metadata(beside(file, "-wal")).map_or(true, |log| log.len() == 0);
     match open(&db) {
         Err(Trouble::Failed(_) | Trouble::ReadOnly(_)) if log_is_empty => open(&format!("{db}?immutable=1")),
         opened => opened,
@@ -229,7 +255,17 @@ fn name() -> String {
 
 fn quick_check(conn: &Connection) -> Result<(), Trouble> {
     let verdict: String = conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if verdict == "ok" { Ok(()) } else { Err(Trouble::Wrecked(verdict)) }
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        // The check goes on after a page that the disk does not give, and says the code of the failure.
+        _ if failure_in(&verdict).is_some_and(|code| code & 0xFF == ffi::SQLITE_IOERR) => Err(Trouble::Unreadable(verdict)),
+        _ => Err(Trouble::Wrecked(verdict)),
+    }
+}
+
+fn failure_in(verdict: &str) -> Option<i32> {
+    let (_, code) = verdict.rsplit_once("error code=")?;
+    code.trim().parse().ok()
 }
 
 fn write_keyed(change: &Connection, batch: &Batch) -> Result<(), Trouble> {

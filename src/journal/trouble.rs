@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why something could not be written or read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,8 @@ pub(super) enum Trouble {
     Gone,
     #[error("the journal's file is wrecked ({0})")]
     Wrecked(String),
+    #[error("a part of the journal's file cannot be read ({0}); it is set aside if that lasts, and the disk is worn")]
+    Unreadable(String),
     #[error("the journal's file is of {0}")]
     Foreign(&'static str),
     #[error("the disk failed ({0}); look at its cable, its mount and the kernel's log")]
@@ -26,6 +28,9 @@ pub(super) enum Trouble {
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Trouble {
         let text = error.to_string();
+        if error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_READ) {
+            return Trouble::Unreadable(text);
+        }
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Trouble::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Trouble::ReadOnly(text),

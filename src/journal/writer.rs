@@ -3,7 +3,8 @@
 //! When the disk fails, the connection is closed, opened again and checked, and the same is tried once more; only if
 //! that fails too, the journal counts as degraded, and is tried again with growing pauses. A full disk is first given
 //! what can be spared: the reserve, files set aside, the least that is kept. A wrecked file, or one that is not this
-//! journal, is moved aside, and a new one gets everything that memory holds. Recovered is whoever has written something
+//! journal, is moved aside, and a new one gets everything that memory holds; so is one of which the disk has not given some
+//! page for 5 s, while it takes what is written: else whoever replays past that page would wait for ever. Recovered is whoever has written something
 //! in less than half the time after which a disk counts as stalled.
 
 use std::sync::{Arc, mpsc as threads};
@@ -19,7 +20,7 @@ use super::reader::Job;
 use super::retention::{Retention, Slice};
 use super::schema;
 use super::settings::{Settings, WAL_BYTES};
-use super::state::{Batch, Extent, Found, Loaded, Mode, Stop};
+use super::state::{Batch, Extent, Found, Loaded, Marks, Mode, Stop};
 use super::store::{Check, Store, load_read_only, salvage};
 use super::trouble::Trouble;
 use crate::clock::Stamp;
@@ -38,6 +39,9 @@ const CHECK_GAP: Duration = Duration::from_secs(60);
 /// So often in a row the file may say in a write that it is wrecked, although a check finds nothing.
 const WRECKED: u32 = 3;
 
+/// A page that the disk does not give is waited for so long.
+const UNREADABLE: Duration = Duration::from_secs(5);
+
 /// How often it is looked for what is too old, and for room for the reserve.
 const TIDY_LOOK: Duration = Duration::from_secs(600);
 
@@ -53,6 +57,8 @@ pub(super) struct Writer {
     failures: u32,
     /// How many of them in a row said that the file is wrecked.
     wrecked: u32,
+    /// Since when a part of the file cannot be read.
+    unreadable: Option<Instant>,
     retry_at: Instant,
     check_at: Instant,
     retention: Retention,
@@ -68,42 +74,59 @@ pub(super) struct Writer {
 /// The first look at the disk: what is there, and whether it can be written.
 pub(super) fn begin(place: &Place, vin: &Vin, settings: &Settings, now: Stamp, counters: &Counters) -> (Found, Option<Store>) {
     let open = || Store::open(place, place.prepare()?, vin, settings, Check::Quick);
+    let found = place.has_db();
+    // At least what was told, should the file not say so.
+    let kept = place.kept_bound().unwrap_or_default();
+    let lost = |saved: Loaded| Loaded { bound: saved.bound.max(kept), ..saved };
     match open().and_then(|store| Ok((schema::load(&store.conn)?, store))) {
-        Ok((loaded, store)) => {
-            let last = if store.created { ids::first(now) } else { loaded.bound };
-            reserve(store, loaded, last, false, now)
+        Ok((loaded, store)) if loaded.bound > EventId(0) => {
+            let last = loaded.bound;
+            reserve(store, loaded, last, Batch::default(), now)
         }
+        // The power went before the file that is to follow another had anything.
+        Ok((_, store)) if found && place.latest_aside().exists() => {
+            begin_anew(store, lost(salvage(&place.latest_aside(), vin)), now)
+        }
+        Ok((loaded, store)) if kept > EventId(0) => begin_anew(store, lost(loaded), now),
+        Ok((loaded, store)) => reserve(store, loaded, ids::first(now), Batch::default(), now),
         Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => {
             tracing::warn!(%trouble, "the journal is set aside and begun anew");
-            let mut loaded = salvage(place, vin);
-            let last = ids::beyond(loaded.bound, now);
-            loaded.base = last;
+            let loaded = lost(salvage(&place.db(), vin));
             counters.set_aside.inc();
             match place.set_aside().and_then(|()| open()) {
-                Ok(store) => reserve(store, loaded, last, true, now),
+                Ok(store) => begin_anew(store, loaded, now),
                 Err(trouble) => (unwritable(loaded, false, &trouble, now), None),
             }
         }
         Err(trouble) => {
             let loaded = load_read_only(place, vin);
             let readable = loaded.is_ok();
-            (unwritable(loaded.unwrap_or_default(), readable, &trouble, now), None)
+            (unwritable(lost(loaded.unwrap_or_default()), readable, &trouble, now), None)
         }
     }
 }
 
-/// Reserves ids after `last`, which proves that the file can be written.
-fn reserve(mut store: Store, loaded: Loaded, last: EventId, fresh: bool, now: Stamp) -> (Found, Option<Store>) {
+/// Goes on in a new file with what was saved of another, all of it in the file's first transaction.
+fn begin_anew(store: Store, saved: Loaded, now: Stamp) -> (Found, Option<Store>) {
+    let last = ids::beyond(saved.bound, now);
+    let rows = saved.rows.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+    let devices = saved.devices.iter().map(|(token, device)| (*token, Some(device.clone()))).collect();
+    let first = Batch { rows, devices, base: Some(last), ..Batch::default() };
+    reserve(store, Loaded { base: last, ..saved }, last, first, now)
+}
+
+/// Writes `first` and reserves ids after `last`, which proves that the file can be written.
+fn reserve(mut store: Store, loaded: Loaded, last: EventId, first: Batch, now: Stamp) -> (Found, Option<Store>) {
     let reserved = ids::raised(EventId(0), last, now).unwrap_or(last);
-    match store.write(&Batch { bound: Some(reserved), ..Batch::default() }) {
-        Ok(()) => (Found { loaded, last, reserved, fresh, readable: true, trouble: None }, Some(store)),
-        Err(trouble) => (Found { fresh, ..unwritable(loaded, true, &trouble, now) }, None),
+    match store.write(&Batch { bound: Some(reserved), ..first }) {
+        Ok(()) => (Found { loaded, last, reserved, readable: true, trouble: None }, Some(store)),
+        Err(trouble) => (unwritable(loaded, true, &trouble, now), None),
     }
 }
 
 fn unwritable(loaded: Loaded, readable: bool, trouble: &Trouble, now: Stamp) -> Found {
     let last = ids::beyond(loaded.bound, now);
-    Found { loaded, last, reserved: last, fresh: false, readable, trouble: Some(trouble.to_string()) }
+    Found { loaded, last, reserved: last, readable, trouble: Some(trouble.to_string()) }
 }
 
 impl Writer {
@@ -128,6 +151,7 @@ impl Writer {
             names,
             failures,
             wrecked: 0,
+            unreadable: None,
             retry_at: now,
             check_at: now,
             retention,
@@ -225,7 +249,7 @@ impl Writer {
             }
             freed
         });
-        (self.failures, self.wrecked) = (0, 0);
+        (self.failures, self.wrecked, self.unreadable) = (0, 0, None);
         self.wrote = Instant::now();
         if !prompt {
             self.retry_at = self.wrote + self.pause();
@@ -245,18 +269,23 @@ impl Writer {
     /// What has time until nobody waits.
     fn tidy(&mut self, store: &mut Store, now: Instant) -> Result<(), Trouble> {
         if self.surplus {
-            let slice = self.retention.take_surplus(store, &self.core.running())?;
+            let slice = self.retention.take_surplus(store, &self.core.running(), |marks| self.core.pruned(marks))?;
             self.surplus = slice.count > 0;
+            self.took(&slice, now);
             self.core.counters.file_bytes.set(i64::try_from(store.used()?).unwrap_or(i64::MAX));
-            return self.took(slice, now);
+            return Ok(());
         }
         if self.log_waits && now >= self.wrote + IDLE {
             return self.checkpoint(store);
         }
         if now >= self.tidy_at {
-            let slice = self.retention.take_old(store, &self.core.running(), self.core.now())?;
-            if slice.count > 0 {
-                return self.took(slice, now);
+            let mark = |marks: &Marks| self.core.pruned(marks);
+            if let Some(wall) = self.core.settled_now() {
+                let slice = self.retention.take_old(store, &self.core.running(), wall, mark)?;
+                self.took(&slice, now);
+                if slice.count > 0 {
+                    return Ok(());
+                }
             }
             self.tidy_at = now + TIDY_LOOK;
             if let Err(error) = self.place.restore_ballast() {
@@ -266,14 +295,12 @@ impl Writer {
         Ok(())
     }
 
-    fn took(&mut self, slice: Slice, now: Instant) -> Result<(), Trouble> {
+    fn took(&mut self, slice: &Slice, now: Instant) {
         if slice.count > 0 {
             self.core.counters.pruned.inc_by(slice.count as u64);
-            self.core.pruned(slice.marks);
             self.wrote = now;
             self.log_waits = true;
         }
-        Ok(())
     }
 
     /// Something failed.
@@ -282,6 +309,9 @@ impl Writer {
         tracing::debug!(%trouble, failures = self.failures, "the journal's disk");
         let wrecked = matches!(trouble, Trouble::Wrecked(_));
         self.wrecked = if wrecked { self.wrecked + 1 } else { 0 };
+        if matches!(trouble, Trouble::Unreadable(_)) {
+            self.unreadable.get_or_insert_with(Instant::now);
+        }
         if *trouble == Trouble::Full && self.make_room() {
             return;
         }
@@ -323,13 +353,10 @@ impl Writer {
         if !at_quota && self.place.give_up().unwrap_or(false) {
             return true;
         }
-        match self.retention.take_least(store, &self.core.running()) {
-            Ok(slice) => {
-                let any = slice.count > 0;
-                self.took(slice, Instant::now()).is_ok() && any
-            }
-            Err(_) => false,
-        }
+        let taken = self.retention.take_least(store, &self.core.running(), |marks| self.core.pruned(marks));
+        let slice = taken.unwrap_or_default();
+        self.took(&slice, Instant::now());
+        slice.count > 0
     }
 
     /// Opens the file again, or another one in its place.
@@ -337,12 +364,18 @@ impl Writer {
         let lock = self.place.prepare()?;
         let _resting = self.let_reader_rest();
         // Once is enough: to look at every page whenever a bad disk is tried again would not make it better.
-        let check = if self.failures <= 1 || self.wrecked > 0 { Check::Thorough } else { Check::Quick };
+        let thorough = self.failures <= 1 || self.wrecked > 0 || self.unreadable.is_some();
+        let check = if thorough { Check::Thorough } else { Check::Quick };
         let opened = self.open(lock, check);
         let hopeless = Trouble::Wrecked("again and again".to_owned());
         let opened = if self.wrecked < WRECKED { opened } else { opened.and(Err(hopeless)) };
         let mut store = match opened {
             Err(trouble @ (Trouble::Wrecked(_) | Trouble::Foreign(_))) => self.replace(&trouble)?,
+            Err(trouble @ Trouble::Unreadable(_)) if self.unreadable.is_some_and(|since| since.elapsed() >= UNREADABLE) => {
+                // A disk that takes nothing either is no reason to give up the file: it may come back.
+                self.place.keep_bound(ids::beside(self.core.state().reserved))?;
+                self.replace(&trouble)?
+            }
             opened => opened?,
         };
         // What the log holds may be in memory only, if the disk failed to sync it. This writes it once more, to the file.
@@ -369,9 +402,13 @@ impl Writer {
     }
 
     /// A file that was not there at the start has come. It is gone on with if its ids end before ours begin; the state
-    /// in it gives way to the engine's, which has been running since.
+    /// in it gives way to the engine's, which has been running since, but for what somebody made.
     fn adopt(&self, store: &Store) -> Result<bool, Trouble> {
-        let loaded = schema::load(&store.conn)?;
+        let mut loaded = schema::load(&store.conn)?;
+        if !self.names.is_empty() {
+            // Memory has all of a file that was there; what this one has besides may have been deleted since.
+            loaded.rows.clear();
+        }
         let fits = loaded.bound <= self.core.state().start;
         if fits {
             self.core.state().adopt(loaded);
@@ -384,12 +421,12 @@ impl Writer {
     fn replace(&mut self, why: &Trouble) -> Result<Store, Trouble> {
         tracing::warn!(%why, "the journal is set aside and begun anew");
         if self.names.is_empty() {
-            let saved = salvage(&self.place, &self.core.vin);
+            let saved = salvage(&self.place.db(), &self.core.vin);
             self.core.state().adopt(Loaded { base: EventId(0), ..saved });
             self.core.devices.send_modify(|changes| *changes += 1);
         }
-        self.place.set_aside()?;
         self.core.counters.set_aside.inc();
+        self.place.set_aside()?;
         self.open(self.place.prepare()?, Check::Quick)
     }
 

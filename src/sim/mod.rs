@@ -13,9 +13,12 @@
 //!   somebody comes. The cabin sensor has a bus and a supply of its own.
 //! - **Its receiver is a receiver**: noise that wanders by a metre or so, HDOP and satellites that change, a little speed
 //!   when standing, a latency, nothing but empty sentences in a tunnel. 1, 5 or 10 Hz.
+//! - **Its ECUs can be asked** what is wrong with it ([`ecus`], [`Plugged`]): on the bus that the profile's `[diagnostics]`
+//!   names they answer OBD-II and UDS while the ignition is on. In two stories cylinder 1 misfires and a tester clears the
+//!   code later ([`Timeline::expected_when_asking`]).
 //! - **It is a pure function** of scenario, seed and moment. There is no clock inside: [`Car`] is an iterator of what is
 //!   due when. A car that is set down in the middle of its story ([`Place`]) sends, byte for byte, what one that came from
-//!   the beginning sends there.
+//!   the beginning sends there; so do its ECUs and the testers of its story, as long as nobody else asks them.
 //! - **It goes on for ever.** A scenario ends as it begins, without a jump in anything, and starts anew.
 //!
 //! A [`Scenario`] is a story told in steps ([`SCENARIOS`]); each step says what a gateway must make of it

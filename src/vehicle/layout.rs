@@ -44,6 +44,8 @@ pub struct SourceSpec {
     pub covers_rear: bool,
     /// `always = true`: its silence is a fault with the ignition off too.
     pub always: bool,
+    /// An ECU is asked for it, now and then: its silence is no fault, and no frame carries it.
+    pub polled: bool,
 }
 
 /// Everything a profile maps.
@@ -56,6 +58,31 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// This one, and one polled source for each of `signals` that nothing feeds: what ECUs say when they are asked.
+    pub fn with_polled(mut self, signals: &[Signal]) -> Layout {
+        for signal in signals {
+            if !self.maps(*signal) && self.sources.len() < usize::from(u16::MAX) {
+                self.sources.push(SourceSpec {
+                    signal: *signal,
+                    bus: None,
+                    name: "obd".to_owned(),
+                    latched: false,
+                    stale_after: None,
+                    period: None,
+                    covers_rear: false,
+                    always: false,
+                    polled: true,
+                });
+            }
+        }
+        self
+    }
+
+    /// The source through which what an ECU measured counts.
+    pub fn polled(&self, signal: Signal) -> Option<SourceId> {
+        self.sources_of(signal).find(|(_, spec)| spec.polled).map(|(id, _)| id)
+    }
+
     /// The source with this id.
     pub fn source(&self, id: SourceId) -> Option<&SourceSpec> {
         self.sources.get(usize::from(id.0))

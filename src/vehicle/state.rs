@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::cabin::{self, DOOR_LOCKS, DOORS};
 use super::ignition::{Ignition, Watch};
 use super::sources::{Bus, Fixes, Plan, Source, Spec, place_of};
+use super::trouble::Heard;
 use super::{BusCondition, BusId, Fix, Layout, Observation, Reading, Signal, SourceId, StateSettings, Value};
 use crate::clock::Boot;
 
@@ -93,6 +94,12 @@ impl State {
                     if bus.condition.0 != *condition {
                         bus.condition = (*condition, now);
                     }
+                }
+            }
+            Observation::Diagnosis(Heard::Measured(signal, value)) => {
+                if let Some(id) = self.layout.polled(*signal) {
+                    let reading = if value.is_finite() { Reading::Value(Value::Number(*value)) } else { Reading::Invalid };
+                    self.read(now, id, &reading);
                 }
             }
             Observation::Journal { .. } | Observation::Diagnosis(_) => {}

@@ -24,6 +24,7 @@ fn spec(signal: Signal, bus: Option<BusId>) -> SourceSpec {
         period: None,
         covers_rear: false,
         always: false,
+        polled: false,
     }
 }
 

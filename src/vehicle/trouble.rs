@@ -5,9 +5,11 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::Signal;
+use super::{Signal, Value};
+use crate::clock::Wall;
 
 /// The way in which an ECU was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -83,7 +85,21 @@ impl fmt::Display for Code {
 #[serde(transparent)]
 pub struct Classes(pub u8);
 
+impl Protocol {
+    /// What a source of codes is called in events and in the status.
+    pub const fn source(self) -> &'static str {
+        match self {
+            Protocol::Obd => "obd",
+            Protocol::Uds => "uds",
+            Protocol::J1939 => "j1939",
+        }
+    }
+}
+
 impl Classes {
+    /// Those of which one is enough for a fault to be there: an ECU that lists a code in none of them has cleared it.
+    /// Permanent and previously active ones are of a fault that is gone.
+    pub const HELD: Classes = Classes::STORED.and(Classes::PENDING).and(Classes::ACTIVE);
     /// None.
     pub const NONE: Classes = Classes(0);
     /// Confirmed and stored: OBD-II mode 03; UDS status bit 3.
@@ -114,6 +130,11 @@ impl Classes {
     /// These but those.
     pub const fn without(self, those: Classes) -> Classes {
         Classes(self.0 & !those.0)
+    }
+
+    /// What is in both.
+    pub const fn both(self, those: Classes) -> Classes {
+        Classes(self.0 & those.0)
     }
 
     /// Whether some of `those` are among these.
@@ -181,7 +202,78 @@ pub struct FreezeFrame {
     pub code: Code,
     /// Values by VSS 5 path (`Vehicle.OBD.CoolantTemperature`), in that path's unit; of what has no path, by PID or
     /// identifier with its bytes: `PID 5C`: `"7B"`.
-    pub values: Vec<(String, super::Value)>,
+    pub values: Vec<(String, Value)>,
+}
+
+/// One fault: what is known of one code of one ECU.
+///
+/// As JSON `{"code", "text", "protocols", "ecu", "status", "spn", "fmi", "occurrences", "failureType", "mil", "firstSeen",
+/// "lastSeen", "freezeFrame"}`; absent is what nobody told. `failureType` is the byte in hexadecimal, as SAE J2012-DA names
+/// it; `freezeFrame` is an object of [`FreezeFrame::values`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodeRecord {
+    /// Whose.
+    pub ecu: Ecu,
+    /// Which.
+    pub code: Code,
+    /// What it means, in a few words; the engine does not know it.
+    pub text: Option<String>,
+    /// How it was heard; each once, in order.
+    pub protocols: Vec<Protocol>,
+    /// In which lists it stands.
+    pub classes: Classes,
+    /// How often it occurred.
+    pub occurrences: Option<u8>,
+    /// Whether it asks for the malfunction indicator lamp.
+    pub mil: Option<bool>,
+    /// When it was first listed.
+    pub first_seen: Wall,
+    /// When it was last listed.
+    pub last_seen: Wall,
+    /// What was measured when it was set.
+    pub freeze_frame: Vec<(String, Value)>,
+}
+
+impl Serialize for CodeRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("code", &self.code.to_string())?;
+        if let Some(text) = &self.text {
+            map.serialize_entry("text", text)?;
+        }
+        map.serialize_entry("protocols", &self.protocols)?;
+        map.serialize_entry("ecu", &self.ecu.to_string())?;
+        map.serialize_entry("status", &self.classes.names().collect::<Vec<_>>())?;
+        match self.code {
+            Code::Iso { failure: Some(failure), .. } => map.serialize_entry("failureType", &format!("{failure:02X}"))?,
+            Code::Iso { failure: None, .. } => {}
+            Code::J1939 { spn, fmi } => {
+                map.serialize_entry("spn", &spn)?;
+                map.serialize_entry("fmi", &fmi)?;
+            }
+        }
+        if let Some(occurrences) = self.occurrences {
+            map.serialize_entry("occurrences", &occurrences)?;
+        }
+        if let Some(mil) = self.mil {
+            map.serialize_entry("mil", &mil)?;
+        }
+        map.serialize_entry("firstSeen", &self.first_seen.to_string())?;
+        map.serialize_entry("lastSeen", &self.last_seen.to_string())?;
+        if !self.freeze_frame.is_empty() {
+            map.serialize_entry("freezeFrame", &Object(&self.freeze_frame))?;
+        }
+        map.end()
+    }
+}
+
+/// Names and values as an object.
+struct Object<'a>(&'a [(String, Value)]);
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
 }
 
 /// What diagnosis heard.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::phone::{GENEROUS, Phone, history, request, until};
 use crate::unit::{Daemon, telltale};
@@ -128,4 +128,54 @@ fn without_a_journal_the_daemon_starts_and_says_so() {
     assert_eq!(request(&daemon.address, "GET", "/readyz", &[], b"").status, 503);
     std::fs::remove_dir(journal.join("lock")).unwrap();
     daemon.until_part("journal", "ok");
+}
+
+#[test]
+fn nobody_sees_a_fence_that_a_power_cut_would_still_undo() {
+    let data = tempfile::tempdir().unwrap();
+    let daemon = Daemon::demo(data.path(), &[]);
+    let fence = json!({ "type": "Feature", "geometry": { "type": "Point", "coordinates": [127.05, 37.54] },
+        "properties": { "type": "Circle", "radius": 80, "radius_units": "m" } });
+    let path = "/api/v1/geofences/grandma";
+    // Whoever looks at the file with a tool and holds it.
+    let holder = rusqlite::Connection::open(data.path().join("journal/journal.db")).unwrap();
+    holder.busy_timeout(GENEROUS).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    std::thread::scope(|threads| {
+        let drawn = threads.spawn(|| daemon.send("PUT", path, &fence).status);
+        for _ in 0..100 {
+            let seen = daemon.get(path).status;
+            // Once the disk counts as out of order everything is told from memory.
+            let durable = daemon.get("/readyz").status == 200;
+            assert!(seen == 404 || !durable, "it is shown, and nothing has it");
+        }
+        holder.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(drawn.join().unwrap(), 201);
+        assert_eq!(daemon.get(path).status, 200, "whoever has the answer sees it");
+    });
+}
+
+#[test]
+fn fences_drawn_before_and_during_a_start_without_a_disk_are_all_there_once_it_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let fence = json!({ "type": "Feature", "geometry": { "type": "Point", "coordinates": [127.05, 37.54] },
+        "properties": { "type": "Circle", "radius": 80, "radius_units": "m" } });
+    let [before, during] = ["/api/v1/geofences/before", "/api/v1/geofences/during"];
+    let daemon = Daemon::demo(data.path(), &[]);
+    assert_eq!(daemon.send("PUT", before, &fence).status, 201);
+    daemon.kill();
+    let (journal, elsewhere) = (data.path().join("journal"), data.path().join("elsewhere"));
+    std::fs::rename(&journal, &elsewhere).unwrap();
+    std::fs::write(&journal, "no directory").unwrap();
+    let daemon = Daemon::demo(data.path(), &[]);
+    daemon.until_part("journal", "degraded");
+    assert_eq!(daemon.get(before).status, 404, "nobody can know it");
+    assert_eq!(daemon.send("PUT", during, &fence).status, 201);
+    std::os::unix::fs::symlink(&elsewhere, data.path().join("link")).unwrap();
+    std::fs::rename(data.path().join("link"), &journal).unwrap();
+    daemon.until_part("journal", "ok");
+    until("the fence that was drawn before", || (daemon.get(before).status == 200).then_some(()));
+    daemon.kill();
+    let daemon = Daemon::demo(data.path(), &[]);
+    assert_eq!((daemon.get(before).status, daemon.get(during).status), (200, 200));
 }

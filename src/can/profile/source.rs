@@ -68,6 +68,7 @@ pub(super) fn read(
         period: message.period.filter(|_| found.selector.is_none()),
         covers_rear,
         always,
+        polled: false,
     };
     let selected_by = message.selectors(found).map(|(by, selector)| (by.place, selector.clone())).collect();
     let mapped = Mapped { source: SourceId(0), place: found.place, selected_by, valid, meaning: meaning? };

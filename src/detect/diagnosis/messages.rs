@@ -37,7 +37,7 @@ pub(super) struct Faults {
 /// The messages of a layout: sources whose names share what stands before the dot.
 pub(super) fn messages(layout: &Layout) -> Vec<Message> {
     let mut messages: Vec<Message> = Vec::new();
-    for (at, spec) in (0..=u16::MAX).zip(&layout.sources) {
+    for (at, spec) in (0..=u16::MAX).zip(&layout.sources).filter(|(_, spec)| !spec.polled) {
         let bus = spec.bus.and_then(|bus| layout.buses.get(usize::from(bus.0))).map_or("board", String::as_str);
         let message = spec.name.split('.').next().unwrap_or_default();
         let name = format!("{bus}/{message}");

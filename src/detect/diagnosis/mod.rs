@@ -91,6 +91,7 @@ impl Told<'_> {
             cause: (!self.cause.is_empty()).then(|| self.cause.to_owned()),
             value: self.value.map(|value| rounded(value, 100.0)),
             limit: self.limit.map(|limit| rounded(limit, 100.0)),
+            codes: Vec::new(),
         };
         out.tell(event, severity, Details::Diagnosis(about));
     }

@@ -13,11 +13,10 @@ use super::speeding::Speeding;
 use super::standing::{Side, Since, Standing, Toward};
 use super::track::Track;
 use crate::clock::{Boot, Stamp, TimeSource};
-use crate::event::Row;
+use crate::event::{DRAWN, Row};
 use crate::geo::{Fence, FenceSource, read_one};
 
 const STANDING: &str = "fence/";
-const DRAWN: &str = "drawn/";
 
 /// At most so many rows leave at once: a first fix among 10,000 fences is not to hold up the engine.
 const ROWS_AT_ONCE: usize = 256;
@@ -175,6 +174,20 @@ impl Geofences {
         for (row, name, value) in of(STANDING) {
             if let Err(why) = self.stand(name, value, &rebase) {
                 unreadable.push(Unreadable { key: row.key.clone(), why });
+            }
+        }
+        unreadable
+    }
+
+    /// Takes in fences that were drawn before this run, of which it hears only now, out of rows that are kept already. One
+    /// that is there under the same id is newer.
+    pub fn take_up(&mut self, rows: &[Row]) -> Vec<Unreadable> {
+        let mut unreadable = Vec::new();
+        for row in rows {
+            let (Some(name), Some(value)) = (row.key.strip_prefix(DRAWN), row.value.as_deref()) else { continue };
+            if self.register.find(name).is_none() {
+                let read = self.redraw(name, value);
+                unreadable.extend(read.err().map(|why| Unreadable { key: row.key.clone(), why }));
             }
         }
         unreadable

@@ -18,6 +18,10 @@ const WORDS = {
   GEOFENCE_OVERSPEED: "Too fast in",
   TRIP_START: "Trip begun",
   TRIP_END: "Trip ended",
+  DTC_SET: "The car reports a fault:",
+  DTC_CLEARED: "Fault gone:",
+  MIL_ON: "The engine's warning lamp is lit",
+  MIL_OFF: "The engine's warning lamp is off",
   BATTERY_LOW: "Battery low",
   BATTERY_RECOVERED: "Battery well again",
   COOLANT_OVERHEAT: "Coolant too hot",
@@ -148,7 +152,8 @@ function setText(id, text) {
 function describe(event) {
   const fence = event.geofence && (event.geofence.name || event.geofence.id);
   const words = WORDS[event.eventType] || event.eventType.toLowerCase().replaceAll("_", " ");
-  const what = fence ? `${words} ${fence}` : words;
+  const codes = ((event.diagnosis || {}).codes || []).map(({ code, text }) => (text ? `${code} (${text})` : code));
+  const what = [words, fence || codes.join(", ")].filter(Boolean).join(" ");
   return event.child && event.child.stage ? `${what} (${event.child.stage})` : what;
 }
 
@@ -181,6 +186,21 @@ function showPosition(location) {
   $("position").textContent = has
     ? `${location.latitude.toFixed(5)}, ${location.longitude.toFixed(5)} ± ${Math.round(location.accuracy)} m${speed}`
     : "";
+}
+
+// What the car says of itself; nothing at all while no ECU was heard.
+function showDiagnosis({ mil, codes }) {
+  $("diagnosis").hidden = mil === undefined && codes === undefined;
+  const lamp = mil === undefined ? "Nobody told whether the engine's warning lamp is lit." : "The engine's warning lamp is off.";
+  setText("mil", mil ? "The engine's warning lamp is lit." : lamp);
+  const list = $("codes");
+  list.replaceChildren();
+  for (const { code, text, status, ecu } of codes || []) {
+    const item = make("li", "", list);
+    make("strong", code, item);
+    item.append(` ${text || "no text for this code"} (${status.join(", ")}; told by ${ecu})`);
+  }
+  if (codes && codes.length === 0) make("li", "no trouble codes", list);
 }
 
 function showState(state) {
@@ -258,7 +278,11 @@ function connect() {
   on("position", () => {});
   on("gap", () => readHistory().catch(() => {}));
   on("gps", (data) => showPosition(JSON.parse(data).lastLocation));
-  on("status", (data) => showPosition(JSON.parse(data).lastLocation));
+  on("status", (data) => {
+    const { lastLocation, status } = JSON.parse(data);
+    showPosition(lastLocation);
+    showDiagnosis(status || {});
+  });
   on("heartbeat", () => poll());
   on("revoked", () => signOut("This device was revoked. Pair it again."));
   source.onopen = heard;

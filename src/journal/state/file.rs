@@ -46,8 +46,6 @@ pub(in crate::journal) struct Found {
     pub last: EventId,
     /// Ids up to here are reserved on disk.
     pub reserved: EventId,
-    /// The file is new, and `loaded` comes from somewhere else.
-    pub fresh: bool,
     /// There is a file that can be read.
     pub readable: bool,
     /// Why it cannot be written, if so.

@@ -27,8 +27,10 @@ pub(super) use self::file::{Batch, Extent, Found, Loaded, Marks};
 use super::ask::Reply;
 use super::keyed::Keyed;
 use super::ring::{Entry, Ring};
-use crate::event::{EventId, Kind, Row};
-use crate::feed::{Device, Filter, Stored, TokenHash, TrackPoint, Unavailable};
+use super::shown::Shown;
+use crate::event::{DRAWN, EventId, Kind, Row};
+use crate::feed::{Device, Filter, Picture, Stored, TokenHash, TrackPoint, Unavailable};
+use crate::geo::Fence;
 
 /// How many steps may wait for the disk.
 pub(super) const STEPS: usize = 256;
@@ -86,6 +88,8 @@ pub(super) struct State {
     pub suspect: bool,
     /// The writer is to end.
     pub stop: Option<Stop>,
+    /// What somebody made before the start, and the engine does not know yet.
+    pub late: Vec<Row>,
     files: u64,
     base: EventId,
     marks: Marks,
@@ -97,12 +101,14 @@ pub(super) struct State {
     waiters: VecDeque<(u64, Waiter)>,
     changed: Option<Instant>,
     fresh: bool,
+    picture: Shown<Arc<Picture>>,
+    fences: Shown<Arc<Vec<Fence>>>,
 }
 
 impl State {
-    /// From what was found at the start.
-    pub fn new(found: Found) -> State {
-        let Found { loaded, last, reserved, fresh, readable, trouble } = found;
+    /// From what was found at the start, and the picture before there is one.
+    pub fn new(found: Found, picture: Arc<Picture>) -> State {
+        let Found { loaded, last, reserved, readable, trouble } = found;
         let mut state = State {
             mode: trouble.map_or(Mode::Writing, Mode::Degraded),
             ring: Ring::new(last),
@@ -119,6 +125,7 @@ impl State {
             told_unwritten: 0,
             suspect: false,
             stop: None,
+            late: Vec::new(),
             files: 0,
             base: EventId(0),
             marks: Marks::new(),
@@ -130,17 +137,23 @@ impl State {
             waiters: VecDeque::new(),
             changed: None,
             fresh: false,
+            picture: Shown::new(picture),
+            fences: Shown::default(),
         };
         state.rows.load(loaded.rows.iter().cloned());
         state.adopt(loaded);
-        if fresh {
-            state.renew(false);
-        }
         state
     }
 
-    /// The file has these as well.
+    /// The file has these as well. Of the engine's state memory's is the newer, but what somebody made is kept of both.
     pub fn adopt(&mut self, loaded: Loaded) {
+        for (key, value) in loaded.rows {
+            if key.starts_with(DRAWN) && !self.rows.knows(&key) {
+                self.turn += 1;
+                self.rows.set(key.clone(), Some(value.clone()), self.turn);
+                self.late.push(Row { key, value: Some(value.to_vec()) });
+            }
+        }
         let absent = |token: &TokenHash| !self.devices.values().contains_key(token);
         let devices: Vec<_> = loaded.devices.into_iter().filter(|(token, _)| absent(token)).collect();
         self.devices.load(devices);

@@ -1,8 +1,11 @@
 //! What readers get to see, and who hears that it is so.
 
+use std::sync::Arc;
+
 use super::{Freed, Mode, State, Waiter};
 use crate::event::EventId;
-use crate::feed::Unavailable;
+use crate::feed::{Picture, Unavailable};
+use crate::geo::Fence;
 
 /// So many alerts may be active at once; the engine knows of one.
 const ALERTS: usize = 16;
@@ -21,6 +24,28 @@ impl State {
             Mode::Writing => String::new(),
         };
         self.release(self.turn, Some(why))
+    }
+
+    /// The vehicle as it is now, to be seen once every step so far is durable.
+    pub fn put_picture(&mut self, picture: Arc<Picture>) {
+        let last = self.steps.back().map(|(step, _)| *step);
+        self.picture.put(picture, last);
+    }
+
+    /// The vehicle as it may be seen.
+    pub fn picture(&self) -> &Arc<Picture> {
+        self.picture.now()
+    }
+
+    /// The fences in force, to be seen once every step so far is durable.
+    pub fn put_fences(&mut self, fences: Arc<Vec<Fence>>) {
+        let last = self.steps.back().map(|(step, _)| *step);
+        self.fences.put(fences, last);
+    }
+
+    /// The fences as they may be seen.
+    pub fn fences(&self) -> &Arc<Vec<Fence>> {
+        self.fences.now()
     }
 
     /// Readers may see everything up to `upto`.
@@ -52,6 +77,9 @@ impl State {
     /// Lets those go who wait for turns up to `turn`: it is durable, or cannot be, and `failed` says why.
     pub(super) fn release(&mut self, turn: u64, failed: Option<String>) -> Vec<Freed> {
         self.steps.retain(|(step, _)| *step > turn);
+        let oldest = self.steps.front().map(|(step, _)| *step);
+        self.picture.settle(oldest);
+        self.fences.settle(oldest);
         let ready = self.waiters.iter().take_while(|(of, _)| *of <= turn).count();
         let ready: Vec<_> = self.waiters.drain(..ready).collect();
         let mut freed = Vec::new();

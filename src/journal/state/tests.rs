@@ -4,8 +4,9 @@ use super::file::{ROWS_WAIT, TRACK_WAIT, TRACK_WAITING};
 use super::*;
 use crate::clock::{Stamp, TimeSource, Wall};
 use crate::event::Severity;
+use crate::journal::core::nothing;
 use crate::journal::ids;
-use crate::journal::tests::event;
+use crate::journal::tests::{event, vin};
 
 fn at(micros: i64) -> Stamp {
     Stamp { wall: Wall::from_micros(micros), source: TimeSource::Gnss, ..Stamp::default() }
@@ -14,7 +15,7 @@ fn at(micros: i64) -> Stamp {
 fn state() -> State {
     let (last, reserved) = (EventId(1_000_000_000), EventId(1_000_000_000 + ids::AHEAD));
     let loaded = Loaded::default();
-    State::new(Found { loaded, last, reserved, fresh: false, readable: true, trouble: None })
+    State::new(Found { loaded, last, reserved, readable: true, trouble: None }, nothing(vin()))
 }
 
 #[test]

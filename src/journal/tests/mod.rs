@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::{Boot, TimeSource, Wall};
-use crate::event::{Alert, Child, ChildStage, Details, Diagnosis, Event, EventType, Kind, Published, Severity, Verdict};
+use crate::event::{
+    Alert, Child, ChildStage, Details, Diagnosis, Event, EventType, Kind, Location, Published, Severity, Verdict,
+};
 use crate::feed::{Feed, Filter, Page, Stored};
 use crate::metrics::{Metrics, Reason};
 

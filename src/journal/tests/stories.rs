@@ -200,6 +200,51 @@ async fn published_events_are_for_their_member_alone() {
 }
 
 #[tokio::test]
+async fn the_vehicle_and_its_fences_are_seen_as_they_were_until_the_step_is_durable() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut bench = Bench::open(settings(dir.path()));
+    let (first, second) = (bench.id(1), bench.id(2));
+    let picture = |number: i64| {
+        let stamp = Stamp { boot: Boot::from_micros(number), ..Stamp::default() };
+        Arc::new(Picture { stamp, ..(*core::nothing(vin())).clone() })
+    };
+    let fence = || crate::geo::Fence::new("a", crate::geo::FenceSource::Phone, circle());
+    let seen = {
+        let (pictures, fences) = (bench.journal().picture(&vin()).unwrap(), bench.journal().fences(&vin()).unwrap());
+        move || (pictures.borrow().stamp.boot.micros(), fences.borrow().len())
+    };
+    bench.journal().show(picture(1));
+    assert_eq!(seen(), (1, 0), "nothing waits");
+
+    let holder = Holder::of(dir.path());
+    let journal = bench.journal().clone();
+    let answer = tokio::spawn(async move { journal.submit(&vin(), Request::PutFence(Box::new(fence()))).await });
+    let asked = until(bench.opened.inbox.recv()).await.unwrap();
+    let step = || Step { events: Vec::new(), rows: vec![row("fence/a", Some("drawn"))] };
+    let drawn = Some(Arc::new(vec![fence()]));
+    bench.journal().commit_and_show(step(), Some(asked.accept(Answer::Created)), picture(2), drawn);
+    bench.journal().commit_and_show(super::step([event(first, Severity::Info)]), None, picture(3), None);
+    bench.journal().show(picture(4));
+    assert_eq!(seen(), (1, 0), "nobody sees what a power cut would undo");
+    holder.let_go();
+    until(answer).await.unwrap().unwrap();
+    assert_eq!(seen().1, 1, "whoever has the answer sees the fence");
+    bench.shown(first).await;
+    assert_eq!(seen(), (4, 1));
+
+    let holder = Holder::of(dir.path());
+    bench.journal().commit_and_show(super::step([event(second, Severity::Info)]), None, picture(5), Some(Arc::default()));
+    assert_eq!(seen(), (4, 1));
+    bench.journal().core.change(&bench.journal().reads.downgrade(), |state| state.degrade("a test says so"));
+    assert_eq!(seen(), (5, 0), "told from memory, like the event");
+    holder.let_go();
+}
+
+fn circle() -> crate::geo::Shape {
+    crate::geo::Shape::circle(Point { latitude: 37.5, longitude: 127.1 }, 100.0).unwrap()
+}
+
+#[tokio::test]
 async fn a_request_is_answered_once_its_step_is_durable() {
     let dir = tempfile::tempdir().unwrap();
     let mut bench = Bench::open(settings(dir.path()));

@@ -32,6 +32,7 @@ pub(super) trait Speaker: fmt::Debug + Send {
 pub struct Bus {
     ecus: Vec<Node>,
     tester: Tester,
+    truck: Option<Truck>,
     others: Vec<Box<dyn Speaker>>,
     /// The wire is free from then on.
     free: Boot,
@@ -41,7 +42,7 @@ impl Bus {
     /// One with these ECUs, and a tester that is silent until it is told to [`play`](Bus::play).
     pub fn new(ecus: impl IntoIterator<Item = Ecu>) -> Bus {
         let ecus = ecus.into_iter().map(Node::new).collect();
-        Bus { ecus, tester: Tester::default(), others: Vec::new(), free: Boot::from_micros(i64::MIN) }
+        Bus { ecus, tester: Tester::default(), truck: None, others: Vec::new(), free: Boot::from_micros(i64::MIN) }
     }
 
     /// The simulated car's: engine, transmission and body.
@@ -52,7 +53,7 @@ impl Bus {
     /// The same one with a truck's engine on it.
     #[must_use]
     pub fn with_truck(mut self, truck: Truck) -> Bus {
-        self.others.push(Box::new(truck));
+        self.truck = Some(truck);
         self
     }
 
@@ -93,6 +94,11 @@ impl Bus {
         self.ecus.iter().map(|node| &node.ecu).find(|ecu| ecu.number == number)
     }
 
+    /// The truck's engine.
+    pub fn truck(&mut self) -> Option<&mut Truck> {
+        self.truck.as_mut()
+    }
+
     /// Somebody who is not on this wire says something.
     pub fn hear(&mut self, now: Boot, frame: &Frame) {
         self.speakers().for_each(|speaker| speaker.hear(now, frame));
@@ -113,13 +119,15 @@ impl Bus {
     pub fn deadline(&self) -> Option<Boot> {
         let ecus = self.ecus.iter().filter_map(Speaker::deadline);
         let others = self.others.iter().filter_map(|other| other.deadline());
-        ecus.chain(self.tester.deadline()).chain(others).min().map(|due| due.max(self.free))
+        let truck = self.truck.as_ref().and_then(Speaker::deadline);
+        ecus.chain(self.tester.deadline()).chain(truck).chain(others).min().map(|due| due.max(self.free))
     }
 
     fn speakers(&mut self) -> impl Iterator<Item = &mut dyn Speaker> {
         let ecus = self.ecus.iter_mut().map(|node| node as &mut dyn Speaker);
         let others = self.others.iter_mut().map(|other| other.as_mut() as &mut dyn Speaker);
-        ecus.chain([&mut self.tester as &mut dyn Speaker]).chain(others)
+        let truck = self.truck.iter_mut().map(|truck| truck as &mut dyn Speaker);
+        ecus.chain([&mut self.tester as &mut dyn Speaker]).chain(truck).chain(others)
     }
 }
 

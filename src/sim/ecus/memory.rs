@@ -63,7 +63,7 @@ impl Memory {
         }
     }
 
-    /// `fault` is mended. What was stored stays so.
+    /// `fault` is mended. What was stored or pending stays so.
     pub(super) fn mend(&mut self, fault: Fault, live: &Live) {
         self.entries.iter_mut().filter(|entry| entry.fault.code == fault.code).for_each(|entry| entry.failing = false);
         self.permanent
@@ -93,7 +93,7 @@ impl Memory {
     }
 
     pub(super) fn pending(&self) -> impl Iterator<Item = u16> {
-        self.entries.iter().filter(|entry| entry.failing).map(|entry| entry.fault.code)
+        self.entries.iter().filter(|entry| entry.pending()).map(|entry| entry.fault.code)
     }
 
     pub(super) fn permanent(&self, live: &Live) -> impl Iterator<Item = u16> {
@@ -135,9 +135,15 @@ impl Entry {
         self.confirmed && self.fault.lamp
     }
 
+    /// Fails now, or did without that having been confirmed.
+    pub(super) fn pending(&self) -> bool {
+        self.failing || !self.confirmed
+    }
+
     /// ISO 14229-1, annex D.2.
     pub(super) fn status(&self) -> u8 {
-        let bits = [(self.failing, 0x01 | 0x02), (self.failing, 0x04), (self.confirmed, 0x08), (true, 0x20), (self.lamp(), 0x80)];
+        let bits =
+            [(self.failing, 0x01 | 0x02), (self.pending(), 0x04), (self.confirmed, 0x08), (true, 0x20), (self.lamp(), 0x80)];
         bits.iter().filter(|(set, _)| *set).fold(0, |status, (_, bit)| status | bit)
     }
 }

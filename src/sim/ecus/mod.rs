@@ -29,6 +29,7 @@ mod memory;
 mod node;
 mod obd;
 mod script;
+mod setups;
 mod tester;
 #[cfg(test)]
 mod tests;
@@ -41,5 +42,6 @@ pub use fault::Fault;
 pub use live::Live;
 pub use manner::{FlowManner, Manner};
 pub use script::{Ask, CLEARS, LOOKS_ON, SESSION_AND_CLEARS, Script};
+pub use setups::{SETUPS, Setup, setup};
 pub use tester::Tester;
 pub use truck::{Rival, Truck, TruckFault};

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Rounds of questions.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Script {
-    /// What it is called on the command line.
+    /// What it is called.
     pub name: &'static str,
     /// One round.
     pub asks: &'static [Ask],

@@ -141,7 +141,7 @@ fn a_code_is_set_mended_cleared_and_the_permanent_one_goes_last() {
     assert_eq!(says(&mut engine, "04"), "44");
     assert_eq!([says(&mut engine, "03"), says(&mut engine, "07")], ["43 00", "47 01 03 01"], "it still misfires");
     engine.mend(Fault::MISFIRE);
-    assert_eq!(says(&mut engine, "07"), "47 00");
+    assert_eq!(says(&mut engine, "07"), "47 01 03 01", "nobody has cleared it again");
     engine.set(Fault::MISFIRE);
     assert_eq!(says(&mut engine, "19 06 03 01 00 01"), "59 06 03 01 00 AF 01 02");
     engine.mend(Fault::MISFIRE);
@@ -350,6 +350,44 @@ fn a_tester_is_heard_by_everybody_and_clears_the_codes() {
     assert_eq!(plug.seen.iter().filter(|(_, id, _)| *id == 0x7DF).count(), 30);
 }
 
+#[test]
+fn each_setup_does_what_it_says() {
+    let after = |name: &str, ms: u64, request: &str| {
+        let mut plug = Plug::into(setup(name).unwrap().bus(Boot::default()));
+        plug.run(ms);
+        plug.ask(ALL, request, 3000).join(", ")
+    };
+    let codes = "7E8: 43 02 03 01 04 20, 7E9: 43 01 07 41";
+    let table = [
+        ("codes", codes.to_owned()),
+        ("whole", "7E8: 43 00, 7E9: 43 00".to_owned()),
+        ("body", String::new()),
+        ("late", codes.to_owned()),
+        ("twice", "7E8: 43 02 03 01 04 20, 7E8: 43 02 03 01 04 20, 7E9: 43 01 07 41, 7E9: 43 01 07 41".to_owned()),
+        ("pieces", codes.to_owned()),
+        ("cut", codes.to_owned()),
+        ("never", String::new()),
+        ("busy", "7E8: 7F 03 21, 7E9: 7F 03 21, 7EA: 7F 03 21".to_owned()),
+        ("pending", format!("7E8: 7F 03 78, 7E9: 7F 03 78, {codes}")),
+        ("overflow", codes.to_owned()),
+        ("clears", codes.to_owned()),
+        ("session-and-clears", codes.to_owned()),
+        ("looks-on", codes.to_owned()),
+        ("truck", String::new()),
+        ("rival", String::new()),
+    ];
+    for (setup, (name, expected)) in SETUPS.iter().zip(&table) {
+        assert_eq!((setup.name, after(name, 0, "03")), (*name, expected.clone()));
+    }
+    assert_eq!(SETUPS.len(), table.len());
+    assert_eq!(after("codes", 0, "07"), "7E8: 47 03 03 01 04 20 01 28, 7E9: 47 01 07 41");
+    for name in ["clears", "session-and-clears"] {
+        assert_eq!(after(name, 0, "07"), "7E8: 47 01 01 28, 7E9: 47 00");
+        assert_eq!(after(name, 25_000, "03"), "7E8: 43 00, 7E9: 43 00", "{name}");
+        assert_eq!(after(name, 25_000, "07"), "7E8: 47 00, 7E9: 47 00", "{name}");
+    }
+}
+
 fn ids(plug: &Plug) -> Vec<String> {
     plug.seen.iter().map(|(ms, id, data)| format!("{ms} {id:08X} {}", hex(data))).collect()
 }
@@ -380,6 +418,14 @@ fn a_truck_tells_its_active_code_each_second_and_more_of_them_by_broadcast() {
     let mut plug = Plug::into(Bus::default().with_truck(Truck::new()));
     plug.run(5000);
     assert_eq!(plug.seen.len(), 1, "nothing is active: the claim alone");
+
+    let mut plug = Plug::into(Bus::default().with_truck(Truck::new().with_active(&[COOLANT])));
+    plug.run(1500);
+    let truck = plug.bus.truck().unwrap();
+    (truck.previously, truck.lamps) = (std::mem::take(&mut truck.active), Truck::NO_LAMPS);
+    plug.seen.clear();
+    plug.run(5000);
+    assert_eq!(ids(&plug), ["1500 18FECA00 00 FF 00 00 00 00 FF FF"], "once, that there is none any more");
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub struct TruckFault {
     pub occurrences: u8,
 }
 
-/// A truck's engine at address 0. Its fields may be changed at any time; a change of what is active is told at once.
+/// A truck's engine at address 0. What is wrong with it may be changed at any time ([`Bus::truck`](super::Bus::truck)); a
+/// change of what is active is told at once, the last of them going, too.
 #[derive(Debug)]
 pub struct Truck {
     /// Its NAME.

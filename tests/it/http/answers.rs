@@ -1,8 +1,14 @@
 //! What the paths answer that are no streams.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use telltale::clock::Wall;
 use telltale::event::{EventId, EventType};
+use telltale::feed::Diagnosed;
 use telltale::request::Request;
+use telltale::vehicle::Value;
+use telltale::vehicle::trouble::{Classes, Code, CodeRecord, Ecu, Protocol, Readiness};
 
 use super::door::Door;
 use super::feed::VIN;
@@ -40,6 +46,37 @@ async fn that_vendors_state_queries() {
     let clear = door.ask("DELETE", codes, &["X-Api-Key: control"], "").await;
     assert_eq!(clear.status(), 403);
     assert!(clear.problem().contains("change the car"));
+}
+
+#[tokio::test]
+async fn trouble_codes_are_told_with_what_is_known_of_each() {
+    let door = Door::open().await;
+    let record = CodeRecord {
+        ecu: Ecu::Normal(0x7E8),
+        code: Code::Iso { base: 0x0301, failure: Some(0x11) },
+        text: Some("cylinder 1 misfires".to_owned()),
+        protocols: vec![Protocol::Obd, Protocol::Uds],
+        classes: Classes::STORED.and(Classes::PENDING),
+        occurrences: None,
+        mil: Some(true),
+        first_seen: Wall::from_micros(1_771_546_000_000_000),
+        last_seen: Wall::from_micros(1_771_546_007_213_000),
+        freeze_frame: vec![("Vehicle.OBD.CoolantTemperature".to_owned(), Value::Number(92.0))],
+    };
+    let told = json!({
+        "code": "P0301", "text": "cylinder 1 misfires", "protocols": ["OBD-II", "UDS"], "ecu": "7E8",
+        "status": ["stored", "pending"], "failureType": "11", "mil": true, "firstSeen": "2026-02-20T00:06:40.000Z",
+        "lastSeen": "2026-02-20T00:06:47.213Z", "freezeFrame": {"Vehicle.OBD.CoolantTemperature": 92.0},
+    });
+    let monitors = vec![("catalyst".to_owned(), false)];
+    let readiness = Arc::new(vec![Readiness { ecu: Ecu::Normal(0x7E8), monitors }]);
+    let diagnosis = Diagnosed { revision: 1, codes: Some(Arc::new(vec![record])), readiness };
+    door.feed.change_picture(|picture| picture.status.diagnosis = diagnosis);
+    let codes = door.get("/api/v1/diagnosis/vehicles/self/auto/dtc").await.json();
+    assert_eq!(codes, json!({"data": {"mil": false, "codes": [told]}}));
+    let all = door.get("/api/v1/diagnosis/codes").await.json();
+    assert_eq!((&all["codes"], &all["mil"]), (&json!([told]), &json!(false)));
+    assert_eq!(all["readiness"], json!({"7E8": {"catalyst": false}}));
 }
 
 #[tokio::test]

@@ -365,6 +365,6 @@ fn picture(vin: &Vin) -> Picture {
         location: Location { address: "Office\u{2028}<b>".to_owned(), ..Location::of(Some(fix(0))) },
         fences: Arc::new(vec![FenceNow { id: "home".to_owned(), name: None, inside: Some(true), since: None }]),
         child: ChildNow { state: "parked".to_owned(), ..ChildNow::default() },
-        status: Status { mil: Some(false), sources: [("can0".to_owned(), Condition::Ok)].into() },
+        status: Status { mil: Some(false), sources: [("can0".to_owned(), Condition::Ok)].into(), ..Status::default() },
     }
 }

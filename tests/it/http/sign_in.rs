@@ -15,7 +15,7 @@ use super::feed::{VIN, stamp};
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 
 /// Every path that needs a sign-in, and whether its `GET` takes the token from the query.
-const GUARDED: [(&str, bool); 15] = [
+const GUARDED: [(&str, bool); 16] = [
     (CHILD, true),
     ("/api/v1/childcare/vehicles/self/geofence/events", true),
     ("/diagnosis/auto/events", true),
@@ -25,6 +25,7 @@ const GUARDED: [(&str, bool); 15] = [
     ("/api/v1/childcare/vehicles/self/child-alert", true),
     ("/api/v1/childcare/vehicles/self/geofence", true),
     ("/api/v1/diagnosis/vehicles/self/auto/dtc", true),
+    ("/api/v1/diagnosis/codes", true),
     ("/api/v1/vehicles/self/state", true),
     ("/api/v1/geofences", true),
     ("/api/v1/geofences/home", true),

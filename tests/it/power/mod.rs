@@ -4,6 +4,7 @@
 //! Then, for every change of a file, [`disk`] makes what a cut right after it can leave, several times by chance, and a
 //! daemon starts on that: it opens the journal, reads what is there, and goes on.
 
+mod damage;
 mod disk;
 mod drive;
 mod vfs;

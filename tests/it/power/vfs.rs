@@ -2,11 +2,12 @@
 //! the one of the platform and writes down each change that went through.
 //!
 //! SQLite takes a VFS as C structures of functions (sqlite.org/vfs.html), so this is the one file of the tests with
-//! `unsafe` in it. It stays small because nothing is done anew: an opened file keeps its own structure and only has four
+//! `unsafe` in it. It stays small because nothing is done anew: an opened file keeps its own structure and only has five
 //! of its functions exchanged, and files of directories that nobody records are not touched at all.
 #![allow(unsafe_code, reason = "SQLite's interface to files is made of C pointers")]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
@@ -29,7 +30,10 @@ pub enum Op {
 
 /// Everything that was done to the files of one directory since [`record`].
 #[derive(Clone, Debug, Default)]
-pub struct Recording(Arc<Mutex<Vec<Op>>>);
+pub struct Recording {
+    ops: Arc<Mutex<Vec<Op>>>,
+    damaged: Arc<Mutex<Option<Range<i64>>>>,
+}
 
 impl Recording {
     /// How many changes there have been.
@@ -39,7 +43,12 @@ impl Recording {
 
     /// The changes.
     pub fn ops(&self) -> MutexGuard<'_, Vec<Op>> {
-        self.0.lock().unwrap()
+        self.ops.lock().unwrap()
+    }
+
+    /// Lets the disk not give these bytes of the database, or all of them again.
+    pub fn damage(&self, bytes: Option<Range<i64>>) {
+        *self.damaged.lock().unwrap() = bytes;
     }
 }
 
@@ -94,7 +103,7 @@ fn platform() -> *mut sqlite3_vfs {
     found.0
 }
 
-/// What stands in place of an open file's functions: the same but for four, and what those need.
+/// What stands in place of an open file's functions: the same but for five, and what those need.
 #[repr(C)]
 struct Watched {
     methods: sqlite3_io_methods,
@@ -144,6 +153,7 @@ unsafe extern "C" fn open(
             }
             let mut methods = *(*file).pMethods;
             methods.xClose = Some(close);
+            methods.xRead = Some(read);
             methods.xWrite = Some(write);
             methods.xTruncate = Some(truncate);
             methods.xSync = Some(sync);
@@ -178,6 +188,19 @@ unsafe extern "C" fn close(file: *mut sqlite3_file) -> c_int {
         let watched: Box<Watched> = Box::from_raw((*file).pMethods.cast_mut().cast());
         (*file).pMethods = watched.below;
         (*watched.below).xClose.unwrap()(file)
+    }
+}
+
+unsafe extern "C" fn read(file: *mut sqlite3_file, to: *mut c_void, count: c_int, offset: i64) -> c_int {
+    // SAFETY: the file is ours; `to` has room for `count` bytes.
+    unsafe {
+        let watched = watched(file);
+        let damaged = watched.recording.damaged.lock().unwrap().clone();
+        let hit = damaged.is_some_and(|bytes| offset < bytes.end && offset + i64::from(count) > bytes.start);
+        if hit && watched.name == "journal.db" {
+            return ffi::SQLITE_IOERR_READ;
+        }
+        (*watched.below).xRead.unwrap()(file, to, count, offset)
     }
 }
 

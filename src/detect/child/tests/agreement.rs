@@ -81,6 +81,7 @@ impl Real {
             period: None,
             covers_rear: covers,
             always: false,
+            polled: false,
         });
         let layout = Layout { buses: Vec::new(), sources: sources.collect() };
         let engine = Engine::new(Settings::default(), Vin::try_from("M1".to_owned()).unwrap(), layout, Vec::new());

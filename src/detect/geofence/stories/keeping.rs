@@ -219,6 +219,22 @@ fn drawn_fences_come_back_and_those_gone_do_not() {
 }
 
 #[test]
+fn fences_that_were_drawn_before_and_are_heard_of_late_are_in_force_unless_a_newer_one_has_the_id() {
+    let row = |fence: &Fence| Row { key: format!("drawn/{}", fence.id), value: serde_json::to_vec(fence).ok() };
+    let phone = |id| Fence { source: FenceSource::Phone, ..circle(id, SEOUL, 50.0) };
+    let newer = Fence { name: Some("newer".to_owned()), ..phone("both") };
+    let mut fences = Geofences::new(Settings::default(), vec![zone()]);
+    fences.put(newer.clone()).expect("made");
+    fences.rows();
+    let bad = Row { key: "drawn/bad".into(), value: Some(b"{}".to_vec()) };
+    let late = [row(&phone("before")), row(&phone("both")), bad, Row { key: "child".into(), value: Some(vec![1]) }];
+    let unreadable: Vec<String> = fences.take_up(&late).into_iter().map(|row| row.key).collect();
+    assert_eq!(unreadable, ["drawn/bad"]);
+    assert_eq!((fences.fence("before"), fences.fence("both")), (Some(&phone("before")), Some(&newer)));
+    assert!(fences.rows().iter().all(|row| !row.key.starts_with("drawn/")), "they are kept already");
+}
+
+#[test]
 fn among_ten_thousand_fences_rows_leave_in_pages_the_newest_first() {
     let mut fences: Vec<Fence> = (0..9_999).map(|at| circle(&at.to_string(), off(SEOUL, 9e4, f64::from(at)), 10.0)).collect();
     fences.push(zone());

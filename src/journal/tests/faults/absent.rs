@@ -125,6 +125,37 @@ async fn a_journal_that_comes_late_is_gone_on_with() {
 }
 
 #[tokio::test]
+async fn what_a_person_drew_before_and_while_the_disk_was_away_is_kept_and_the_newer_wins() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = movable(parent.path());
+    let at = |hours: i64| Clock::scaled(Wall::from_micros(Wall::build().micros().max(THEN) + hours * 3_600_000_000), 1.0);
+    for (later, what) in [(1, "it is gone on with"), (-1, "it is set aside")] {
+        let bench = Bench::open_at(settings(&dir), at(0));
+        let rows = ["drawn/a", "drawn/b", "drawn/c", "child"].map(|key| row(key, Some("before"))).to_vec();
+        bench.journal().commit(Step { events: Vec::new(), rows }, None);
+        bench.saved().await;
+        assert!(bench.journal().take_late().is_empty(), "the engine had them at the start");
+        bench.crash();
+        take_away(&dir);
+        let bench = Bench::open_at(settings(&dir), at(later));
+        let rows = vec![row("drawn/b", Some("while")), row("drawn/c", None), row("drawn/d", Some("while"))];
+        bench.journal().commit(Step { events: Vec::new(), rows }, None);
+        bring_back(&dir);
+        bench.writable(true).await;
+        bench.saved().await;
+        assert_eq!(bench.journal().take_late(), [row("drawn/a", Some("before"))], "{what}: the engine hears of it");
+        assert!(bench.journal().take_late().is_empty());
+        bench.crash();
+        let again = Bench::open_at(settings(&dir), at(0));
+        let kept = [("drawn/a", "before"), ("drawn/b", "while"), ("drawn/d", "while")];
+        assert_eq!(again.opened.rows, kept.map(|(key, value)| row(key, Some(value))), "{what}");
+        again.crash();
+        fs::remove_dir_all(dir.with_extension("elsewhere")).unwrap();
+        fs::create_dir(dir.with_extension("elsewhere")).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_late_journal_whose_ids_go_further_is_set_aside_and_its_phones_stay_paired() {
     let parent = tempfile::tempdir().unwrap();
     let dir = movable(parent.path());

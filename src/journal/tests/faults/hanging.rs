@@ -145,3 +145,27 @@ async fn two_daemons_do_not_write_one_journal() {
     two.writable(true).await;
     assert_eq!(ids(&two.all(0).await), [told]);
 }
+
+#[tokio::test]
+async fn what_was_told_from_memory_is_lost_with_the_power_but_its_id_is_not_given_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::open(Settings { stall_seconds: 0.02, ..settings(dir.path()) });
+    let (written, told) = (bench.id(1), bench.id(2));
+    committed(&bench, [event(written, Severity::Info)]);
+    bench.saved().await;
+    let holder = Holder::of(dir.path());
+    bench.journal().commit(step([left_behind(told, told)]), None);
+    bench.shown(told).await;
+    assert!(!durable(&bench.all(written).await[0]));
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["journal.db", "journal.db-wal", "bound"] {
+        fs::copy(dir.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let again = Bench::open(settings(copy.path()));
+    assert!(again.opened.last.0 > told);
+    assert_eq!(ids(&again.all(0).await), [written]);
+    assert!(again.journal().active(&vin()).unwrap().is_empty(), "state and events are of one moment");
+    assert_eq!(again.opened.rows, [row("child", Some("alert"))], "the state that was last written");
+    assert_eq!(again.journal().pruned(&vin(), &Filter::of(&[Kind::Child])).unwrap().0, 0, "nobody can know of it");
+    holder.let_go();
+}

@@ -108,7 +108,19 @@ async fn what_is_too_old_goes_but_not_while_nobody_knows_the_time_nor_while_its_
     committed(&unset, [event(new, Severity::Info)]);
     unset.shown(new).await;
     unset.close();
-    let bench = Bench::open_at(settings(dir.path()), at(91));
+    let _ = fs::remove_file(dir.path().join("ballast"));
+    let doubtful = Bench::open_at(settings(dir.path()), at(91));
+    until(async {
+        while !dir.path().join("ballast").exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert_eq!(doubtful.counters.pruned.get(), 0, "one clock alone may be wrong, and what is gone is gone");
+    doubtful.close();
+    let confirmed = at(91);
+    confirmed.vouch(confirmed.now(), Wall::from_micros(start + 91 * day));
+    let bench = Bench::open_at(settings(dir.path()), confirmed);
     until(async {
         while bench.counters.pruned.get() < 601 {
             tokio::time::sleep(Duration::from_millis(5)).await;

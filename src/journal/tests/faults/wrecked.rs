@@ -32,6 +32,54 @@ async fn a_wrecked_file_is_kept_aside_and_a_new_one_begun_beyond_all_that_was_to
 }
 
 #[tokio::test]
+async fn ids_go_on_above_all_that_was_told_when_the_file_is_lost_and_nobody_knows_the_time() {
+    type Loss = fn(&Path);
+    let losses: [(&str, Loss); 3] = [
+        ("wrecked", |db| fs::write(db, [0xA5; 50_000]).unwrap()),
+        ("deleted", |db| fs::remove_file(db).unwrap()),
+        ("emptied", |db| fs::write(db, "").unwrap()),
+    ];
+    for (what, lose) in losses {
+        let dir = tempfile::tempdir().unwrap();
+        let ahead = Clock::scaled(Wall::from_micros(Wall::build().micros() + 86_400_000_000), 1.0);
+        let bench = Bench::open_at(settings(dir.path()), ahead);
+        let told = bench.id(1);
+        committed(&bench, [event(told, Severity::Info)]);
+        bench.shown(told).await;
+        let reserved = bench.journal().reserved();
+        bench.crash();
+        let _ = fs::remove_file(dir.path().join("journal.db-wal"));
+        lose(&dir.path().join("journal.db"));
+        let unset = || Clock::scaled(Wall::from_micros(0), 1.0);
+        let again = Bench::open_at(settings(dir.path()), unset());
+        assert!(again.opened.last >= reserved, "{what}: {} after {reserved}", again.opened.last);
+        let gap = again.journal().pruned(&vin(), &Filter::of(&[Kind::Trip])).unwrap();
+        assert!(gap.0 >= told, "{what}: who was told something is told of the gap");
+        let next = again.id(1);
+        again.journal().commit(step([event(next, Severity::Info)]), None);
+        again.shown(next).await;
+        again.crash();
+        assert!(Bench::open_at(settings(dir.path()), unset()).opened.last.0 > next, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_beside_the_file_counts_when_the_file_cannot_be_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let ahead = Clock::scaled(Wall::from_micros(Wall::build().micros() + 86_400_000_000), 1.0);
+    let bench = Bench::open_at(settings(dir.path()), ahead);
+    let reserved = bench.journal().reserved();
+    bench.crash();
+    for name in ["journal.db", "journal.db-wal"] {
+        let _ = fs::remove_file(dir.path().join(name));
+    }
+    fs::create_dir(dir.path().join("journal.db")).unwrap();
+    let again = Bench::open_at(settings(dir.path()), Clock::scaled(Wall::from_micros(0), 1.0));
+    assert!(!*again.opened.writable.borrow());
+    assert!(again.opened.last >= reserved);
+}
+
+#[tokio::test]
 async fn a_wrecked_page_is_found_when_it_is_read_and_nothing_that_memory_holds_is_lost() {
     let dir = tempfile::tempdir().unwrap();
     let (first, _) = filled(dir.path(), 5_000).await;
@@ -123,4 +171,33 @@ async fn a_file_of_a_newer_version_is_kept_and_what_can_be_read_of_it_is_taken()
     bench.saved().await;
     bench.crash();
     assert_eq!(Bench::open(settings(dir.path())).journal().devices().len(), 1);
+}
+
+#[tokio::test]
+async fn state_and_phones_outlive_a_power_cut_right_after_a_wrecked_file_was_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_, reserved) = filled(dir.path(), 5).await;
+    let newer = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    newer.execute_batch("PRAGMA user_version = 999").unwrap();
+    drop(newer);
+    let (counters, clock) = (Counters::register(&Metrics::default()), Clock::scaled(Wall::build(), 1.0));
+    let place = Place::new(dir.path());
+    let begin = || writer::begin(&place, &vin(), &settings(dir.path()), clock.stamp(clock.now()), &counters);
+    drop(begin());
+    assert_eq!(counters.set_aside.get(), 1);
+    let kept = |bench: Bench| {
+        assert_eq!(bench.opened.rows, [row("child", Some("alert"))]);
+        assert_eq!(bench.journal().devices().len(), 1);
+        assert!(bench.opened.last > reserved);
+        let gap = bench.journal().pruned(&vin(), &Filter::of(&[Kind::Trip])).unwrap();
+        assert!(gap >= reserved, "what was told before is told as gone");
+        bench.crash();
+    };
+    kept(Bench::open(settings(dir.path())));
+    // Even before the new file had anything.
+    for name in ["journal.db", "journal.db-wal"] {
+        let _ = fs::remove_file(dir.path().join(name));
+    }
+    fs::write(dir.path().join("journal.db"), "").unwrap();
+    kept(Bench::open(settings(dir.path())));
 }

@@ -1,0 +1,275 @@
+//! Trouble codes: one record a fault, told once when it is set and once when it is gone, over restarts too.
+//!
+//! | event | when |
+//! |---|---|
+//! | `DTC_SET` | a reading lists codes as stored, pending or active that no fault here has; one event a reading |
+//! | `DTC_CLEARED` | an ECU that answered lists a fault in none of these twice running, each list by itself; or it told a tester that its codes are cleared |
+//! | `MIL_ON`, `MIL_OFF` | the first ECU says that the lamp is lit; the last one that said so says that it is not, or was cleared |
+//!
+//! - A fault is an ECU and a code. Protocols without a failure type (OBD-II) mean every fault of that ECU with the same
+//!   code; a fault first heard without one keeps being itself when UDS adds it.
+//! - Each protocol has its own lists: what OBD-II does not list, because it is no matter of emissions, UDS still holds.
+//! - Permanent and previously active codes are shown, and neither set nor hold a fault: the ECU itself says it is gone.
+//! - Silence clears nothing, as a reading has no list of an ECU that did not answer.
+//! - At most 256 records are kept. When there are more, those go first that are not held, then those listed longest ago;
+//!   what nobody holds and nobody listed for 30 days goes as well.
+
+mod keep;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use self::keep::Written;
+pub(super) use self::keep::{LAMPS, RECORD};
+use self::record::Fault;
+use super::Outbox;
+use crate::clock::{Stamp, Wall};
+use crate::event::{Details, Diagnosis, EventType, Severity};
+use crate::vehicle::trouble::{Code, CodeReading, CodeRecord, Ecu, FreezeFrame, Heard, Listed, Protocol, Readiness};
+
+/// Most records kept: a picture of them all is told to every phone.
+const MOST_RECORDS: usize = 256;
+/// Most ECUs of which lamp and self-tests are kept: J1939 has 254 addresses.
+const MOST_ECUS: usize = 256;
+/// Most values of a freeze frame.
+const MOST_VALUES: usize = 64;
+/// A record that nobody holds is forgotten after so long.
+const FORGET_AFTER_US: i64 = 30 * 86_400_000_000;
+
+/// The detector of trouble codes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Codes {
+    memory: Memory,
+    /// Decided, and told at the next step.
+    due: Vec<Due>,
+    /// Rises with every change of what is shown.
+    revision: u64,
+    written: Written,
+}
+
+/// What it remembers within a run; all of it serves a replay that goes on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    faults: Vec<Fault>,
+    lamps: Lamps,
+    readiness: Vec<Readiness>,
+    /// Some ECU said what it has, or that it has nothing.
+    read: bool,
+}
+
+/// What each ECU says of the lamp, and what was told of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Lamps {
+    lit: Vec<(Ecu, bool)>,
+    told: bool,
+}
+
+/// Something to tell.
+#[derive(Clone, Debug)]
+struct Due {
+    event: EventType,
+    source: &'static str,
+    codes: Vec<CodeRecord>,
+}
+
+/// Everything of it that is shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CodesNow {
+    /// The lamp; `None` while nobody said.
+    pub mil: Option<bool>,
+    /// Every record, by ECU and code; `None` while no ECU was heard of its codes.
+    pub records: Option<Vec<CodeRecord>>,
+    /// The self-tests of each ECU that told of them.
+    pub readiness: Vec<Readiness>,
+}
+
+impl Codes {
+    /// What diagnosis heard.
+    pub(super) fn hear(&mut self, now: Stamp, heard: &Heard) {
+        match heard {
+            Heard::Codes(reading) => self.read(now.wall, reading),
+            Heard::Lamp(lamp) => self.lamp(lamp.ecu, lamp.on),
+            Heard::Readiness(readiness) => self.readiness(readiness),
+            Heard::Freeze(frame) => self.freeze(frame),
+            Heard::Cleared(ecu) => self.cleared(*ecu),
+            // Of the vehicle's state, and of the daemon's health.
+            Heard::Measured(..) | Heard::Vin(_) | Heard::Answering { .. } => {}
+        }
+    }
+
+    fn read(&mut self, now: Wall, reading: &CodeReading) {
+        let CodeReading { protocol, covers, lists } = reading;
+        self.revision += u64::from(!self.memory.read && !lists.is_empty());
+        self.memory.read |= !lists.is_empty();
+        let answered = |fault: &&mut Fault| lists.iter().any(|(ecu, _)| *ecu == fault.ecu());
+        self.memory.faults.iter_mut().filter(answered).for_each(|fault| fault.begin(*protocol));
+        for (ecu, list) in lists {
+            for listed in list.iter().filter(|listed| listed.classes.any(*covers)) {
+                self.specify(*ecu, listed.code);
+                self.make_room(*ecu, listed.code, now);
+                self.list(*ecu, listed, *protocol, now);
+            }
+        }
+        self.memory.faults.sort_by_key(Fault::key);
+        let (mut set, mut gone) = (Vec::new(), Vec::new());
+        for fault in self.memory.faults.iter_mut().filter(answered) {
+            self.revision += u64::from(fault.end(*protocol, *covers));
+            match fault.turn() {
+                Some(true) => set.push(fault.record()),
+                Some(false) => gone.push(fault.record()),
+                None => {}
+            }
+        }
+        self.memory.faults.retain(|fault| !fault.is_empty());
+        self.tell(EventType::DtcSet, protocol.source(), set);
+        self.tell(EventType::DtcCleared, protocol.source(), gone);
+    }
+
+    /// Each fault that is meant is listed; a new one where none is.
+    fn list(&mut self, ecu: Ecu, listed: &Listed, protocol: Protocol, now: Wall) {
+        let mut known = false;
+        for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(ecu, listed.code)) {
+            known = true;
+            self.revision += u64::from(fault.list(now, protocol, listed));
+        }
+        if !known {
+            self.memory.faults.push(Fault::new(ecu, listed, protocol, now));
+            self.revision += 1;
+        }
+    }
+
+    /// A fault that was first heard without its failure type gets it.
+    fn specify(&mut self, ecu: Ecu, code: Code) {
+        let Code::Iso { base, failure: Some(_) } = code else { return };
+        let faults = &mut self.memory.faults;
+        if faults.iter().any(|fault| fault.key() == (ecu, code)) {
+            return;
+        }
+        let bare = Code::Iso { base, failure: None };
+        if let Some(fault) = faults.iter_mut().find(|fault| fault.key() == (ecu, bare)) {
+            fault.specify(code);
+            self.revision += 1;
+        }
+    }
+
+    /// Lets go of what matters least when a new record would be one too many, and of what is long gone.
+    fn make_room(&mut self, ecu: Ecu, code: Code, now: Wall) {
+        let faults = &mut self.memory.faults;
+        if faults.iter().any(|fault| fault.is(ecu, code)) {
+            return;
+        }
+        let long_ago = |fault: &Fault| now.micros().saturating_sub(fault.last_seen().micros()) > FORGET_AFTER_US;
+        faults.retain(|fault| fault.is_held() || !long_ago(fault));
+        if faults.len() >= MOST_RECORDS {
+            let least = faults.iter().enumerate().min_by_key(|(_, fault)| (fault.is_held(), fault.last_seen()));
+            if let Some(at) = least.map(|(at, _)| at) {
+                faults.remove(at);
+            }
+        }
+    }
+
+    fn cleared(&mut self, ecu: Ecu) {
+        let mut gone = Vec::new();
+        let mut sources = Vec::new();
+        for fault in self.memory.faults.iter_mut().filter(|fault| fault.ecu() == ecu) {
+            fault.clear();
+            if fault.turn() == Some(false) {
+                sources.extend(fault.protocols().first().copied());
+                gone.push(fault.record());
+            }
+        }
+        self.memory.faults.retain(|fault| !fault.is_empty());
+        self.revision += 1;
+        let protocol = sources.into_iter().min().unwrap_or(Protocol::Obd);
+        self.tell(EventType::DtcCleared, protocol.source(), gone);
+        // Whoever clears its codes turns its lamp off (SAE J1979, mode 04; ISO 14229-1, 0x14).
+        if self.memory.lamps.lit.iter().any(|(other, _)| *other == ecu) {
+            self.lamp(ecu, false);
+        }
+    }
+
+    fn lamp(&mut self, ecu: Ecu, on: bool) {
+        let Lamps { lit, told } = &mut self.memory.lamps;
+        let is_full = lit.len() >= MOST_ECUS;
+        match lit.iter_mut().find(|(other, _)| *other == ecu) {
+            Some((_, last)) if *last == on => return,
+            Some((_, last)) => *last = on,
+            None if is_full => return,
+            None => lit.push((ecu, on)),
+        }
+        self.revision += 1;
+        let any = lit.iter().any(|(_, on)| *on);
+        if *told != any {
+            *told = any;
+            let source = match ecu {
+                Ecu::J1939(_) => Protocol::J1939,
+                Ecu::Normal(_) | Ecu::Fixed(_) => Protocol::Obd,
+            };
+            let event = if any { EventType::MilOn } else { EventType::MilOff };
+            self.due.push(Due { event, source: source.source(), codes: Vec::new() });
+        }
+    }
+
+    fn readiness(&mut self, readiness: &Readiness) {
+        let known = &mut self.memory.readiness;
+        let is_full = known.len() >= MOST_ECUS;
+        match known.iter_mut().find(|known| known.ecu == readiness.ecu) {
+            Some(known) if known == readiness => return,
+            Some(known) => known.clone_from(readiness),
+            None if is_full => return,
+            None => known.push(readiness.clone()),
+        }
+        self.revision += 1;
+    }
+
+    fn freeze(&mut self, frame: &FreezeFrame) {
+        let values: Vec<_> = frame.values.iter().take(MOST_VALUES).cloned().collect();
+        for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(frame.ecu, frame.code)) {
+            self.revision += u64::from(fault.freeze(&values));
+        }
+    }
+
+    fn tell(&mut self, event: EventType, source: &'static str, codes: Vec<CodeRecord>) {
+        if !codes.is_empty() {
+            self.due.push(Due { event, source, codes });
+        }
+    }
+
+    /// Tells what was decided.
+    pub(super) fn step(&mut self, out: &mut Outbox) {
+        for Due { event, source, codes } in self.due.drain(..) {
+            let severity = match event {
+                EventType::DtcSet => Severity::Advisory,
+                EventType::MilOn => Severity::Warning,
+                _ => Severity::Info,
+            };
+            out.tell(event, severity, Details::Diagnosis(Diagnosis { source: source.to_owned(), codes, ..Diagnosis::default() }));
+        }
+    }
+
+    /// Rises whenever [`Codes::now`] changes.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Everything that is shown.
+    pub(super) fn now(&self) -> CodesNow {
+        let Memory { faults, lamps, readiness, read } = &self.memory;
+        CodesNow {
+            mil: (!lamps.lit.is_empty()).then_some(lamps.told),
+            records: (*read || !faults.is_empty()).then(|| faults.iter().map(Fault::record).collect()),
+            readiness: readiness.clone(),
+        }
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    pub(super) fn recall(&mut self, memory: Memory) {
+        self.memory = memory;
+        self.revision += 1;
+    }
+}
