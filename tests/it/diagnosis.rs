@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use telltale::can::Listen;
 use telltale::can::profile::{Addressing, Diagnosis};
 use telltale::clock::Boot;
@@ -18,7 +19,7 @@ use telltale::vehicle::trouble::{Classes, Code, Ecu, Heard, Protocol};
 use telltale::vehicle::{BusId, Frame, Observation};
 use tokio::sync::mpsc;
 
-use crate::phone::until;
+use crate::phone::{Phone, until};
 use crate::unit::{Daemon, figure, project};
 
 /// The bus, and whoever asks on it, on a clock of their own.
@@ -265,6 +266,84 @@ fn a_car_that_tells_its_number_is_watched_under_it_from_then_on() {
     writer.write_all(other.as_bytes()).unwrap();
     let told = daemon.until_part("vehicle", "degraded");
     assert!(told.contains("TELLTALESAMPLE002") && told.contains("vehicle.vin"), "{told}");
+}
+
+fn is(event: &Value, event_type: &str) -> bool {
+    event["eventType"] == event_type
+}
+
+#[test]
+fn a_misfire_is_told_at_the_phone_and_its_end_when_a_workshop_has_cleared_it() {
+    let data = tempfile::tempdir().unwrap();
+    let args = ["--scenario", "engine-fault", "--speed", "8"];
+    let mut phone = Phone::default();
+    let daemon = Daemon::demo(data.path(), &args);
+    phone.connect(&daemon);
+    phone.until("the lamp", |event| is(event, "MIL_ON"));
+    let set = phone.until("the code", |event| is(event, "DTC_SET"));
+    let code = &set["diagnosis"]["codes"][0];
+    assert_eq!((&code["code"], &code["ecu"], &set["severity"]), (&json!("P0301"), &json!("7E8"), &json!("advisory")), "{set}");
+    assert!(code["text"].as_str().is_some_and(|text| text.contains("cylinder 1")), "{set}");
+    let now = until("the freeze frame", || {
+        let now = daemon.get("/api/v1/diagnosis/vehicles/self/auto/dtc").expect(200);
+        now["data"]["codes"][0]["freezeFrame"].is_object().then_some(now)
+    });
+    assert_eq!((&now["data"]["mil"], &now["data"]["codes"][0]["code"]), (&json!(true), &json!("P0301")), "{now}");
+    daemon.kill();
+    phone.drain();
+
+    let daemon = Daemon::demo(data.path(), &args);
+    phone.connect(&daemon);
+    let cleared = phone.until("its end", |event| is(event, "DTC_CLEARED"));
+    assert_eq!(cleared["diagnosis"]["codes"][0]["code"], "P0301", "{cleared}");
+    phone.until("the lamp out", |event| is(event, "MIL_OFF"));
+    for event_type in ["DTC_SET", "MIL_ON", "DTC_CLEARED", "MIL_OFF"] {
+        let count = phone.told.iter().filter(|event| is(event, event_type)).count();
+        assert_eq!(count, 1, "{event_type}: {:#?}", phone.summary());
+    }
+    let now = daemon.get("/api/v1/diagnosis/vehicles/self/auto/dtc").expect(200);
+    assert_eq!(now["data"]["mil"], false, "{now}");
+    phone.agrees_with_history(&daemon);
+}
+
+#[test]
+fn what_a_workshop_reads_and_clears_is_overheard_without_a_word_of_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let (fifo, config) = (folder.path().join("fifo"), folder.path().join("telltale.toml"));
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::write(folder.path().join("car.toml"), "[bus.plug]\ninterface = \"can0\"\n[diagnostics]\nobd = \"plug\"\n").unwrap();
+    let text = "[vehicle]\nvin = \"A\"\nprofile = \"car.toml\"\n[bus.plug]\ncandump = \"fifo\"\n\
+                [journal]\ndir = \"journal\"\n[http]\nlisten = \"127.0.0.1:0\"\n";
+    fs::write(&config, text).unwrap();
+    let runtime = folder.path().join("runtime");
+    let lamp = |on: bool| format!("(1.0) can0 7DF#02010155555555\n(1.0) can0 7E8#064101{}07E504\n", if on { "82" } else { "00" });
+    // Two codes are one frame, three are not.
+    let stored = "(1.0) can0 7DF#010355\n(1.0) can0 7E8#1008430301010402\n(1.0) can0 7E0#300000\n(1.0) can0 7E8#2104030101\n";
+    let clear = "(1.0) can0 7DF#010455\n(1.0) can0 7E8#0144\n";
+
+    let daemon = Daemon::site(&config, &runtime, None);
+    let token = daemon.token.clone();
+    let mut phone = Phone::default();
+    phone.connect(&daemon);
+    let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    writer.write_all((lamp(true) + stored).as_bytes()).unwrap();
+    phone.until("the lamp", |event| is(event, "MIL_ON"));
+    let set = phone.until("codes", |event| is(event, "DTC_SET"));
+    let codes: Vec<&str> =
+        set["diagnosis"]["codes"].as_array().unwrap().iter().filter_map(|code| code["code"].as_str()).collect();
+    assert_eq!(codes, ["P0101", "P0402", "P0403"], "{set}");
+    daemon.kill();
+    phone.drain();
+
+    let daemon = Daemon::site(&config, &runtime, Some(&token));
+    phone.connect(&daemon);
+    writer.write_all((lamp(true) + stored + clear).as_bytes()).unwrap();
+    let cleared = phone.until("the clear", |event| is(event, "DTC_CLEARED"));
+    assert_eq!(cleared["diagnosis"]["codes"].as_array().map(Vec::len), Some(3), "{cleared}");
+    phone.until("the lamp out", |event| is(event, "MIL_OFF"));
+    for event_type in ["DTC_SET", "MIL_ON"] {
+        assert_eq!(phone.told.iter().filter(|event| is(event, event_type)).count(), 1, "{:#?}", phone.summary());
+    }
 }
 
 /// Every Rust source of the project, without its tests.
