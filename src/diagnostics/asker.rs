@@ -520,3 +520,39 @@ impl Asker {
         (obd, truck)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_interface_that_cannot_speak_is_told_with_its_cure() {
+        let diagnosis = Diagnosis { obd: Some(BusId(0)), ..Diagnosis::default() };
+        let asker = Asker::of(&diagnosis, BusId(0), 1).unwrap();
+        let health = Health::default();
+        let around = Surroundings { clock: Clock::system(), health: health.clone(), counters: Counters::default() };
+        let permission = Permission::granted(true).unwrap();
+        let mut watch = health.watch();
+        tokio::select! {
+            never = run(asker, "no-such-can", IsoTp::Auto, permission, around, || true, |_, _| {}) => match never {},
+            changed = watch.changed() => changed.unwrap(),
+        }
+        let part = health.parts().remove(OBD).unwrap();
+        assert_eq!(part.condition, Condition::Degraded);
+        assert!(part.detail.contains("no interface no-such-can"), "{}", part.detail);
+    }
+
+    #[test]
+    fn a_bus_that_the_profile_does_not_name_is_not_asked() {
+        let diagnosis = Diagnosis { obd: Some(BusId(0)), ..Diagnosis::default() };
+        assert!(Asker::of(&diagnosis, BusId(1), 1).is_none());
+        let asker = Asker::of(&diagnosis, BusId(0), 1).unwrap();
+        let mut told = Vec::new();
+        asker.pass(Boot::default(), false, &mut told);
+        assert_eq!((asker.take(), asker.deadline()), (None, None));
+        asker.pass(Boot::default(), true, &mut told);
+        assert!(matches!(asker.take(), Some(Deed::Ask(to, request)) if to.is_functional() && request == Request::current(&[0])));
+        asker.pass(Boot::default(), false, &mut told);
+        assert_eq!((asker.take(), told), (Some(Deed::End), vec![]));
+    }
+}
