@@ -8,6 +8,8 @@ mod child;
 mod diagnosis;
 mod engine;
 pub mod geofence;
+#[cfg(test)]
+mod gliding;
 mod heat;
 mod kept;
 mod outbox;

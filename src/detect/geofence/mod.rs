@@ -140,12 +140,30 @@ impl Geofences {
         self.judge(now, &Motion::of(state, now.boot), out);
     }
 
-    /// When something is due without any input: a visit that has lasted, a schedule that starts.
+    /// When something is due without any input: a visit that has lasted, a schedule that starts, a speed that has lasted
+    /// or is known no longer.
     pub fn deadline(&self) -> Option<Boot> {
         let dwelled = self.dwelling.first().map(|(due, _)| *due);
         let start = self.starts.first().filter(|_| self.last.source != TimeSource::Unset);
         let start = start.map(|(wall, _)| self.last.boot.shifted(wall.micros().saturating_sub(self.last.wall.micros())));
-        [dwelled, start].into_iter().flatten().min()
+        [dwelled, start, self.speed_due()].into_iter().flatten().min()
+    }
+
+    /// When next a speed inside has lasted for long enough, or that of a fix is known no longer.
+    fn speed_due(&self) -> Option<Boot> {
+        let speeding = self.limited.iter().filter_map(|id| match &self.register.get(*id)?.standing.side {
+            Side::Inside { speeding, .. } => speeding.due(&self.settings),
+            Side::Outside { .. } | Side::Unknown => None,
+        });
+        let lasted = speeding.min()?;
+        let due = [Some(lasted), self.track.speed_ends()].into_iter().flatten();
+        due.filter(|due| *due > self.last.boot).min()
+    }
+
+    /// The speeds, km/h, that count in the fences that the vehicle is in.
+    pub(super) fn speed_marks(&self) -> impl Iterator<Item = f64> {
+        let limits = self.limited.iter().filter_map(|id| self.register.get(*id)?.fence.speed_limit);
+        limits.flat_map(|limit| speeding::marks(limit, &self.settings))
     }
 
     fn judge(&mut self, now: Stamp, motion: &Motion, out: &mut Outbox) {
