@@ -149,8 +149,8 @@ impl Engine {
                 return News::Anything;
             }
         }
-        // When somebody was last seen counts, not only that somebody is.
-        if is_rear_occupant(signal) && *value == Value::Bool(true) { News::Anything } else { self.weigh(change, bus) }
+        let is_yes = is_rear_occupant(signal) && *value == Value::Bool(true);
+        if is_yes && self.child.awaits_yes() { News::Anything } else { self.weigh(change, bus) }
     }
 
     /// What a change on this bus is to the detectors.
