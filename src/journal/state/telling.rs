@@ -61,7 +61,13 @@ impl State {
                     let event = reply.event().and_then(|id| self.ring.get(id)).map(|entry| entry.told().clone());
                     freed.push((reply, event));
                 }
-                (Waiter::Added(_, slot), None) => drop(slot.send(Ok(()))),
+                (Waiter::Added(token, slot), None) => {
+                    // Who waited has gone, and the token with them: nobody has it.
+                    if slot.send(Ok(())).is_err() {
+                        self.turn += 1;
+                        self.devices.set(token, None, self.turn);
+                    }
+                }
                 (Waiter::Added(token, slot), Some(why)) => {
                     // A turn of its own: the one that added it may be on its way to the disk.
                     self.turn += 1;
