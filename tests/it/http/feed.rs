@@ -15,7 +15,7 @@ use telltale::health::Condition;
 use telltale::http::hash_token;
 use telltale::request::{Answer, Refusal, Request};
 use telltale::vehicle::{Fix, Mode, Signal, Value, Vin};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub const VIN: &str = "KMHSH81C7LU123456";
 
@@ -24,10 +24,23 @@ pub struct MemoryFeed {
     inner: Mutex<Inner>,
     broken: AtomicBool,
     reads_left: AtomicUsize,
+    /// Devices are not taken, and nobody is told so.
+    devices_held: AtomicBool,
+    device_came: Notify,
+    device_went: Notify,
     head: watch::Sender<EventId>,
     picture: watch::Sender<Arc<Picture>>,
     fences: watch::Sender<Arc<Vec<Fence>>>,
     devices: watch::Sender<u64>,
+}
+
+/// Says that somebody waits no longer.
+struct Went<'a>(&'a Notify);
+
+impl Drop for Went<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 #[derive(Default)]
@@ -47,6 +60,9 @@ impl MemoryFeed {
             inner: Mutex::default(),
             broken: AtomicBool::new(false),
             reads_left: AtomicUsize::new(usize::MAX),
+            devices_held: AtomicBool::new(false),
+            device_came: Notify::new(),
+            device_went: Notify::new(),
             head: watch::Sender::new(EventId(0)),
             picture: watch::Sender::new(Arc::new(picture(&vin))),
             fences: watch::Sender::new(Arc::new(vec![fence("school", FenceSource::File), fence("home", FenceSource::Phone)])),
@@ -62,6 +78,18 @@ impl MemoryFeed {
             feed.pair(name, scopes);
         }
         Arc::new(feed)
+    }
+
+    /// From now on who adds a device waits; until the first one does.
+    pub async fn hold_devices(&self) {
+        self.devices_held.store(true, Ordering::Relaxed);
+        self.device_came.notified().await;
+    }
+
+    /// Devices are taken again, once the one that waits has given up.
+    pub async fn let_devices_go(&self) {
+        self.device_went.notified().await;
+        self.devices_held.store(false, Ordering::Relaxed);
     }
 
     /// A device called `name`, whose token is its name.
@@ -283,6 +311,11 @@ impl Feed for MemoryFeed {
     fn add_device(&self, token: TokenHash, device: Device) -> Pending<'_, Result<(), Unavailable>> {
         Box::pin(async move {
             self.readable(&self.vin)?;
+            if self.devices_held.load(Ordering::Relaxed) {
+                let _went = Went(&self.device_went);
+                self.device_came.notify_one();
+                return std::future::pending().await;
+            }
             self.inner.lock().unwrap().devices.insert(token, Arc::new(device));
             self.devices.send_modify(|n| *n += 1);
             Ok(())
