@@ -67,8 +67,7 @@ use self::state::{Found, Loaded, Mode, Stop};
 use self::writer::Writer;
 use crate::clock::{Clock, Stamp};
 use crate::event::{EventId, Location, Row, Step};
-use crate::feed::{ChildNow, Picture, Status, TrackPoint};
-use crate::geo::Fence;
+use crate::feed::{ChildNow, Fences, Picture, Status, TrackPoint};
 use crate::health::Health;
 use crate::vehicle::Vin;
 
@@ -111,7 +110,7 @@ pub struct Journal {
     reads: mpsc::Sender<Job>,
     asks: mpsc::Sender<Asked>,
     picture: watch::Sender<Arc<Picture>>,
-    fences: watch::Sender<Arc<Vec<Fence>>>,
+    fences: watch::Sender<Fences>,
     ended: Mutex<threads::Receiver<()>>,
 }
 
@@ -208,7 +207,7 @@ impl Journal {
     }
 
     /// The fences in force, for the doors.
-    pub fn show_fences(&self, fences: Arc<Vec<Fence>>) {
+    pub fn show_fences(&self, fences: Fences) {
         self.fences.send_replace(fences);
     }
 

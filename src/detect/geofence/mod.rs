@@ -38,6 +38,7 @@ pub use keep::{Memory, Unreadable};
 pub use settings::Settings;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use self::register::{Id, Register, Slot};
 use self::standing::{Change, Side, Since, between, milliseconds, moment};
@@ -256,13 +257,13 @@ impl Geofences {
     }
 
     /// The fences in force, in the order in which they came.
-    pub fn fences(&self) -> impl Iterator<Item = &Fence> {
+    pub fn fences(&self) -> impl Iterator<Item = &Arc<Fence>> {
         self.register.iter().map(|(_, slot)| &slot.fence)
     }
 
     /// The fence with this id.
     pub fn fence(&self, id: &str) -> Option<&Fence> {
-        self.register.get(self.register.find(id)?).map(|slot| &slot.fence)
+        self.register.get(self.register.find(id)?).map(|slot| &*slot.fence)
     }
 
     /// The smallest fence that this point is in: where somebody is, in one word.
@@ -294,8 +295,7 @@ impl Geofences {
     /// How the vehicle stands to each fence.
     pub fn now(&self) -> Vec<FenceNow> {
         let each = self.register.iter().map(|(_, Slot { fence, standing, .. })| FenceNow {
-            id: fence.id.clone(),
-            name: fence.name.clone(),
+            fence: fence.clone(),
             inside: standing.side.is_inside(),
             since: standing.side.since().map(|since| since.stamp.wall),
         });

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use telltale::clock::{Boot, Stamp, TimeSource, Wall};
 use telltale::event::{EventId, EventType, Kind, Location, Severity};
 use telltale::feed::{
-    ChildNow, Device, Failure, Feed, FenceNow, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status, Stored,
+    ChildNow, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status, Stored,
     TokenHash, TrackPoint, Unavailable,
 };
 use telltale::geo::{Fence, FenceSource, Point, Shape};
@@ -30,7 +30,7 @@ pub struct MemoryFeed {
     device_went: Notify,
     head: watch::Sender<EventId>,
     picture: watch::Sender<Arc<Picture>>,
-    fences: watch::Sender<Arc<Vec<Fence>>>,
+    fences: watch::Sender<Fences>,
     devices: watch::Sender<u64>,
 }
 
@@ -65,7 +65,9 @@ impl MemoryFeed {
             device_went: Notify::new(),
             head: watch::Sender::new(EventId(0)),
             picture: watch::Sender::new(Arc::new(picture(&vin))),
-            fences: watch::Sender::new(Arc::new(vec![fence("school", FenceSource::File), fence("home", FenceSource::Phone)])),
+            fences: watch::Sender::new(Arc::new(
+                [("school", FenceSource::File), ("home", FenceSource::Phone)].map(|(id, by)| Arc::new(fence(id, by))).into(),
+            )),
             devices: watch::Sender::new(0),
             vin,
         };
@@ -272,7 +274,7 @@ impl Feed for MemoryFeed {
         Ok(self.picture.subscribe())
     }
 
-    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Vec<Fence>>>, Unavailable> {
+    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Fences>, Unavailable> {
         self.known(vin)?;
         Ok(self.fences.subscribe())
     }
@@ -386,6 +388,7 @@ pub fn fix(seconds: i64) -> Fix {
 }
 
 fn picture(vin: &Vin) -> Picture {
+    let home = Fence { name: None, ..fence("home", FenceSource::Phone) };
     let signal = |signal, value, age| SignalNow { signal, value, age, source: "CGW1.X".to_owned() };
     Picture {
         stamp: stamp(0),
@@ -396,7 +399,7 @@ fn picture(vin: &Vin) -> Picture {
             signal(Signal::TraveledDistance, None, None),
         ],
         location: Location { address: "Office\u{2028}<b>".to_owned(), ..Location::of(Some(fix(0))) },
-        fences: Arc::new(vec![FenceNow { id: "home".to_owned(), name: None, inside: Some(true), since: None }]),
+        fences: Arc::new(vec![FenceNow { fence: Arc::new(home), inside: Some(true), since: None }]),
         child: ChildNow { state: "parked".to_owned(), ..ChildNow::default() },
         status: Status { mil: Some(false), sources: [("can0".to_owned(), Condition::Ok)].into() },
     }
