@@ -26,6 +26,9 @@ const WHEEL_SPEEDS: u32 = 416;
 /// Frames of a full bus of 500 kbit/s in a second.
 const FULL: i64 = 4_500;
 
+/// When, on which bus, which.
+type Frames = Vec<(Boot, usize, Frame)>;
+
 fn main() {
     // `cargo test` builds and runs benches that have no harness with this; there is nothing to test here.
     let arguments: Vec<String> = std::env::args().collect();
@@ -34,7 +37,7 @@ fn main() {
         return;
     }
     let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
-    let plays: [(&str, fn() -> Vec<(Boot, usize, Frame)>); 2] = [("story", story), ("full bus", full_bus)];
+    let plays: [(&str, fn() -> Frames); 2] = [("story", story), ("full bus", full_bus)];
     for (name, frames) in plays {
         if only.is_none_or(|only| only == name) {
             let frames = frames();
@@ -101,7 +104,7 @@ fn vehicle() -> impl FnMut(Boot, &[Observation]) {
 }
 
 /// What the simulated car sends in its first loop.
-fn story() -> Vec<(Boot, usize, Frame)> {
+fn story() -> Frames {
     let length = Duration::from_secs_f64(sim::Timeline::new(&SCENARIOS[0], 7).length());
     let car = Car::new(&SCENARIOS[0], 7, Place::beginning(START)).unwrap();
     let sent = car.take_while(|(after, _)| *after < length);
@@ -113,7 +116,7 @@ fn story() -> Vec<(Boot, usize, Frame)> {
 }
 
 /// Twenty seconds of a drive on a full bus: what was last said of everything, again and again, and a speed that rises.
-fn full_bus() -> Vec<(Boot, usize, Frame)> {
+fn full_bus() -> Frames {
     let story = story();
     let driving = story.iter().filter(|(at, ..)| (60_000_000..64_000_000).contains(&at.micros()));
     let mut messages: Vec<&(Boot, usize, Frame)> = Vec::new();

@@ -278,10 +278,12 @@ impl Pair {
             if let Reading::Value(Value::Number(speed)) = &mut self.says[1].0 {
                 *speed = (*speed + self.gain).clamp(0.0, 70.0);
             }
-            self.frame(&self.body[..half].to_vec())?;
+            let frame = self.body[..half].to_vec();
+            self.frame(&frame)?;
         }
         if self.now % 200 == 20 && !self.asleep[0] {
-            self.frame(&self.body[half..].to_vec())?;
+            let frame = self.body[half..].to_vec();
+            self.frame(&frame)?;
         }
         if self.now % 90 == 0 && !self.asleep[1] {
             let nth = (self.now / 90) as usize % self.cabin.len();
@@ -404,6 +406,22 @@ fn most_of_a_drive_is_glided_over_and_tells_the_same() {
     }
     assert!(pair.told >= 5, "{} events", pair.told);
     assert!(pair.glided > pair.frames / 2, "{} of {} frames", pair.glided, pair.frames);
+}
+
+#[test]
+fn a_message_that_was_missed_is_back_with_its_first_frame_though_that_says_nothing_new() {
+    let mut pair = Pair::new();
+    pair.perform(&Act::Say(0, Reading::Value(Value::Word(Word::try_from("ON").unwrap())))).unwrap();
+    pair.perform(&Act::Wait(3_000)).unwrap();
+    // Of one message: the first is stale after 20 s, the second after 3 s and the last to speak.
+    for (at, time) in [(9, 1_000), (10, 12_000)] {
+        pair.perform(&Act::Silence(at, true)).unwrap();
+        pair.perform(&Act::Wait(time)).unwrap();
+    }
+    let told = pair.told;
+    pair.perform(&Act::Silence(9, false)).unwrap();
+    pair.perform(&Act::Wait(1_000)).unwrap();
+    assert_eq!(pair.told, told + 1, "it recovered");
 }
 
 proptest! {
