@@ -28,6 +28,7 @@ const FULL: i64 = 4_500;
 
 /// When, on which bus, which.
 type Frames = Vec<(Boot, usize, Frame)>;
+type Play = (&'static str, fn() -> Frames);
 
 fn main() {
     // `cargo test` builds and runs benches that have no harness with this; there is nothing to test here.
@@ -37,7 +38,7 @@ fn main() {
         return;
     }
     let only = arguments.iter().position(|argument| argument == "--only").and_then(|at| arguments.get(at + 1));
-    let plays: [(&str, fn() -> Frames); 2] = [("story", story), ("full bus", full_bus)];
+    let plays: [Play; 2] = [("story", story), ("full bus", full_bus)];
     for (name, frames) in plays {
         if only.is_none_or(|only| only == name) {
             let frames = frames();
