@@ -26,7 +26,7 @@ pub use position::{Fix, Mode};
 pub use raw::{BusCondition, Frame, FrameKind, MAX_SENTENCE, Sentence};
 pub use settings::{StateSettings, seconds, within};
 pub use signal::{Datatype, Signal};
-pub use state::{Memory, State};
+pub use state::{Change, Memory, State};
 
 use std::fmt;
 

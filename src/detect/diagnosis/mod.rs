@@ -37,6 +37,8 @@ pub(super) struct Diagnosis {
     settings: DiagnosisSettings,
     messages: Vec<Message>,
     memory: Memory,
+    /// Buses whose next frame, whatever it says, may have something told.
+    awaited: Vec<bool>,
 }
 
 /// What it remembers within a run; all of it serves a replay that goes on.
@@ -105,7 +107,7 @@ impl Diagnosis {
             messages: vec![Faults::default(); messages.len()],
             ..Memory::default()
         };
-        Diagnosis { settings, messages, memory }
+        Diagnosis { settings, messages, memory, awaited: vec![false; layout.buses.len()] }
     }
 
     /// Goes on with other numbers.
@@ -130,12 +132,17 @@ impl Diagnosis {
         self.battery(now, state, out);
         self.coolant(now, state, out);
         self.gnss(now, state, out);
-        let Diagnosis { settings, messages, memory } = self;
+        let Diagnosis { settings, messages, memory, awaited } = self;
+        awaited.fill(false);
         for (id, bus) in (0..=u8::MAX).map(BusId).zip(&mut memory.buses) {
             bus.step(now, id, state, settings, out);
         }
         for (message, faults) in messages.iter().zip(&mut memory.messages) {
-            message.step(now, faults, state, settings, out);
+            if let Some(bus) = message.step(now, faults, state, settings, out) {
+                if let Some(awaited) = awaited.get_mut(usize::from(bus.0)) {
+                    *awaited = true;
+                }
+            }
         }
         if memory.journal_told != memory.journal_lost {
             memory.journal_told = memory.journal_lost;
@@ -144,8 +151,23 @@ impl Diagnosis {
         }
     }
 
+    /// Whether the next frame of this bus may have something told, whatever it says.
+    pub(super) fn awaits(&self, bus: BusId) -> bool {
+        self.awaited.get(usize::from(bus.0)).is_some_and(|awaited| *awaited)
+    }
+
+    /// The voltage under which the battery is low.
+    pub(super) fn voltage_mark(&self, state: &State) -> f64 {
+        state.settings().volts(self.settings.battery_low_v)
+    }
+
+    /// The coolant temperatures, °C, that are too hot and normal again.
+    pub(super) fn coolant_marks(&self) -> [f64; 2] {
+        [self.settings.coolant_hot_celsius, self.settings.coolant_normal_celsius]
+    }
+
     fn battery(&mut self, now: Boot, state: &State, out: &mut Outbox) {
-        let limit = state.settings().volts(self.settings.battery_low_v);
+        let limit = self.voltage_mark(state);
         let signal = Signal::LowVoltageBatteryCurrentVoltage;
         let volts = state.number(now, signal);
         let under = volts.map(|volts| volts < limit);
@@ -197,7 +219,7 @@ impl Diagnosis {
     }
 
     pub(super) fn deadline(&self, now: Boot, state: &State) -> Option<Boot> {
-        let Diagnosis { settings, messages, memory } = self;
+        let Diagnosis { settings, messages, memory, .. } = self;
         let levels = [
             memory.battery.bad.due(seconds(settings.battery_low_s)),
             memory.battery.good.due(seconds(settings.battery_low_s)),
