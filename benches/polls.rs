@@ -25,7 +25,7 @@ use telltale::gateway::{self, Open, Setup, Sources};
 use telltale::geo::{Fence, FenceSource, Point, Shape, read};
 use telltale::sim::{self, Car, Files, Place, SCENARIOS};
 use telltale::vehicle::Vin;
-use telltale::{detect, http, journal};
+use telltale::{detect, diagnostics, http, journal};
 use tokio::runtime::Builder;
 use tokio_util::sync::CancellationToken;
 
@@ -167,6 +167,7 @@ fn setup(folder: &std::path::Path, count: usize) -> Setup {
             car: Box::new(Car::new(&SCENARIOS[0], 1, Place::beginning(start)).unwrap()),
             files: Files::default(),
         },
+        diagnostics: diagnostics::Settings::default(),
         detect: detect::Settings::default(),
         fences,
         journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },

@@ -7,10 +7,11 @@
 //! ```text
 //! CAN  ─► can ─────────┐
 //! GNSS ─► gnss ────────┼─► vehicle::State ─► detect::Engine ─► journal ─► http   phones: SSE, pages, API
-//! sim  ─► can, gnss ───┘     (what is)       (what it means)  (what was)
+//! ECUs ◄► diagnostics ─┤     (what is)       (what it means)  (what was)
+//! sim  ─► all three ───┘
 //! ```
 //!
-//! One direction, no way back. Sources turn bytes into *observations* in the field's own terms: VSS signals, fixes. The
+//! One direction, no way back. Sources turn bytes into *observations* in the field's own terms: VSS signals, fixes, trouble codes. The
 //! engine holds the latest observation of everything and asks each detector what it means. Events go to the journal
 //! first; what is in the journal is shown. What a person wants (an alert answered, a fence drawn) comes in at the front
 //! like everything else, as a [`request`] with a slot for the reply.
@@ -33,7 +34,7 @@
 //! | 2 | [`detect`] | the engine, and one pure state machine a file | floor 1; no tokio, files, clocks, SQL |
 //! | 2 | [`journal`] | SQLite behind `feed` | floor 1 |
 //! | 3 | [`http`] | listeners, limits, sign-in, the stream, one file a surface, the page | floor 1 |
-//! | 3 | [`sim`] | a scripted car that emits raw frames and sentences | floor 1, `can`, `diagnostics` |
+//! | 3 | [`sim`] | a scripted car that emits raw frames and sentences, and its ECUs | floor 1, `can`, `diagnostics` |
 //! | 4 | [`config`] | reads files, merges board, vehicle and site | all below, for their settings types |
 //! | 4 | [`gateway`] | the wiring of one vehicle; start, stop, supervision | all below |
 //! | 5 | `commands` | the command line, one file a subcommand | all |
@@ -47,8 +48,9 @@
 //! 3. **Two classes of data.** Events carry an id, are never dropped or merged. Telemetry carries none and is
 //!    latest-value.
 //! 4. **The journal is the slow reader's buffer.** A connection holds a position, not a queue.
-//! 5. **Listen only.** No socket of the daemon can send a frame; a controller that could acknowledge one is refused
-//!    unless its bus says otherwise.
+//! 5. **Listen only.** Until the owner sets `diagnostics.transmit`, no socket of the daemon can send a frame, and then only
+//!    requests that read ([`diagnostics::request`], [`diagnostics::j1939::Emission`]). A controller that could acknowledge
+//!    one is refused unless its bus says otherwise, or ECUs are asked there.
 //! 6. **Missing is not false.** Never seen, invalid or stale is *unknown*; a detector says what it does with unknown, and
 //!    fails toward the alert.
 //! 7. **Two kinds of time.** Logic runs on boot time, stamps on wall time with its source. A step of the wall clock

@@ -70,6 +70,28 @@ impl Link {
     }
 }
 
+/// Whether what is sent on `interface` can reach a bus; why not, and what would help.
+pub fn can_speak(interface: &str) -> Result<(), String> {
+    let link = match Link::query(interface) {
+        Ok(link) => link,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(format!("there is no interface {interface}: plug the adapter in, or load its driver"));
+        }
+        // What cannot be asked for may well work.
+        Err(_) => return Ok(()),
+    };
+    let mute = link.mode.is_some_and(|flags| flags & CAN_CTRLMODE_LISTENONLY != 0);
+    match (link.is_can, link.is_up, mute) {
+        (false, ..) => Err(format!("{interface} is no CAN interface: name another one for the bus")),
+        (true, false, _) => Err(format!("{interface} is down: `ip link set {interface} up`")),
+        (true, true, true) => Err(format!(
+            "{interface} only listens, so nobody can be asked: `ip link set {interface} down`, then `ip link set {interface} \
+             up type can bitrate RATE listen-only off`, or ListenOnly=no in its .network file"
+        )),
+        (true, true, false) => Ok(()),
+    }
+}
+
 fn request(name: &str) -> io::Result<Vec<u8>> {
     if name.is_empty() || name.len() > LONGEST_NAME || name.contains('\0') {
         let what = format!("the name of an interface has 1 to {LONGEST_NAME} characters, and `{name}` has not");

@@ -6,8 +6,8 @@
 //!  log, FIFO ─► log ────┘
 //! ```
 //!
-//! - [`run`] reads one bus as long as the daemon lives: kernel filters let through exactly the mapped ids, losses are
-//!   counted, an interface that is down, absent or back again is told and tried again. Nothing here can send a frame.
+//! - [`run`] reads one bus as long as the daemon lives: kernel filters let through exactly the mapped ids and what one
+//!   who [`Listen`]s wants to hear, losses are counted, an interface that is down, absent or back again is told and tried again. Nothing here can send a frame.
 //! - [`profile`] reads the integrator's file and the [`dbc`] databases it names; every mistake has file, line, key and
 //!   cure.
 //! - [`Decoder`] is the path of every frame: no allocation, over ten million mapped frames a second on one core.
@@ -26,5 +26,6 @@ mod socket;
 mod source;
 
 pub use decoder::{ArbitrationId, Decoder, Outcome};
-pub use intake::{Counters, Intake};
+pub use intake::{Counters, Filter, Intake, Listen, Listeners};
+pub use link::can_speak;
 pub use source::{Bus, BusSettings, Surroundings, run, wires};

@@ -5,7 +5,7 @@
 //! frame on a bus through it; a test reads this folder's sources for calls that could. What the controller itself does on
 //! the bus (acknowledge, signal errors) is decided before, by its mode: see [`Link::only_listens`](super::link::Link).
 //!
-//! The kernel lets through exactly the mapped ids and the error frames that tell of the controller's condition, stamps
+//! The kernel lets through exactly the mapped ids, those that a listener asks for, and the error frames that tell of the controller's condition, stamps
 //! each frame when it arrives (`SO_TIMESTAMPNS`), and counts those for which the receive buffer had no room
 //! (`SO_RXQ_OVFL`).
 
@@ -18,8 +18,8 @@ use socketcan::{CanFdSocket, CanFilter, Socket, SocketOptions};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::ArbitrationId;
 use super::error_frame;
+use super::{ArbitrationId, Filter};
 use crate::clock::{Boot, Clock};
 use crate::vehicle::{Frame, FrameKind};
 
@@ -63,13 +63,13 @@ pub(super) struct Heard {
 }
 
 impl Ear {
-    /// Listens on `interface` for the frames with these ids and for what befalls the controller.
-    pub(super) fn open(interface: &str, ids: &[ArbitrationId]) -> io::Result<AsyncFd<Ear>> {
+    /// Listens on `interface` for the frames that one of these filters lets through and for what befalls the controller.
+    pub(super) fn open(interface: &str, filters: &[Filter]) -> io::Result<AsyncFd<Ear>> {
         let socket = CanFdSocket::open(interface)?;
         socket.set_nonblocking(true)?;
         socket.set_error_filter(error_frame::MASK)?;
-        if ids.len() <= MOST_FILTERS {
-            socket.set_filters(&ids.iter().map(|id| filter(*id)).collect::<Vec<_>>())?;
+        if filters.len() <= MOST_FILTERS {
+            socket.set_filters(&filters.iter().map(|wanted| filter(*wanted)).collect::<Vec<_>>())?;
         } else {
             // The decoder passes over what is not mapped.
             socket.set_filter_accept_all()?;
@@ -124,17 +124,17 @@ impl AsRawFd for Ear {
     }
 }
 
-/// A filter that lets data frames with this id through and nothing else.
-fn filter(id: ArbitrationId) -> CanFilter {
-    let (wanted, mask) = filter_bits(id);
+/// A filter that lets data frames through whose id is this one in these bits, and nothing else.
+fn filter(wanted: Filter) -> CanFilter {
+    let (wanted, mask) = filter_bits(wanted);
     CanFilter::new(wanted, mask)
 }
 
-fn filter_bits(ArbitrationId { id, extended }: ArbitrationId) -> (u32, u32) {
+fn filter_bits((ArbitrationId { id, extended }, mask): Filter) -> (u32, u32) {
     if extended {
-        (id & EXTENDED_MASK | EXTENDED_FLAG, EXTENDED_MASK | EXTENDED_FLAG | REMOTE_FLAG)
+        (id & EXTENDED_MASK | EXTENDED_FLAG, mask & EXTENDED_MASK | EXTENDED_FLAG | REMOTE_FLAG)
     } else {
-        (id & STANDARD_MASK, STANDARD_MASK | EXTENDED_FLAG | REMOTE_FLAG)
+        (id & STANDARD_MASK, mask & STANDARD_MASK | EXTENDED_FLAG | REMOTE_FLAG)
     }
 }
 
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn filters_let_through_exactly_the_mapped_ids() {
         let passes = |id, extended, frame: u32| {
-            let (wanted, mask) = filter_bits(ArbitrationId { id, extended });
+            let (wanted, mask) = filter_bits((ArbitrationId { id, extended }, u32::MAX));
             frame & mask == wanted & mask
         };
         assert!(passes(0x123, false, 0x123));
@@ -206,6 +206,8 @@ mod tests {
         assert!(passes(0x18FE_F100, true, 0x98FE_F100));
         assert!(!passes(0x18FE_F100, true, 0x98FE_F101));
         assert!(!passes(0x123, true, 0x123));
+        let (wanted, mask) = filter_bits((ArbitrationId { id: 0x7E0, extended: false }, 0x7F0));
+        assert!([0x7E0, 0x7EF].iter().all(|id| id & mask == wanted) && 0x7DF & mask != wanted);
     }
 
     #[test]

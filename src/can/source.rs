@@ -16,11 +16,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::io::unix::AsyncFd;
 
-use super::intake::{Counters, Intake};
+use super::Decoder;
+use super::intake::{Counters, Filter, Intake, Listeners};
 use super::link::Link;
 use super::log;
 use super::socket::{Ear, NEWS};
-use super::{ArbitrationId, Decoder};
 use crate::clock::{Boot, Clock};
 use crate::health::{Condition, Health, Pulse};
 use crate::vehicle::{BusCondition, BusId, Observation};
@@ -72,6 +72,8 @@ pub struct Surroundings {
     pub health: Health,
     /// Where frames are counted.
     pub counters: Counters,
+    /// Who listens beside the decoder.
+    pub listeners: Listeners,
 }
 
 /// Groups buses by what has to be read as one: an interface is one bus, a log may hold the lines of several, and a line of
@@ -91,8 +93,8 @@ pub fn wires(buses: Vec<Bus>) -> Vec<Vec<Bus>> {
 /// Reads the buses of one of the [`wires`] until the future is dropped. Whatever a frame says goes to `deliver` at once,
 /// with when it was read.
 pub async fn run(wire: Vec<Bus>, around: Surroundings, mut deliver: impl FnMut(Boot, &[Observation])) -> Infallible {
-    let Surroundings { decoder, clock, health, counters } = around;
-    let intake = |bus: &Bus| Intake::new(bus.id, &bus.name, decoder.clone(), counters.clone());
+    let Surroundings { decoder, clock, health, counters, listeners } = around;
+    let intake = |bus: &Bus| Intake::new(bus.id, &bus.name, decoder.clone(), counters.clone()).heard_by(listeners.of(bus.id));
     let parts: Vec<String> = wire.iter().map(|bus| format!("can.{}", bus.name)).collect();
     let pulse = health.pulse(parts.first().map_or("can", String::as_str));
     let tell = |condition, sentence: String| parts.iter().for_each(|part| health.set(part, condition, sentence.clone()));
@@ -101,7 +103,12 @@ pub async fn run(wire: Vec<Bus>, around: Surroundings, mut deliver: impl FnMut(B
             let mut intakes: Vec<(String, Intake)> = wire.iter().map(|bus| (bus.interface.clone(), intake(bus))).collect();
             log::follow(path, &clock, &pulse, &mut intakes, tell, &mut deliver).await
         }
-        [bus, ..] => listen(bus, &decoder.ids(bus.id), &clock, &pulse, intake(bus), tell, &mut deliver).await,
+        [bus, ..] => {
+            let intake = intake(bus);
+            let mapped = decoder.ids(bus.id).into_iter().map(|id| (id, u32::MAX));
+            let filters: Vec<Filter> = mapped.chain(intake.filters()).collect();
+            listen(bus, &filters, &clock, &pulse, intake, tell, &mut deliver).await
+        }
         [] => std::future::pending().await,
     }
 }
@@ -137,7 +144,7 @@ struct Fault {
 
 async fn listen(
     bus: &Bus,
-    ids: &[ArbitrationId],
+    filters: &[Filter],
     clock: &Clock,
     pulse: &Pulse,
     mut intake: Intake,
@@ -146,7 +153,7 @@ async fn listen(
 ) -> Infallible {
     let mut patience = Patience::new();
     loop {
-        let fault = match open(bus, ids) {
+        let fault = match open(bus, filters) {
             Ok((ear, condition)) => {
                 patience.restore();
                 tell(Condition::Ok, String::new());
@@ -161,7 +168,7 @@ async fn listen(
     }
 }
 
-fn open(bus: &Bus, ids: &[ArbitrationId]) -> Result<(AsyncFd<Ear>, BusCondition), Fault> {
+fn open(bus: &Bus, filters: &[Filter]) -> Result<(AsyncFd<Ear>, BusCondition), Fault> {
     let name = &bus.interface;
     let link = Link::query(name).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => absent(format!(
@@ -181,7 +188,7 @@ fn open(bus: &Bus, ids: &[ArbitrationId]) -> Result<(AsyncFd<Ear>, BusCondition)
              or listen_only = false for the bus"
         )));
     }
-    let ear = Ear::open(name, ids).map_err(|error| degraded(format!("{name} cannot be opened: {error}")))?;
+    let ear = Ear::open(name, filters).map_err(|error| degraded(format!("{name} cannot be opened: {error}")))?;
     Ok((ear, link.condition.unwrap_or(BusCondition::Active)))
 }
 
@@ -254,6 +261,7 @@ mod tests {
             clock: Clock::system(),
             health: health.clone(),
             counters: Counters::default(),
+            listeners: Listeners::default(),
         };
         let bus =
             Bus { id: BusId(3), name: "body".to_owned(), interface: "no-such-can".to_owned(), candump: None, listen_only: true };

@@ -10,7 +10,6 @@ use super::pair::qr;
 use super::run::watch;
 use super::{Exit, log};
 use crate::clock::{Clock, Wall};
-use crate::detect;
 use crate::feed::{Device, Scope, TokenHash};
 use crate::gateway::{self, Open, Setup, Sources};
 use crate::geo::{self, FenceSource};
@@ -18,6 +17,7 @@ use crate::http::{self, hash_token, new_token};
 use crate::journal;
 use crate::sim::{self, Car, Files, PlaceFile, Recording, SCENARIOS};
 use crate::vehicle::Vin;
+use crate::{detect, diagnostics};
 
 /// Show it with a simulated car: open the page that is printed
 ///
@@ -84,7 +84,9 @@ impl Demo {
         match set {
             Ok((setup, token)) => {
                 let vin = setup.vin.clone();
-                watch(async |shutdown| gateway::run(setup, shutdown, async |open| self.welcome(&token, &vin, &open)).await)
+                watch(async |shutdown| {
+                    gateway::run(setup, shutdown, async |open| self.welcome(&token, &vin, &open)).await.map(drop)
+                })
             }
             Err(reason) => {
                 eprintln!("telltale: {reason}");
@@ -108,6 +110,8 @@ impl Demo {
             // The car's boot time is its own, and starts anew with every run.
             boot_id: format!("demo-{}-{}", std::process::id(), Wall::system().micros()),
             sources: Sources::Simulated { profile, car: Box::new(car), files: Files { place: Some(place_file), recording } },
+            // Its ECUs are simulated as the rest of it is.
+            diagnostics: diagnostics::Settings { transmit: true, ..diagnostics::Settings::default() },
             detect: detect::Settings::default(),
             fences,
             journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },

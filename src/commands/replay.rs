@@ -1,5 +1,6 @@
 //! `telltale replay`: recorded data through the same engine, as fast as it goes.
 //!
+//! What testers and ECUs said to one another is heard, as the daemon hears it; nobody is asked.
 //! Frames and fixes are merged by their own clocks, and the engine's boot time is the recording's Unix time. What is due
 //! between two inputs is told at its own moment; nothing that is due after the last input is told. With `--state` the
 //! whole engine is kept between runs, so that a replay cut by `--until` goes on in the next one: inputs up to the cut are
@@ -21,8 +22,9 @@ use crate::can::{self, Intake};
 use crate::clock::{Boot, Stamp, TimeSource, Wall};
 use crate::config;
 use crate::detect::{self, Engine, Outbox};
+use crate::diagnostics::{self, Listener};
 use crate::event::{Event, EventId};
-use crate::gateway::{Core, Late};
+use crate::gateway::{Core, Late, Texts};
 use crate::geo::{self, Fence, FenceSource};
 use crate::gnss;
 use crate::vehicle::{BusId, Fix, Frame, Observation, Vin};
@@ -210,10 +212,12 @@ struct Past {
 
 /// The engine, from its beginning or from where an earlier run left it.
 fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
-    let engine = Engine::new(drive.settings.clone(), drive.vin.clone(), drive.profile.layout.clone(), drive.fences.clone());
+    let engine =
+        Engine::new(drive.settings.clone(), drive.vin.clone(), diagnostics::layout(&drive.profile), drive.fences.clone());
     let Some(saved) = saved else {
         return Ok((
-            Core::new(engine, Outbox::new(drive.vin.clone(), EventId(0)), Late::Never),
+            Core::new(engine, Outbox::new(drive.vin.clone(), EventId(0)), Late::Never)
+                .with_texts(Texts::of_codes(Default::default())),
             Past { cut: None, source: TimeSource::Rtc },
         ));
     };
@@ -224,7 +228,8 @@ fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
     let kept = serde_json::from_value(saved.engine).map_err(|error| format!("it is no state of this version: {error}"))?;
     engine.load(kept).map_err(|reason| format!("it is of another profile: {reason}"))?;
     Ok((
-        Core::new(engine, Outbox::new(drive.vin.clone(), saved.last), Late::Never),
+        Core::new(engine, Outbox::new(drive.vin.clone(), saved.last), Late::Never)
+            .with_texts(Texts::of_codes(Default::default())),
         Past { cut: saved.cut, source: saved.source },
     ))
 }
@@ -232,8 +237,10 @@ fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
 /// What takes the frames of each bus. Nobody reads what they count.
 fn intakes(profile: &Profile) -> Vec<Intake> {
     let decoder = Arc::new(profile.decoder.clone());
-    let buses = (0..=u8::MAX).zip(&profile.layout.buses);
-    buses.map(|(id, name)| Intake::new(BusId(id), name, decoder.clone(), can::Counters::default())).collect()
+    let listeners = Listener::all(profile.diagnosis.clone());
+    let buses = (0..=u8::MAX).map(BusId).zip(&profile.layout.buses);
+    let intake = |(bus, name): (BusId, &String)| Intake::new(bus, name, decoder.clone(), can::Counters::default());
+    buses.map(|(bus, name)| intake((bus, name)).heard_by(listeners.of(bus))).collect()
 }
 
 /// One recorded thing.

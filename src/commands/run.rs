@@ -1,16 +1,17 @@
 //! `telltale run`: the daemon.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Exit, log, print, reload};
 use crate::clock::Clock;
 use crate::config::{self, Config, InForce, LoadError};
-use crate::gateway::{self, Change, Open, Setup, Sources, control, systemd};
+use crate::gateway::{self, Change, Ended, Open, Setup, Sources, control, systemd};
 use crate::journal;
 use crate::vehicle::Vin;
 
@@ -39,33 +40,50 @@ impl Run {
         };
         log::begin();
         reload::warn(&config.warnings);
-        let in_force = InForce::of(&config);
-        let (change, changes) = mpsc::channel(1);
         // Within the runtime, and before anything that takes time: until then a SIGHUP ends the process.
-        let start = async move |shutdown| {
-            let hangup = signal(SignalKind::hangup());
-            let ready = async move |open: Open| {
-                tracing::info!(addresses = ?open.addresses, "ready");
-                match hangup {
-                    Ok(hangup) => drop(tokio::spawn(reload::on_signal(hangup, self.config, in_force, change, open.health))),
-                    Err(error) => tracing::warn!(%error, "SIGHUP cannot be caught: there is no reload"),
+        watch(async move |shutdown: CancellationToken| {
+            let mut config = config;
+            loop {
+                match run_once(&self.config, config.clone(), shutdown.child_token()).await? {
+                    Ended::Stopped => return Ok(()),
+                    Ended::Named(vin) => {
+                        tracing::info!(%vin, "the car has told its number, and is watched under it from now on");
+                        // What was reloaded meanwhile stays in force.
+                        config = config::load(&self.config).unwrap_or(config);
+                        config.vin = config.vin.or(Some(vin));
+                    }
                 }
-                systemd::ready();
-            };
-            gateway::run(setup(config, changes), shutdown, ready).await
-        };
-        watch(start)
+            }
+        })
     }
 }
 
+/// Watches the vehicle until it stops, or has to begin anew.
+async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> Result<Ended, gateway::Error> {
+    let in_force = InForce::of(&config);
+    let (change, changes) = mpsc::channel(1);
+    let hangup = signal(SignalKind::hangup());
+    let mut reloads = JoinSet::new();
+    let ready = async |open: Open| {
+        tracing::info!(addresses = ?open.addresses, "ready");
+        match hangup {
+            Ok(hangup) => drop(reloads.spawn(reload::on_signal(hangup, file.to_owned(), in_force, change, open.health))),
+            Err(error) => tracing::warn!(%error, "SIGHUP cannot be caught: there is no reload"),
+        }
+        systemd::ready();
+    };
+    gateway::run(setup(config, changes), shutdown, ready).await
+}
+
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
-    let Config { vin, profile, buses, receivers, fences, detect, journal, http, .. } = config;
+    let Config { vin, profile, buses, receivers, fences, diagnostics, detect, journal, http, .. } = config;
     Setup {
         // The car may have told its number before.
         vin: vin.or_else(|| journal::vehicle_in(&journal.dir)).unwrap_or_else(Vin::unnamed),
         clock: Clock::system(),
         boot_id: gateway::boot_id(),
         sources: Sources::Car { profile: profile.unwrap_or_default(), buses, receiver: receivers.into_iter().next() },
+        diagnostics,
         detect,
         fences,
         journal,

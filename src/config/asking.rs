@@ -1,6 +1,7 @@
 //! Whether the car is asked what is wrong with it, and on which of its buses.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use super::fault::Findings;
 use super::paths;
@@ -9,6 +10,7 @@ use super::sources::Bus;
 use super::tree::Node;
 use crate::can::profile::{self, Profile};
 use crate::diagnostics::Settings;
+use crate::diagnostics::texts::Texts;
 use crate::vehicle::BusId;
 
 /// Reads `[diagnostics]`.
@@ -16,6 +18,11 @@ pub fn read(tree: &Node, findings: &mut Findings) -> Settings {
     let settings: Settings = section(tree, "diagnostics", findings);
     let texts =
         settings.texts.map(|given| paths::file(place_of(tree, "diagnostics.texts"), "diagnostics.texts", &given, findings));
+    let read = texts.as_deref().and_then(|path| Some((path, Texts::load(&fs::read(path).ok()?))));
+    if let Some((path, Err(error))) = read {
+        let message = format!("{} cannot be used: {error}", path.display());
+        findings.fault(place_of(tree, "diagnostics.texts"), "diagnostics.texts", message, "correct that file");
+    }
     Settings { texts, ..settings }
 }
 
@@ -116,6 +123,11 @@ mod tests {
         assert!(site(CAR, &format!("{ASK}[bus.truck]\nlisten_only = true\n")).is_ok(), "J1939 can be heard alone");
         let config = site(CAR, &format!("{ASK}[bus.obd]\ncandump = \"can.log\"\n")).unwrap();
         assert!(config.warnings.iter().any(|warning| warning.to_string().contains("nobody can be asked there")));
+        let told = site(CAR, &ASK.replace("true", "true\ntexts = \"car.toml\"")).unwrap_err();
+        assert!(
+            told.contains(":5: diagnostics.texts: ") && told.contains("car.toml cannot be used: ") && told.contains("line 1"),
+            "{told}"
+        );
         let told = site(CAR, &ASK.replace("true", "true\ntexts = \"gone.json\"")).unwrap_err();
         assert!(told.contains(":5: diagnostics.texts: there is no ") && told.contains("/gone.json"), "{told}");
     }

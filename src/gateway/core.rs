@@ -3,6 +3,7 @@
 //! It takes observations in, steps the engine when something was seen or is due, and puts a name to the place of each
 //! event between engine and journal. It reads no clock and waits for nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use crate::clock::{Boot, Stamp, Wall};
 use crate::detect::geofence::Unreadable;
 use crate::detect::{Engine, Outbox, Settings};
+use crate::diagnostics;
 use crate::event::{Details, Event, EventId, Geofence, Location, Row, Step};
 use crate::geo::{Fence, Point};
 use crate::request::{Answer, Refusal, Request};
@@ -34,6 +36,11 @@ impl Texts {
     /// Those that `of` knows.
     pub fn new(of: impl Fn(Code) -> Option<String> + Send + Sync + 'static) -> Texts {
         Texts(Some(Arc::new(of)))
+    }
+
+    /// Those of diagnosis: the owner's, then our own.
+    pub fn of_codes(texts: diagnostics::texts::Texts) -> Texts {
+        Texts::new(move |code| texts.of(code).map(Cow::into_owned))
     }
 }
 

@@ -27,7 +27,7 @@ pub use self::vehicle::Vehicle;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ use crate::health::{Condition, Health, Pulse};
 use crate::journal::{Asked, Journal};
 use crate::metrics::Metrics;
 use crate::vehicle::{Observation, Vin};
-use crate::{detect, http, journal};
+use crate::{detect, diagnostics, http, journal};
 
 /// Deadlines this long ago, in the car's time, were slept through: a machine that is merely busy catches up.
 const LATE: Duration = Duration::from_secs(20);
@@ -62,6 +62,8 @@ pub struct Setup {
     pub boot_id: String,
     /// Where observations come from.
     pub sources: Sources,
+    /// Whether and how ECUs are asked.
+    pub diagnostics: diagnostics::Settings,
     /// The detectors' numbers.
     pub detect: detect::Settings,
     /// The fences of the site's file.
@@ -90,6 +92,15 @@ pub enum Error {
     Ended(String),
 }
 
+/// Why a vehicle is watched no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was to stop.
+    Stopped,
+    /// The car has told its number, which nobody knew: it is to be watched under that one.
+    Named(Vin),
+}
+
 /// What has been opened, for those who start a daemon.
 pub struct Open {
     /// Where phones reach it.
@@ -102,8 +113,8 @@ pub struct Open {
 ///
 /// # Errors
 /// When it cannot start, or a part of it ends.
-pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnOnce(Open)) -> Result<(), Error> {
-    let Setup { vin, clock, boot_id, sources, detect, fences, journal, http, control, mut changes } = setup;
+pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnOnce(Open)) -> Result<Ended, Error> {
+    let Setup { vin, clock, boot_id, sources, diagnostics, detect, fences, journal, http, control, mut changes } = setup;
     let (health, metrics) = (Health::default(), Metrics::default());
     let counters = journal::Counters::register(&metrics);
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
@@ -116,7 +127,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     journal.settle_alerts(&engine.alert().into_iter().collect::<Vec<_>>());
     let mut outbox = Outbox::new(vin.clone(), last);
     outbox.reserve(journal.reserved());
-    let vehicle = Vehicle::new(vin, Core::new(engine, outbox, Late::After(LATE)), clock.clone(), health.clone(), journal.clone());
+    let core = Core::new(engine, outbox, Late::After(LATE)).with_texts(texts(diagnostics.texts.as_deref(), &health));
+    let vehicle = Vehicle::new(vin.clone(), core, clock.clone(), health.clone(), journal.clone());
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
@@ -143,7 +155,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
             }
         }
     }
-    let mut readers = sources.start(&mut tasks, Surroundings::new(vehicle.clone(), clock.clone(), health.clone(), &metrics));
+    let mut readers =
+        sources.start(&mut tasks, Surroundings::new(vehicle.clone(), clock.clone(), health.clone(), &metrics, diagnostics));
     tasks.spawn(named("the clockwork", {
         let vehicle = vehicle.clone();
         async move { vehicle.keep_time().await }
@@ -154,10 +167,20 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     tasks.spawn(named("the watchdog's feeder", systemd::feed_watchdog(health.clone())));
     ready(Open { addresses, health: health.clone() }).await;
 
+    let mut number = vehicle.number();
     let mut serving = std::pin::pin!(server.run());
     let result = loop {
         tokio::select! {
-            () = &mut serving => break Ok(()),
+            () = &mut serving => break Ok(Ended::Stopped),
+            Ok(()) = number.changed() => match number.borrow_and_update().clone() {
+                Some(told) if vin == Vin::unnamed() => break Ok(Ended::Named(told)),
+                Some(told) if told != vin => {
+                    tracing::warn!(%vin, %told, "the car's own ECUs tell another number");
+                    let cure = format!("its ECUs say that it is {told}, and it is watched as {vin}: set vehicle.vin to the one that is right");
+                    health.set("vehicle", Condition::Degraded, cure);
+                }
+                _ => {}
+            },
             ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
             Some(Change { detect, fences, buses, receiver, done }) = changes.recv() => {
                 let refused = vehicle.renew(detect, fences);
@@ -174,6 +197,21 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
         tracing::warn!("the journal could not be closed in time; nothing that was told is lost");
     }
     result
+}
+
+/// The texts of codes, with the owner's where they can be read.
+fn texts(file: Option<&Path>, health: &Health) -> Texts {
+    let read = |path: &Path| {
+        let json = std::fs::read(path).map_err(|error| error.to_string())?;
+        diagnostics::texts::Texts::load(&json).map_err(|error| error.to_string())
+    };
+    let own = file.map(|path| read(path).map_err(|error| format!("{} cannot be used: {error}", path.display())));
+    let own = own.transpose().unwrap_or_else(|error| {
+        tracing::warn!("{error}");
+        health.set("diagnostics.texts", Condition::Degraded, error);
+        None
+    });
+    Texts::of_codes(own.unwrap_or_default())
 }
 
 /// Names a task that never ends, for the day that it does.

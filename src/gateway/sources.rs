@@ -1,13 +1,20 @@
 //! Where a vehicle's observations come from: buses and receivers, or the simulated car.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::{Vehicle, named};
-use crate::can::{self, Decoder, Intake, profile::Profile};
+use crate::can::{
+    self, Decoder, Intake, Listeners,
+    profile::{Diagnosis, Profile},
+};
 use crate::clock::{Boot, Clock};
 use crate::config;
+use crate::diagnostics::port::Permission;
+use crate::diagnostics::{self, Asker, IsoTp, Listener};
 use crate::gnss::{self, Heard};
 use crate::health::{Condition, Health};
 use crate::metrics::Metrics;
@@ -44,13 +51,28 @@ pub(super) struct Surroundings {
     health: Health,
     frames: can::Counters,
     sentences: gnss::Counters,
+    answers: diagnostics::Counters,
+    asking: diagnostics::Settings,
 }
 
 impl Surroundings {
     /// Those of `vehicle`, with counters of their own among `metrics`.
-    pub(super) fn new(vehicle: Vehicle, clock: Clock, health: Health, metrics: &Metrics) -> Surroundings {
+    pub(super) fn new(
+        vehicle: Vehicle,
+        clock: Clock,
+        health: Health,
+        metrics: &Metrics,
+        asking: diagnostics::Settings,
+    ) -> Surroundings {
         let (frames, sentences) = (can::Counters::register(metrics), gnss::Counters::register(metrics));
-        Surroundings { vehicle, clock, health, frames, sentences }
+        let answers = diagnostics::Counters::register(metrics);
+        Surroundings { vehicle, clock, health, frames, sentences, answers, asking }
+    }
+
+    /// What stands around whoever asks.
+    fn of_asker(&self) -> diagnostics::Surroundings {
+        let Surroundings { clock, health, answers, .. } = self.clone();
+        diagnostics::Surroundings { clock, health, counters: answers }
     }
 }
 
@@ -58,7 +80,7 @@ impl Sources {
     /// Which sources feed which signals.
     pub fn layout(&self) -> Layout {
         match self {
-            Sources::Car { profile, .. } | Sources::Simulated { profile, .. } => profile.layout.clone(),
+            Sources::Car { profile, .. } | Sources::Simulated { profile, .. } => diagnostics::layout(profile),
         }
     }
 
@@ -66,22 +88,101 @@ impl Sources {
     pub(super) fn start(self, tasks: &mut JoinSet<&'static str>, around: Surroundings) -> Readers {
         match self {
             Sources::Car { profile, buses, receiver } => {
-                let mut readers = Readers { decoder: Arc::new(profile.decoder), around, wires: Vec::new(), receiver: None };
+                let asked = Asked::new(&profile.diagnosis, &around);
+                let listeners = asked.listeners(profile.diagnosis);
+                let decoder = Arc::new(profile.decoder);
+                let mut readers = Readers { decoder, around, listeners, asked, wires: Vec::new(), receiver: None };
                 readers.renew(buses, receiver, tasks);
                 readers
             }
             Sources::Simulated { profile, car, files } => {
-                tasks.spawn(named("the simulated car", simulate(profile, *car, files, around.clone())));
-                Readers { decoder: Arc::default(), around, wires: Vec::new(), receiver: None }
+                let asked = Asked::new(&profile.diagnosis, &around);
+                let (out, heard) = mpsc::channel(MOST_FRAMES);
+                let asked = Asked { buses: asked.on_wire(&out), ..asked };
+                for (_, asker) in &asked.buses {
+                    let (asker, beside, vehicle) = (asker.clone(), around.of_asker(), around.vehicle.clone());
+                    tasks.spawn(named("who asks the simulated ECUs", async move {
+                        let (ignition, deliver) = (|| vehicle.ignition_is_on(), |at, seen: &[Observation]| vehicle.see(at, seen));
+                        match diagnostics::run_on_wire(asker, beside, ignition, deliver).await {}
+                    }));
+                }
+                let listeners = asked.listeners(profile.diagnosis.clone());
+                tasks.spawn(named("the simulated car", simulate(profile, *car, files, heard, listeners.clone(), around.clone())));
+                Readers { decoder: Arc::default(), around, listeners, asked: Asked::default(), wires: Vec::new(), receiver: None }
             }
         }
     }
+}
+
+/// Frames that may be on their way to the simulated ECUs.
+const MOST_FRAMES: usize = 64;
+
+/// The buses on which ECUs are asked.
+#[derive(Default)]
+struct Asked {
+    buses: Vec<(BusId, Asker)>,
+    /// By which interface, and the task.
+    tasks: Vec<(BusId, String, AbortHandle)>,
+}
+
+impl Asked {
+    /// Those that the profile names, where that is allowed.
+    fn new(diagnosis: &Diagnosis, around: &Surroundings) -> Asked {
+        let named: BTreeSet<BusId> = [diagnosis.obd, diagnosis.j1939].into_iter().flatten().collect();
+        let identity = around.vehicle.identity();
+        let asker = |bus: BusId| Asker::of(diagnosis, bus, identity).map(|asker| (bus, asker));
+        let buses = named.into_iter().filter(|_| around.asking.transmit).filter_map(asker).collect();
+        Asked { buses, tasks: Vec::new() }
+    }
+
+    /// The same ones, whose requests leave by `out`.
+    fn on_wire(&self, out: &mpsc::Sender<Frame>) -> Vec<(BusId, Asker)> {
+        self.buses.iter().map(|(bus, asker)| (*bus, asker.clone().on_wire(out.clone()))).collect()
+    }
+
+    /// Who listens to which bus: who asks there, else who only listens.
+    fn listeners(&self, diagnosis: Diagnosis) -> Listeners {
+        let (asked, silent) = (self.buses.clone(), Listener::all(diagnosis));
+        Listeners::new(move |bus| match asked.iter().find(|(asked, _)| *asked == bus) {
+            Some((_, asker)) => Some(asker.listener()),
+            None => silent.of(bus),
+        })
+    }
+
+    /// Asks by these interfaces from now on. A log answers nobody.
+    fn renew(&mut self, wires: &[Vec<can::Bus>], around: &Surroundings, tasks: &mut JoinSet<&'static str>) {
+        let Some(permission) = Permission::granted(around.asking.transmit) else { return };
+        let interface = |bus: BusId| {
+            let wire = wires.iter().flatten().find(|wire| wire.id == bus && wire.candump.is_none());
+            wire.map(|wire| wire.interface.clone())
+        };
+        self.tasks.retain(|(bus, known, task)| {
+            let stays = interface(*bus).as_ref() == Some(known);
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for (bus, asker) in &self.buses {
+            let Some(interface) = interface(*bus).filter(|_| self.tasks.iter().all(|(known, ..)| known != bus)) else { continue };
+            let task = tasks.spawn(ask(asker.clone(), interface.clone(), around.asking.isotp, permission, around.clone()));
+            self.tasks.push((*bus, interface, task));
+        }
+    }
+}
+
+async fn ask(asker: Asker, interface: String, isotp: IsoTp, permission: Permission, around: Surroundings) -> &'static str {
+    let (beside, vehicle) = (around.of_asker(), around.vehicle);
+    let (ignition, deliver) = (|| vehicle.ignition_is_on(), |at, seen: &[Observation]| vehicle.see(at, seen));
+    match diagnostics::run(asker, &interface, isotp, permission, beside, ignition, deliver).await {}
 }
 
 /// The tasks that read a car's sources, and what they need.
 pub(super) struct Readers {
     decoder: Arc<Decoder>,
     around: Surroundings,
+    listeners: Listeners,
+    asked: Asked,
     wires: Vec<(Vec<can::Bus>, AbortHandle)>,
     receiver: Option<(gnss::Settings, AbortHandle)>,
 }
@@ -98,6 +199,7 @@ impl Readers {
             listen_only,
         });
         let wanted = can::wires(numbered.collect());
+        self.asked.renew(&wanted, &self.around, tasks);
         self.wires.retain(|(wire, task)| {
             let stays = wanted.contains(wire);
             if !stays {
@@ -122,7 +224,8 @@ impl Readers {
 
     fn listen(&self, wire: Vec<can::Bus>, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
         let Surroundings { vehicle, clock, health, frames, .. } = self.around.clone();
-        let beside = can::Surroundings { decoder: self.decoder.clone(), clock, health, counters: frames };
+        let (decoder, listeners) = (self.decoder.clone(), self.listeners.clone());
+        let beside = can::Surroundings { decoder, clock, health, counters: frames, listeners };
         tasks.spawn(named("the source of a bus", async move {
             match can::run(wire, beside, |at, seen| vehicle.see(at, seen)).await {}
         }))
@@ -138,15 +241,25 @@ impl Readers {
 }
 
 /// Drives the simulated car through the decoders that a real car's data goes through.
-async fn simulate(profile: Profile, car: sim::Car, files: sim::Files, around: Surroundings) {
-    let Surroundings { vehicle, clock, health, frames, sentences } = around;
+async fn simulate(
+    profile: Profile,
+    car: sim::Car,
+    files: sim::Files,
+    heard: mpsc::Receiver<Frame>,
+    listeners: Listeners,
+    around: Surroundings,
+) {
+    let Surroundings { vehicle, clock, health, frames, sentences, .. } = around;
     let Profile { layout, decoder, .. } = profile;
     for bus in &layout.buses {
         health.set(&format!("can.{bus}"), Condition::Ok, "");
     }
     health.set("gnss", Condition::Ok, "");
     let decoder = Arc::new(decoder);
-    let intake = |(at, name): (usize, &String)| (name.clone(), Intake::new(bus_id(at), name, decoder.clone(), frames.clone()));
+    let intake = |(at, name): (usize, &String)| {
+        let intake = Intake::new(bus_id(at), name, decoder.clone(), frames.clone());
+        (name.clone(), intake.heard_by(listeners.of(bus_id(at))))
+    };
     let mut intakes: Vec<(String, Intake)> = layout.buses.iter().enumerate().map(intake).collect();
     let watcher = vehicle.clone();
     let on_frame = |bus: &str, frame: Frame| {
@@ -174,8 +287,7 @@ async fn simulate(profile: Profile, car: sim::Car, files: sim::Files, around: Su
             });
         }
     };
-    let (_, nobody_asks) = tokio::sync::mpsc::channel(1);
-    sim::run(car, clock, files, nobody_asks, on_frame, on_sentence).await;
+    sim::run(car, clock, files, heard, on_frame, on_sentence).await;
 }
 
 /// The bus at this place of the layout.

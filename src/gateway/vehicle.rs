@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::core::Core;
@@ -22,6 +22,7 @@ use crate::geo::Fence;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
 use crate::request::{Answer, Refusal};
+use crate::vehicle::trouble::Heard;
 use crate::vehicle::{Observation, Vin};
 
 /// How often state that changed without an event is handed to the journal.
@@ -45,6 +46,8 @@ struct Inner {
     journal: Arc<Journal>,
     watched: Mutex<Watched>,
     sooner: Notify,
+    /// The number that the car's own ECUs tell.
+    number: watch::Sender<Option<Vin>>,
 }
 
 /// What the clockwork waits for.
@@ -71,7 +74,7 @@ impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
         let watched = Mutex::new(Watched { core, track: Decimation::default(), drawn: picture::Drawn::default() });
-        Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new() }))
+        Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new(), number: watch::Sender::new(None) }))
     }
 
     /// A source saw something at `at`.
@@ -81,6 +84,9 @@ impl Vehicle {
         let events = watched.core.see(self.0.clock.stamp(at), observations);
         self.remember(&mut watched, at, events);
         for observation in observations {
+            if let Observation::Diagnosis(Heard::Vin(number)) = observation {
+                self.0.number.send_replace(Some(number.clone()));
+            }
             if let Observation::Fix(fix) = observation {
                 if let Some(point) = TrackPoint::of(fix).filter(|point| watched.track.keeps(point)) {
                     self.0.journal.add_point(point);
@@ -98,6 +104,21 @@ impl Vehicle {
         if sooner {
             self.0.sooner.notify_one();
         }
+    }
+
+    /// The number that the car's own ECUs tell, once they did.
+    pub fn number(&self) -> watch::Receiver<Option<Vin>> {
+        self.0.number.subscribe()
+    }
+
+    /// Whether the ignition is known to be on.
+    pub fn ignition_is_on(&self) -> bool {
+        self.watched().core.engine().state().ignition().on == Some(true)
+    }
+
+    /// A number that tells this vehicle's unit from others on one bus: the same after each start.
+    pub fn identity(&self) -> u32 {
+        self.0.vin.as_str().bytes().fold(0x811C_9DC5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }
 
     /// Somebody asks for something; the reply leaves once what came of it is durable.

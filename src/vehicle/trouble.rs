@@ -291,6 +291,8 @@ pub enum Heard {
     Cleared(Ecu),
     /// A value that an ECU measures, in the signal's unit; of a signal that the profile does not map.
     Measured(Signal, f64),
+    /// The number that the car has, told twice alike.
+    Vin(super::Vin),
     /// Whether the ECUs of `source` answer (`obd`, `uds`, `j1939`).
     Answering {
         /// Which protocol.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use telltale::can::{Counters, Intake};
 use telltale::clock::{Boot, Clock, Wall};
 use telltale::detect::{Engine, Outbox, Settings};
+use telltale::diagnostics::Listener;
 use telltale::event::EventId;
 use telltale::gateway::{Core, Late, Vehicle};
 use telltale::geo::{FenceSource, read};
@@ -91,7 +92,10 @@ impl Path {
         let vehicle = Vehicle::new(vin.clone(), core(opened.last), clock.clone(), health, opened.journal.clone());
         let core = core(EventId(0));
         let (decoder, counters) = (Arc::new(profile.decoder), Counters::register(&Metrics::default()));
-        let intake = |id, name: &str| Intake::new(BusId(id), name, decoder.clone(), counters.clone());
+        // Those who listen for diagnosis hear every frame, too.
+        let listeners = Listener::all(profile.diagnosis);
+        let heard = |intake: Intake, id| intake.heard_by(listeners.of(BusId(id)));
+        let intake = |id, name: &str| heard(Intake::new(BusId(id), name, decoder.clone(), counters.clone()), id);
         let buses = profile.layout.buses.iter().zip(0..).map(|(name, id)| (name.clone(), intake(id, name))).collect();
         Path { buses, reader: Reader::new(5.0), vehicle, core, clock, _journal: (runtime, opened.journal, dir) }
     }

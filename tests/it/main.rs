@@ -8,6 +8,7 @@ mod boards;
 mod cli;
 mod daemon;
 mod demo;
+mod diagnosis;
 mod doors;
 mod drives;
 mod feeder;

@@ -166,7 +166,7 @@ mod tests {
     use super::*;
     use crate::can::dbc::Database;
     use crate::can::profile::Profile;
-    use crate::can::{Bus, Counters, Surroundings, run};
+    use crate::can::{Bus, Counters, Listeners, Surroundings, run};
     use crate::health::Health;
     use crate::metrics::Metrics;
     use crate::vehicle::{BusId, Reading, SourceId, Value};
@@ -183,6 +183,7 @@ mod tests {
             clock: Clock::system(),
             health: Health::default(),
             counters: Counters::register(&metrics),
+            listeners: Listeners::default(),
         };
         let bus = Bus {
             id: BusId(0),

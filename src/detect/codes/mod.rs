@@ -95,7 +95,7 @@ impl Codes {
             Heard::Freeze(frame) => self.freeze(frame),
             Heard::Cleared(ecu) => self.cleared(*ecu),
             // Of the vehicle's state, and of the daemon's health.
-            Heard::Measured(..) | Heard::Answering { .. } => {}
+            Heard::Measured(..) | Heard::Vin(_) | Heard::Answering { .. } => {}
         }
     }
 

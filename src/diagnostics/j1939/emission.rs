@@ -7,6 +7,8 @@
 
 use super::id::{GLOBAL, Id, NULL};
 use super::{Name, pgn};
+use crate::clock::Boot;
+use crate::vehicle::{Frame, FrameKind};
 
 /// An address that we may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,6 +182,14 @@ impl Emission {
             }
             Emission::Abort { from, to, reason, pgn } => connection(from, to, [255, reason as u8, 255, 255, 255], pgn),
         }
+    }
+}
+
+impl Emission {
+    /// As a frame that is on the bus `at` some time.
+    pub fn frame(self, at: Boot) -> Frame {
+        let Outgoing { id, data } = self.encode();
+        Frame { at, kind: FrameKind::Classical, id, extended: true, data: data.iter().copied().collect() }
     }
 }
 

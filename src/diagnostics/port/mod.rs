@@ -10,6 +10,9 @@
 //! one ECU: such questions go by the raw socket.
 
 mod socket;
+mod voice;
+
+pub use voice::Voice;
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

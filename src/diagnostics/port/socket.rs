@@ -115,6 +115,13 @@ pub(super) fn raw(interface: &str, to: Address, fd: bool) -> io::Result<UnixData
     socket.bind(CanAddr::from_iface(interface)?)
 }
 
+/// A raw socket that hears nothing.
+pub(super) fn deaf(interface: &str) -> io::Result<UnixDatagram> {
+    let socket = Unbound::new(Type::RAW, CAN_RAW)?;
+    socket.set_filter_drop_all()?;
+    socket.bind(CanAddr::from_iface(interface)?)
+}
+
 /// A socket of the kernel's ISO-TP: a read is a message from there, a write one to there. For a functional address it can only
 /// send, single frames.
 pub(super) fn kernel(interface: &str, to: Address, settings: Settings) -> io::Result<UnixDatagram> {

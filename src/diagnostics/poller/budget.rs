@@ -1,0 +1,131 @@
+//! How much of a bus we may take: what we send and what is answered to us, in bits, averaged over any 10 s.
+//!
+//! A frame is counted with the most bits that stuffing can add (ISO 11898-1): 135 for 8 bytes under an 11 bit id, 160 under
+//! one of 29 bits, the three of interframe space included.
+
+use std::time::Duration;
+
+use crate::clock::Boot;
+use crate::vehicle::Frame;
+
+/// Over so long it is averaged.
+const WINDOW: Duration = Duration::from_secs(10);
+/// 1 % of 500 kbit/s over that time.
+pub const MOST_BITS: u32 = 50_000;
+
+const SLICES: usize = 101;
+const SLICE_MICROS: i64 = 100_000;
+
+/// Bits of the last 10 s, in slices of 0.1 s.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    slices: [u32; SLICES],
+    /// The number of the newest slice since boot.
+    newest: i64,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget { slices: [0; SLICES], newest: 0 }
+    }
+}
+
+impl Budget {
+    /// These bits were on the bus because of us.
+    pub fn spend(&mut self, now: Boot, bits: u32) {
+        self.advance(now);
+        if let Some(slice) = self.slice(self.newest) {
+            *slice = slice.saturating_add(bits);
+        }
+    }
+
+    /// Bits of the last 10 s.
+    pub fn spent(&mut self, now: Boot) -> u32 {
+        self.advance(now);
+        self.slices.iter().fold(0, |sum, bits| sum.saturating_add(*bits))
+    }
+
+    /// Whether there is room for so many; more than there is ever room for fit when nothing was spent.
+    pub fn allows(&mut self, now: Boot, bits: u32) -> bool {
+        self.spent(now).saturating_add(bits.min(MOST_BITS)) <= MOST_BITS
+    }
+
+    /// When to ask again where there was no room: the next slice.
+    pub fn next(now: Boot) -> Boot {
+        Boot::from_micros((now.micros().div_euclid(SLICE_MICROS) + 1).saturating_mul(SLICE_MICROS))
+    }
+
+    fn advance(&mut self, now: Boot) {
+        let number = now.micros().div_euclid(SLICE_MICROS);
+        // Time does not run backwards; were it to, all counts as of now.
+        let gone = number.saturating_sub(self.newest).clamp(0, SLICES as i64);
+        for step in 1..=gone {
+            if let Some(slice) = self.slice(self.newest.saturating_add(step)) {
+                *slice = 0;
+            }
+        }
+        if gone == SLICES as i64 {
+            self.slices = [0; SLICES];
+        }
+        self.newest = self.newest.max(number);
+    }
+
+    fn slice(&mut self, number: i64) -> Option<&mut u32> {
+        self.slices.get_mut(usize::try_from(number.rem_euclid(SLICES as i64)).unwrap_or_default())
+    }
+}
+
+/// The most bits that this frame can have on the wire.
+pub fn bits(frame: &Frame) -> u32 {
+    let stuffed = (if frame.extended { 54 } else { 34 }) + 8 * u32::try_from(frame.data.len()).unwrap_or(64);
+    stuffed + (stuffed - 1) / 4 + 13
+}
+
+/// Whether the slices are as long as the window, and one more for the part of it that has begun.
+const _: () = assert!(SLICES as i64 * SLICE_MICROS > WINDOW.as_micros() as i64);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::vehicle::FrameKind;
+
+    fn at(millis: i64) -> Boot {
+        Boot::from_micros(millis * 1000)
+    }
+
+    #[test]
+    fn frames_are_counted_with_all_that_stuffing_can_add() {
+        let of = |extended, length| {
+            let data = std::iter::repeat_n(0, length).collect();
+            bits(&Frame { at: Boot::default(), kind: FrameKind::Classical, id: 0x7DF, extended, data })
+        };
+        assert_eq!([of(false, 8), of(true, 8), of(false, 0)], [135, 160, 55]);
+    }
+
+    #[test]
+    fn what_is_ten_seconds_old_is_forgotten() {
+        let mut budget = Budget::default();
+        budget.spend(at(50), MOST_BITS - 100);
+        assert!(budget.allows(at(9_999), 100) && !budget.allows(at(9_999), 101));
+        assert!(!budget.allows(at(10_050), 101), "the window is rounded up");
+        assert!(budget.allows(at(10_100), MOST_BITS));
+    }
+
+    proptest! {
+        #[test]
+        fn no_ten_seconds_hold_more_than_was_allowed(spends in proptest::collection::vec((0_i64..3000, 1_u32..20_000), 1..200)) {
+            let (mut budget, mut now, mut taken) = (Budget::default(), 0, Vec::new());
+            for (wait, bits) in spends {
+                now += wait;
+                if budget.allows(at(now), bits) {
+                    budget.spend(at(now), bits);
+                    taken.push((now, bits));
+                }
+                let window: u32 = taken.iter().filter(|(then, _)| now - then < 10_000).map(|(_, bits)| bits).sum();
+                prop_assert!(window <= MOST_BITS, "{window}");
+            }
+        }
+    }
+}
