@@ -147,7 +147,7 @@ impl State {
             bus.hear(now, self.settings.floor());
         }
         let limit = source.limit;
-        source.hear(now, spec.limit, &self.settings);
+        source.hear(now, &spec, &self.settings);
         // A longer limit makes nothing due earlier.
         let steady = steady && source.limit >= limit;
         let change = match reading {
