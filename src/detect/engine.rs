@@ -351,6 +351,11 @@ impl Engine {
         self.codes.now()
     }
 
+    /// How often a trouble code was listed for which there was no room.
+    pub fn codes_left_out(&self) -> u64 {
+        self.codes.left_out()
+    }
+
     /// Rises whenever [`Engine::codes_now`] changes in more than when a code was last listed.
     pub fn codes_revision(&self) -> u64 {
         self.codes.revision()
