@@ -139,6 +139,10 @@ impl Engine {
                 self.diagnosis.journal(*writable);
                 News::Anything
             }
+            Observation::Receiver { speaks } => {
+                self.diagnosis.receiver(now, *speaks);
+                News::Anything
+            }
             Observation::Restarted => {
                 self.child.restarted();
                 News::Anything

@@ -107,6 +107,11 @@ pub enum Observation {
     Reading(SourceId, Reading),
     /// The receiver's fix of one epoch.
     Fix(Fix),
+    /// A receiver speaks, or speaks no longer, whether or not it has a fix.
+    Receiver {
+        /// Whether sentences come.
+        speaks: bool,
+    },
     /// A bus changed its condition.
     Bus(BusId, BusCondition),
     /// The journal can be written, or no longer.

@@ -128,7 +128,7 @@ impl State {
                 }
                 None => Change::Nothing,
             },
-            Observation::Journal { .. } | Observation::Diagnosis(_) => Change::Other,
+            Observation::Receiver { .. } | Observation::Journal { .. } | Observation::Diagnosis(_) => Change::Other,
             Observation::Restarted => {
                 self.memory.listening = Some(now);
                 Change::Other

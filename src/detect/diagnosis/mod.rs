@@ -6,7 +6,7 @@
 //! | `BATTERY_LOW` | under 11.8 V (23.6 V where nominal is 24) for 30 s of seen time, ignition not on | `BATTERY_RECOVERED`: not under for 30 s of seen time |
 //! | `COOLANT_OVERHEAT` | over 115 °C for 10 s | `COOLANT_NORMAL`: under 110 °C for 60 s |
 //! | `CAN_BUS_FAULT` | see [`buses`] | `CAN_BUS_RECOVERED` |
-//! | `GNSS_LOST` | no fix for 60 s with the ignition on, from a receiver that ever had one | `GNSS_RECOVERED`: a fix |
+//! | `GNSS_LOST` | no fix for 60 s with the ignition on, from a receiver that ever had one or that speaks (cold, or without its antenna) | `GNSS_RECOVERED`: a fix |
 //! | `SENSOR_STALE` | see [`messages`] | `SENSOR_RECOVERED` |
 //! | `JOURNAL_DEGRADED` | the journal cannot be written | `JOURNAL_RECOVERED` |
 
@@ -47,6 +47,9 @@ pub(super) struct Memory {
     battery: Level,
     coolant: Level,
     gnss_lost: bool,
+    /// Since when a receiver has been heard, whatever became of it; absent in what a version before this saved.
+    #[serde(default)]
+    receiver: Option<Boot>,
     buses: Vec<Bus>,
     messages: Vec<Faults>,
     journal_lost: bool,
@@ -121,6 +124,13 @@ impl Diagnosis {
 
     pub(super) fn recall(&mut self, memory: Memory) {
         self.memory = memory;
+    }
+
+    /// Whether a receiver speaks. One that has fallen silent is none the less lost.
+    pub(super) fn receiver(&mut self, now: Boot, speaks: bool) {
+        if speaks {
+            self.memory.receiver.get_or_insert(now);
+        }
     }
 
     /// Whether the journal can be written.
@@ -215,7 +225,8 @@ impl Diagnosis {
     fn gnss_due(&self, state: &State) -> Option<Boot> {
         let ignition = state.ignition();
         let driving = (ignition.on == Some(true)).then_some(ignition.since)?;
-        Some(state.fix_heard()?.max(driving).max(state.listening()?) + seconds(self.settings.gnss_lost_s))
+        let heard = state.fix_heard().or(self.memory.receiver)?;
+        Some(heard.max(driving).max(state.listening()?) + seconds(self.settings.gnss_lost_s))
     }
 
     pub(super) fn deadline(&self, now: Boot, state: &State) -> Option<Boot> {
@@ -279,6 +290,7 @@ impl Diagnosis {
             sources.insert(name.clone(), condition);
         }
         let gnss = match state.fix() {
+            None if self.memory.receiver.is_some() => Condition::Degraded,
             None => Condition::Absent,
             Some(_) if self.memory.gnss_lost => Condition::Degraded,
             Some(_) => Condition::Ok,
