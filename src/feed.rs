@@ -136,20 +136,31 @@ pub struct SignalNow {
     pub source: String,
 }
 
+/// The fences in force.
+pub type Fences = Arc<Vec<Arc<Fence>>>;
+
 /// The vehicle in relation to one fence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FenceNow {
-    /// The fence's id.
-    pub id: String,
-    /// Its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    /// The fence; as JSON its id and its name.
+    #[serde(flatten, serialize_with = "by_name")]
+    pub fence: Arc<Fence>,
     /// Inside or not; `None` before the first fix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inside: Option<bool>,
     /// Since when; ISO 8601 as JSON.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_text")]
     pub since: Option<Wall>,
+}
+
+fn by_name<S: Serializer>(fence: &Fence, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+    }
+    Named { id: &fence.id, name: fence.name.as_deref() }.serialize(serializer)
 }
 
 fn as_text<S: Serializer>(since: &Option<Wall>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -365,7 +376,7 @@ pub trait Feed: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the vehicle is unknown.
-    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Vec<Fence>>>, Unavailable>;
+    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Fences>, Unavailable>;
 
     /// Points of the track from `from` (inclusive) to `to` (exclusive), oldest first, `limit` at most.
     ///

@@ -20,7 +20,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::error_frame;
 use super::{ArbitrationId, Filter};
-use crate::clock::Boot;
+use crate::clock::{Boot, Clock};
 use crate::vehicle::{Frame, FrameKind};
 
 /// Bytes of the receive buffer asked for. The kernel takes it twice and counts its own bookkeeping: room for 2,700 frames,
@@ -56,6 +56,8 @@ pub(super) struct Ear {
 #[derive(Debug, PartialEq)]
 pub(super) struct Heard {
     pub(super) frame: Frame,
+    /// When it was read.
+    pub(super) now: Boot,
     /// Frames that were lost since the one before.
     pub(super) lost: u32,
 }
@@ -88,8 +90,8 @@ impl Ear {
         unsafe { AsyncFd::register_with_interest(self, NEWS) }.map_err(io::Error::from)
     }
 
-    /// The next frame, which is read `now`; `WouldBlock` where there is none yet.
-    pub(super) fn receive(&mut self, now: Boot) -> io::Result<Option<Heard>> {
+    /// The next frame; `WouldBlock` where there is none yet.
+    pub(super) fn receive(&mut self, clock: &Clock) -> io::Result<Option<Heard>> {
         let mut bytes = [0; FD_SIZE];
         let mut control = [0; CONTROL_SIZE];
         let (length, stamp, lost) = {
@@ -108,9 +110,10 @@ impl Ear {
         };
         let newly = lost.wrapping_sub(self.lost);
         self.lost = lost;
+        let now = clock.now();
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = stamp.map_or(now, |stamp| arrived(stamp, wall, now));
-        Ok(bytes.get(..length).and_then(|bytes| frame(bytes, at)).map(|frame| Heard { frame, lost: newly }))
+        Ok(bytes.get(..length).and_then(|bytes| frame(bytes, at)).map(|frame| Heard { frame, now, lost: newly }))
     }
 }
 

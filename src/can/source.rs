@@ -205,22 +205,28 @@ async fn hear(
             Ok(ready) => ready,
             Err(error) => return error,
         };
+        let mut more = true;
         for _ in 0..BATCH {
-            let now = clock.now();
-            match ready.try_io(|ear| ear.get_mut().receive(now)) {
+            match ready.try_io(|ear| ear.get_mut().receive(clock)) {
                 Ok(Ok(Some(heard))) => {
                     intake.counters().dropped("receive_buffer", heard.lost.into());
-                    intake.frame(now, &heard.frame, &mut *deliver);
+                    intake.frame(heard.now, &heard.frame, &mut *deliver);
                 }
                 // Neither size that the kernel has for frames: nothing to be read in it.
                 Ok(Ok(None)) => {}
                 Ok(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(Err(error)) => return error,
-                Err(_would_block) => break,
+                Err(_would_block) => {
+                    more = false;
+                    break;
+                }
             }
         }
         drop(ready);
-        tokio::task::yield_now().await;
+        // Where there is nothing more to read the next wait lets others have their turn, and costs no round of its own.
+        if more {
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -71,8 +71,16 @@ impl Demo {
             return Exit::Usage.into();
         }
         log::begin();
-        let folder = self.data.clone().unwrap_or_else(default_folder);
-        let set = Token::of(&folder).and_then(|token| Ok((self.setup(&folder, &token)?, token)));
+        let (folder, is_ours) = match (&self.data, home()) {
+            (Some(folder), _) => (folder.clone(), Ok(())),
+            (None, Some(home)) => (home.join(FOLDER), Ok(())),
+            (None, None) => {
+                let folder = std::env::temp_dir().join(FOLDER);
+                let is_ours = ours_alone(&folder);
+                (folder, is_ours)
+            }
+        };
+        let set = is_ours.and_then(|()| Token::of(&folder)).and_then(|token| Ok((self.setup(&folder, &token)?, token)));
         match set {
             Ok((setup, token)) => {
                 let vin = setup.vin.clone();
@@ -194,9 +202,47 @@ fn keep(path: &Path, token: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Where programs keep state for a user (XDG Base Directory Specification), else where temporary things are.
-fn default_folder() -> PathBuf {
+/// What the demo keeps, where programs keep state for a user, else among temporary things.
+const FOLDER: &str = "telltale-demo";
+
+/// Where programs keep state for a user (XDG Base Directory Specification).
+fn home() -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
-    state.unwrap_or_else(std::env::temp_dir).join("telltale-demo")
+    absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+}
+
+/// Makes the folder where everybody may make one, or sees that it is ours and nobody else's: it will hold a token.
+fn ours_alone(folder: &Path) -> Result<(), String> {
+    let shown = folder.display();
+    match std::fs::DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(format!("{shown} cannot be made: {error}")),
+        _ => {}
+    }
+    let told = |error: io::Error| format!("{shown} cannot be looked at: {error}");
+    let (found, me) = (std::fs::symlink_metadata(folder).map_err(told)?, std::fs::metadata("/proc/self").map_err(told)?);
+    if found.is_dir() && found.uid() == me.uid() && found.mode() & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(format!("{shown} is not a folder that is yours alone; name another one with --data, or chmod 700 it if you made it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_folder_where_everybody_may_make_one_is_ours_alone_or_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().join(FOLDER);
+        assert_eq!(ours_alone(&folder), Ok(()), "it is made");
+        assert_eq!(std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(ours_alone(&folder), Ok(()), "and found again");
+        std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(ours_alone(&folder).unwrap_err().contains("--data"));
+        let link = temporary.path().join("link");
+        symlink(temporary.path(), &link).unwrap();
+        assert!(ours_alone(&link).is_err(), "whoever made it may turn it elsewhere");
+    }
 }

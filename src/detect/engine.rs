@@ -9,7 +9,7 @@ use super::codes::{self, Codes, CodesNow};
 use super::diagnosis::{self, Diagnosis};
 use super::geofence::{self, Geofences, Unreadable};
 use super::heat::Heat;
-use super::kept::Kept;
+use super::kept::{self, Kept};
 use super::trip::{self, Trip};
 use super::{Outbox, Settings};
 use crate::clock::{Boot, Stamp};
@@ -18,13 +18,18 @@ use crate::feed::{ChildNow, SignalNow};
 use crate::geo::{Fence, FenceSource};
 use crate::health::Condition;
 use crate::request::{Answer, Refusal, Request};
-use crate::vehicle::{self, Layout, Observation, Reading, Signal, State, Vin};
+use crate::vehicle::cabin::is_rear_occupant;
+use crate::vehicle::{self, BusId, Change, Layout, Observation, Reading, Signal, SourceId, State, Value, Vin};
 
 /// What one vehicle means, moment by moment.
 ///
 /// The caller gives it every observation ([`observe`](Self::observe)), steps it after those of each frame or fix and at
 /// each [`deadline`](Self::deadline) that comes before the next ([`step`](Self::step)). Times never go back. Steps in
 /// between do no harm, and events do not depend on them.
+///
+/// Most frames say once more what is known. After those there is nothing to decide, and [`glide`](Self::glide) stands for
+/// the step: it costs next to nothing, and refuses where a step could matter. The deadline of the last step holds until
+/// the next; it may by then be earlier than it need be, and never later.
 #[derive(Clone, Debug)]
 pub struct Engine {
     vin: Vin,
@@ -37,6 +42,20 @@ pub struct Engine {
     pub(super) geofences: Geofences,
     pub(super) kept: Kept,
     deadline: Option<Boot>,
+    /// The last step; `None` where the next must not be left out.
+    stepped: Option<Stamp>,
+    news: News,
+}
+
+/// What was observed since the last step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum News {
+    /// Nothing that matters.
+    Nothing,
+    /// The speed is another one, on the same side of everything that is told by it.
+    Speed,
+    /// Something that a step must look at.
+    Anything,
 }
 
 /// The whole engine, running windows included, for a replay that goes on in another process.
@@ -71,6 +90,8 @@ impl Engine {
             trip: Trip::new(trip),
             geofences: Geofences::new(geofence, fences),
             deadline: None,
+            stepped: None,
+            news: News::Anything,
         }
     }
 
@@ -82,11 +103,13 @@ impl Engine {
         self.geofences.retune(geofence);
         self.trip.retune(trip);
         self.diagnosis.retune(diagnosis);
+        self.stepped = None;
     }
 
     /// Puts these fences in the place of those of the site's file; what could not be, and why. A fence that is the same
     /// goes on as it stood.
     pub fn replace_file_fences(&mut self, fences: Vec<Fence>) -> Vec<Refusal> {
+        self.stepped = None;
         self.geofences.replace_file(fences)
     }
 
@@ -109,21 +132,81 @@ impl Engine {
     /// Takes in what a source saw; it means something at the next [`step`](Self::step).
     pub fn observe(&mut self, stamp: Stamp, observation: &Observation) {
         let now = stamp.boot;
-        self.state.observe(now, observation);
-        match observation {
-            Observation::Reading(id, Reading::Value(_)) => {
-                let cabin = Signal::CabinHVACAmbientAirTemperature;
-                if self.state.layout().source(*id).is_some_and(|spec| spec.signal == cabin) {
-                    if let Some(celsius) = self.state.number(now, cabin) {
-                        self.heat.sample(now, celsius);
-                    }
-                }
+        let change = self.state.observe(now, observation);
+        let news = match observation {
+            Observation::Reading(id, reading) => self.read(now, *id, reading, change),
+            Observation::Journal { writable } => {
+                self.diagnosis.journal(*writable);
+                News::Anything
             }
-            Observation::Journal { writable } => self.diagnosis.journal(*writable),
-            Observation::Restarted => self.child.restarted(),
-            Observation::Diagnosis(heard) => self.codes.hear(stamp, heard),
-            Observation::Reading(..) | Observation::Fix(_) | Observation::Bus(..) => {}
+            Observation::Receiver { speaks } => {
+                self.diagnosis.receiver(now, *speaks);
+                News::Anything
+            }
+            Observation::Restarted => {
+                self.child.restarted();
+                News::Anything
+            }
+            Observation::Diagnosis(heard) => {
+                self.codes.hear(stamp, heard);
+                News::Anything
+            }
+            Observation::Bus(..) if change == Change::Nothing => News::Nothing,
+            Observation::Fix(_) | Observation::Bus(..) => News::Anything,
+        };
+        self.news = self.news.max(news);
+    }
+
+    /// A frame carried the source: what that is to the detectors.
+    fn read(&mut self, now: Boot, id: SourceId, reading: &Reading, change: Change) -> News {
+        let Some((signal, bus)) = self.state.layout().source(id).map(|spec| (spec.signal, spec.bus)) else {
+            return News::Nothing;
+        };
+        let Reading::Value(value) = reading else { return self.weigh(change, bus) };
+        if signal == Signal::CabinHVACAmbientAirTemperature {
+            let celsius = self.state.number(now, signal);
+            if celsius.is_some_and(|celsius| self.heat.sample(now, celsius)) {
+                return News::Anything;
+            }
         }
+        let is_yes = is_rear_occupant(signal) && *value == Value::Bool(true);
+        if is_yes && self.child.awaits_yes() { News::Anything } else { self.weigh(change, bus) }
+    }
+
+    /// What a change on this bus is to the detectors.
+    fn weigh(&self, change: Change, bus: Option<BusId>) -> News {
+        if bus.is_some_and(|bus| self.diagnosis.awaits(bus)) {
+            return News::Anything;
+        }
+        match change {
+            Change::Nothing => News::Nothing,
+            Change::Number(signal, ..) | Change::Value(signal) if !kept::outlives(signal) => News::Nothing,
+            Change::Number(signal, before, after) => self.weigh_number(signal, before, after),
+            Change::Value(_) | Change::Other => News::Anything,
+        }
+    }
+
+    /// Whether a number came to, or to the other side of, what some detector tells by it.
+    fn weigh_number(&self, signal: Signal, before: f64, after: f64) -> News {
+        let crosses = |mark: f64| before.partial_cmp(&mark) != after.partial_cmp(&mark);
+        let turns = match signal {
+            Signal::Speed => return self.weigh_speed(before.abs(), after.abs()),
+            Signal::LowVoltageBatteryCurrentVoltage => {
+                self.state.voltage_marks().into_iter().chain([self.diagnosis.voltage_mark(&self.state)]).any(crosses)
+            }
+            Signal::PowertrainCombustionEngineEngineCoolantTemperature => self.diagnosis.coolant_marks().into_iter().any(crosses),
+            // It is read when something else happens.
+            Signal::ExteriorAirTemperature => false,
+            _ => true,
+        };
+        if turns { News::Anything } else { News::Nothing }
+    }
+
+    fn weigh_speed(&self, before: f64, after: f64) -> News {
+        let crosses = |mark: f64| before.partial_cmp(&mark) != after.partial_cmp(&mark);
+        let [state, child] = [self.state.speed_marks(), self.child.speed_marks()];
+        let mut marks = state.into_iter().chain(child).chain([self.trip.speed_mark()]).chain(self.geofences.speed_marks());
+        if marks.any(crosses) { News::Anything } else { News::Speed }
     }
 
     /// Decides what everything observed, and the time, mean.
@@ -143,6 +226,21 @@ impl Engine {
         self.kept.conditions_changed |= out.last() != before;
         self.kept.told |= out.last() != first;
         self.deadline = self.next(now.boot, child);
+        self.stepped = Some(now);
+        self.news = News::Nothing;
+    }
+
+    /// Takes in what was observed at `now` without a step, where a step would decide nothing: nothing was observed that
+    /// matters, nothing is due, and the wall clock was not set. Whether it did; if not, a step is to follow.
+    pub fn glide(&mut self, now: Stamp) -> bool {
+        let as_before = self.stepped.is_some_and(|last| lead(last) == lead(now) && last.source == now.source);
+        if self.news == News::Anything || !as_before || self.deadline.is_some_and(|due| due <= now.boot) {
+            return false;
+        }
+        if std::mem::replace(&mut self.news, News::Nothing) == News::Speed {
+            self.trip.drive(now.boot, &self.state);
+        }
+        true
     }
 
     /// The earliest of what is due without input. This is where a detector's own deadline comes to the others'.
@@ -177,13 +275,14 @@ impl Engine {
 
     /// What changed of what must outlive a power cut since this was last asked; continuous signals at most once a minute.
     pub fn rows(&mut self, now: Stamp) -> Vec<Row> {
-        super::kept::rows(self, now)
+        kept::rows(self, now)
     }
 
     /// Goes on from what a journal kept, in the boot `boot_id`. With no rows of its own it begins anew and only learns
     /// which boot this is. To be followed by [`Observation::Restarted`].
     pub fn restore(&mut self, rows: &[Row], now: Stamp, boot_id: &str) {
-        super::kept::restore(self, rows, now, boot_id);
+        kept::restore(self, rows, now, boot_id);
+        self.stepped = None;
     }
 
     /// Everything, to be saved between the pieces of a replay.
@@ -216,6 +315,7 @@ impl Engine {
         self.codes.recall(saved.codes);
         self.geofences.recall(saved.geofences);
         self.deadline = saved.deadline;
+        self.stepped = None;
         Ok(())
     }
 
@@ -255,6 +355,11 @@ impl Engine {
         self.codes.now()
     }
 
+    /// How often a trouble code was listed for which there was no room.
+    pub fn codes_left_out(&self) -> u64 {
+        self.codes.left_out()
+    }
+
     /// Rises whenever [`Engine::codes_now`] changes in more than when a code was last listed.
     pub fn codes_revision(&self) -> u64 {
         self.codes.revision()
@@ -269,6 +374,11 @@ impl Engine {
     pub fn location(&self) -> Location {
         Location::of(self.state.fix().copied())
     }
+}
+
+/// How far wall time is ahead of boot time, µs.
+fn lead(stamp: Stamp) -> i64 {
+    stamp.wall.micros().saturating_sub(stamp.boot.micros())
 }
 
 /// What a saved engine must have in common with the one that goes on.

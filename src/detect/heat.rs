@@ -63,10 +63,10 @@ pub struct Outside {
 }
 
 impl Heat {
-    /// The cabin's sensor spoke.
-    pub fn sample(&mut self, now: Boot, celsius: f64) {
+    /// The cabin's sensor spoke; whether the trend is another one for it.
+    pub fn sample(&mut self, now: Boot, celsius: f64) -> bool {
         if self.samples.back().is_some_and(|(at, _)| now < *at + SPACING) {
-            return;
+            return false;
         }
         let begin = now.before(WINDOW);
         while self.samples.front().is_some_and(|(at, _)| *at < begin) || self.samples.len() >= SAMPLES {
@@ -74,6 +74,7 @@ impl Heat {
         }
         self.samples.push_back((now, celsius));
         self.trend = slope(&self.samples);
+        true
     }
 
     /// Forgets the trend when the sensor has fallen silent or faulty.

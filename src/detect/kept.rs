@@ -104,7 +104,7 @@ impl Kept {
 }
 
 /// Whether a detector reads it.
-fn outlives(signal: Signal) -> bool {
+pub(super) fn outlives(signal: Signal) -> bool {
     use Signal::*;
     let numbers = [
         Speed,

@@ -9,6 +9,8 @@ mod codes;
 mod diagnosis;
 mod engine;
 pub mod geofence;
+#[cfg(test)]
+mod gliding;
 mod heat;
 mod kept;
 mod outbox;

@@ -113,6 +113,19 @@ impl Trip {
         }
     }
 
+    /// Only the speed has changed, and not to where a trip begins or ends: counts the way.
+    pub(super) fn drive(&mut self, now: Boot, state: &State) {
+        let Memory { fast, running } = &mut self.memory;
+        if let Some(run) = running.as_mut().or(fast.as_mut()) {
+            run.see(now, state.speed(now));
+        }
+    }
+
+    /// The speed over which a trip begins, km/h.
+    pub(super) fn speed_mark(&self) -> f64 {
+        self.settings.start_kmh
+    }
+
     pub(super) fn deadline(&self, now: Boot, state: &State) -> Option<Boot> {
         let start = self.memory.fast.as_ref().map(|run| run.began + seconds(self.settings.start_s));
         let running = self.memory.running.as_ref();

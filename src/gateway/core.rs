@@ -102,7 +102,9 @@ impl Core {
             }
             self.engine.observe(now, observation);
         }
-        events.extend(self.step(now));
+        if !self.engine.glide(now) {
+            events.extend(self.step(now));
+        }
         events
     }
 

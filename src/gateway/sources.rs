@@ -269,12 +269,16 @@ async fn simulate(
         }
     };
     let mut reader = gnss::Reader::new(gnss::Settings::default().uere);
+    let mut speaks = false;
     let vouched = clock.clone();
     let on_sentence = |at: Boot, bytes: &[u8]| {
         for part in [bytes, b"\r\n"] {
             reader.take(at, part, |heard| match heard {
                 Heard::Sentence => {
                     sentences.sentences.inc();
+                    if !std::mem::replace(&mut speaks, true) {
+                        vehicle.see(at, &[Observation::Receiver { speaks }]);
+                    }
                 }
                 Heard::Fault(_, fault) => sentences.dropped(fault),
                 Heard::Fix(fix) => {

@@ -17,7 +17,7 @@ use super::track::Decimation;
 use crate::clock::{Boot, Clock};
 use crate::detect;
 use crate::event::{Event, Step};
-use crate::feed::{Picture, TrackPoint};
+use crate::feed::{Fences, Picture, TrackPoint};
 use crate::geo::Fence;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
@@ -65,7 +65,7 @@ struct Watched {
 }
 
 impl Watched {
-    fn fences_in_force(&self) -> Arc<Vec<Fence>> {
+    fn fences_in_force(&self) -> Fences {
         Arc::new(self.core.engine().geofences().fences().cloned().collect())
     }
 }

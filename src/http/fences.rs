@@ -4,8 +4,6 @@
 //! a fence of the file or the fleet cannot be changed here (409, says the engine). A body is checked on a blocking thread,
 //! since a thousand vertices take longer than the runtime may be held.
 
-use std::sync::Arc;
-
 use hyper::{Response, StatusCode};
 use serde_json::Map;
 
@@ -13,6 +11,7 @@ use super::body::Body;
 use super::problem::Problem;
 use super::reply::{listed, no_content, typed};
 use super::service::Call;
+use crate::feed::Fences;
 use crate::geo::{self, Fence, FenceSource, Wrong};
 use crate::request::{Answer, Request};
 
@@ -62,7 +61,7 @@ pub(super) async fn delete(call: &Call<'_>, id: &str) -> Result<Response<Body>, 
     Ok(no_content())
 }
 
-fn in_force(call: &Call<'_>) -> Result<Arc<Vec<Fence>>, Problem> {
+fn in_force(call: &Call<'_>) -> Result<Fences, Problem> {
     let vin = call.own_vehicle()?;
     let fences = call.shared.feed.fences(&vin)?.borrow().clone();
     Ok(fences)

@@ -1,7 +1,7 @@
 //! Signing in: from a request's credential to the device that it belongs to, and who has tried too often.
 //!
 //! Ten wrong credentials in a minute from one address (IPv6: /64), and for a minute what comes from there without a valid
-//! one is answered 429; a valid one always passes. A signed-in client may make 100 requests a second, 400 at once; so may
+//! one is answered 429; a valid one always passes. The same wrong token again counts once a minute. A signed-in client may make 100 requests a second, 400 at once; so may
 //! an address that has not signed in. The token of a device that was revoked while it streamed is remembered (the last
 //! 1,024 of them), so that the stream's return is answered 204 and its `EventSource` stays away.
 
@@ -105,7 +105,7 @@ impl Gate {
         Verdict::Refused(match (self.closed_out(address), hash, standing) {
             (Some(problem), ..) => problem,
             (None, Some(_), _) => {
-                self.wrong(address);
+                self.wrong(address, hash.as_ref());
                 Problem::sign_in("that token is not known here, was revoked or has ended; pair this device again")
             }
             (None, None, Standing::HeaderOrQuery) => {
@@ -123,9 +123,9 @@ impl Gate {
         Some(Problem::too_many("too many wrong credentials came from this address; wait a minute", seconds))
     }
 
-    /// A wrong credential came from `address`.
-    pub(super) fn wrong(&self, address: IpAddr) {
-        locked(&self.failures).count(address);
+    /// A wrong credential came from `address`, with this hash where it is a token.
+    pub(super) fn wrong(&self, address: IpAddr, hash: Option<&TokenHash>) {
+        locked(&self.failures).count(address, hash);
     }
 
     /// Whether `who`, else `address`, may make one more request now.

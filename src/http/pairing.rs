@@ -2,14 +2,14 @@
 //!
 //! Somebody at the unit opens pairing for a member, for some minutes, and gets a code of 128 random bits to show as a QR
 //! code. The first phone that sends it to `POST /api/v1/pair` gets a token of 256 random bits, once; of both only hashes
-//! are kept here. A wrong code is 403 and counts as a wrong credential of that address; closed is 410.
+//! are kept here. A request that failed, or that was cut off before the token was durable, has used nothing up. The
+//! minutes go on while the unit is suspended. A wrong code is 403 and counts as a wrong credential of that address; closed is 410.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::{Response, StatusCode};
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use super::body::Body;
 use super::credentials::{hash_token, new_token, random_hex};
@@ -18,7 +18,7 @@ use super::locked;
 use super::problem::Problem;
 use super::reply::json;
 use super::service::Call;
-use crate::clock::Wall;
+use crate::clock::{Boot, Clock, Wall};
 use crate::feed::{Device, Scope, TokenHash};
 
 /// For whom pairing is opened.
@@ -34,14 +34,45 @@ pub struct Invitation {
 
 /// The way in for new phones: opened from inside, closed by the first phone, by time, or from inside. Cheap to clone;
 /// clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct Pairing(Arc<Mutex<Option<Window>>>);
+#[derive(Clone, Debug)]
+pub struct Pairing {
+    open: Arc<Mutex<Option<Window>>>,
+    clock: Clock,
+}
+
+impl Default for Pairing {
+    fn default() -> Pairing {
+        Pairing { open: Arc::default(), clock: Clock::system() }
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Window {
     code: TokenHash,
     invitation: Invitation,
-    until: Instant,
+    until: Boot,
+}
+
+/// A window that a phone has come to. Given back when it is dropped, unless another was opened since.
+#[derive(Debug)]
+struct Taken<'a> {
+    pairing: &'a Pairing,
+    window: Option<Window>,
+}
+
+impl Taken<'_> {
+    /// The phone is paired.
+    fn use_up(mut self) {
+        self.window = None;
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(window) = self.window.take() {
+            locked(&self.pairing.open).get_or_insert(window);
+        }
+    }
 }
 
 /// Why a code pairs nothing.
@@ -67,31 +98,30 @@ impl Pairing {
             return Err("pairing can be open for 1 to 60 minutes".to_owned());
         }
         let code = random_hex::<16>().map_err(|error| format!("the system gives no random bits: {error}"))?;
-        let until = Instant::now() + Duration::from_secs(u64::from(minutes) * 60);
-        *locked(&self.0) = Some(Window { code: hash_token(&code), invitation, until });
+        let until = self.clock.now() + Duration::from_secs(u64::from(minutes) * 60);
+        *locked(&self.open) = Some(Window { code: hash_token(&code), invitation, until });
         Ok(code)
     }
 
     /// Closes it.
     pub fn close(&self) {
-        *locked(&self.0) = None;
+        *locked(&self.open) = None;
     }
 
     /// Takes the window that `code` opens: whoever is first has it, and it is closed.
-    fn take(&self, code: &str) -> Result<Window, Shut> {
-        let mut open = locked(&self.0);
+    fn take(&self, code: &str) -> Result<Taken<'_>, Shut> {
+        self.take_at(self.clock.now(), code)
+    }
+
+    fn take_at(&self, now: Boot, code: &str) -> Result<Taken<'_>, Shut> {
+        let mut open = locked(&self.open);
         let known = hash_token(code);
-        match open.take_if(|window| window.until <= Instant::now() || window.code == known) {
-            Some(window) if window.until > Instant::now() => Ok(window),
+        match open.take_if(|window| window.until <= now || window.code == known) {
+            Some(window) if window.until > now => Ok(Taken { pairing: self, window: Some(window) }),
             Some(_) => Err(Shut::Closed),
             None if open.is_some() => Err(Shut::Wrong),
             None => Err(Shut::Closed),
         }
-    }
-
-    /// Puts a window back whose phone could not be remembered, unless another was opened since.
-    fn give_back(&self, window: Window) {
-        locked(&self.0).get_or_insert(window);
     }
 }
 
@@ -108,19 +138,18 @@ pub(super) async fn pair(call: &mut Call<'_>) -> Result<Response<Body>, Problem>
     let code = text(&body, "code", "`code` must be the pairing code, as text")?;
     let name = text(&body, "device", "`device` must be a name for this phone, 1 to 64 bytes without control characters")?;
     let shared = call.shared;
-    let window = shared.pairing.take(code).map_err(|shut| refused(call, shut))?;
-    let answer = add(call, &window, name).await;
-    if answer.is_err() {
-        shared.pairing.give_back(window);
-    }
-    answer
+    let taken = shared.pairing.take(code).map_err(|shut| refused(call, shut))?;
+    let Some(window) = &taken.window else { return Err(refused(call, Shut::Closed)) };
+    let answer = add(call, window, name).await?;
+    taken.use_up();
+    Ok(answer)
 }
 
 fn refused(call: &Call<'_>, shut: Shut) -> Problem {
     match shut {
         Shut::Closed => Problem::new(StatusCode::GONE, "pairing is closed; open it at the unit with `telltale pair`"),
         Shut::Wrong => {
-            call.shared.gate.wrong(call.address);
+            call.shared.gate.wrong(call.address, None);
             Problem::new(StatusCode::FORBIDDEN, "that is not the code; scan the one that the unit shows now")
         }
     }
@@ -162,36 +191,40 @@ fn text<'a>(body: &'a Map<String, Value>, name: &str, sentence: &str) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::advance;
 
     fn invitation() -> Invitation {
         Invitation { member: "mum".to_owned(), scopes: vec![Scope::Read], days: None }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_code_pairs_one_phone_in_its_time() {
+    #[test]
+    fn a_code_pairs_one_phone_in_its_time() {
         let pairing = Pairing::default();
         assert_eq!(pairing.take("x").err(), Some(Shut::Closed));
         let code = pairing.open(invitation(), 2).unwrap();
         assert_eq!(code.len(), 32);
         assert_eq!(pairing.take("x").err(), Some(Shut::Wrong));
-        assert!(pairing.take(&code).is_ok());
+        pairing.take(&code).unwrap().use_up();
         assert_eq!(pairing.take(&code).err(), Some(Shut::Closed), "once");
         let code = pairing.open(invitation(), 2).unwrap();
-        advance(Duration::from_secs(120)).await;
-        assert_eq!(pairing.take("x").err(), Some(Shut::Closed));
+        let before_its_end = pairing.clock.now() + Duration::from_secs(119);
+        assert_eq!(pairing.take_at(before_its_end, "x").err(), Some(Shut::Wrong));
+        let end = pairing.clock.now() + Duration::from_secs(120);
+        assert_eq!(pairing.take_at(end, &code).err(), Some(Shut::Closed));
         assert_eq!(pairing.take(&code).err(), Some(Shut::Closed));
     }
 
-    #[tokio::test]
-    async fn a_new_code_closes_the_old_one_and_what_failed_can_be_tried_again() {
+    #[test]
+    fn a_new_code_closes_the_old_one_and_what_failed_can_be_tried_again() {
         let pairing = Pairing::default();
         let old = pairing.open(invitation(), 2).unwrap();
         let new = pairing.open(invitation(), 2).unwrap();
         assert_eq!(pairing.take(&old).err(), Some(Shut::Wrong));
-        let window = pairing.take(&new).unwrap();
-        pairing.give_back(window);
-        assert!(pairing.take(&new).is_ok());
+        drop(pairing.take(&new).unwrap());
+        let slow = pairing.take(&new).unwrap();
+        let newest = pairing.open(invitation(), 2).unwrap();
+        drop(slow);
+        assert_eq!(pairing.take(&new).err(), Some(Shut::Wrong), "what was opened since stays open");
+        pairing.take(&newest).unwrap().use_up();
         pairing.open(invitation(), 2).unwrap();
         pairing.close();
         assert_eq!(pairing.take(&new).err(), Some(Shut::Closed));

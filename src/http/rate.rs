@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::feed::TokenHash;
+
 const ENTRIES: usize = 1024;
 
 /// Token buckets: `burst` at once, `per_second` in the long run.
@@ -45,37 +47,49 @@ impl<K: Clone + Eq + Hash> Buckets<K> {
 const WRONG: usize = 10;
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// Wrong credentials by address.
+/// Enough of a credential's hash to know it again.
+type Guess = [u8; 8];
+
+/// Wrong credentials by address. One that comes again within the minute is no other guess: a phone whose token has ended
+/// and that goes on trying closes out nobody else at its address.
 #[derive(Debug, Default)]
-pub(super) struct Failures(HashMap<IpAddr, VecDeque<Instant>>);
+pub(super) struct Failures(HashMap<IpAddr, VecDeque<(Instant, Option<Guess>)>>);
 
 impl Failures {
     /// Seconds for which this address is closed out; `None` while it is not.
     pub(super) fn closed_for(&self, address: IpAddr) -> Option<u64> {
         let times = self.0.get(&network(address))?;
-        let (first, last) = (times.front()?, times.back()?);
+        let ((first, _), (last, _)) = (times.front()?, times.back()?);
         let closed = times.len() >= WRONG && last.duration_since(*first) <= WINDOW;
         let until = *last + WINDOW;
         let left = until.saturating_duration_since(Instant::now());
         (closed && !left.is_zero()).then(|| left.as_millis().div_ceil(1000) as u64)
     }
 
-    /// Another one. While an address is closed out nothing more is counted, so that the minute ends.
-    pub(super) fn count(&mut self, address: IpAddr) {
+    /// Another one; without a hash it counts each time. While an address is closed out nothing more is counted, so that
+    /// the minute ends.
+    pub(super) fn count(&mut self, address: IpAddr, hash: Option<&TokenHash>) {
         let key = network(address);
         if self.closed_for(address).is_some() {
             return;
         }
         if !self.0.contains_key(&key) {
-            make_room(&mut self.0, |times| times.back().copied());
+            make_room(&mut self.0, |times| times.back().map(|(at, _)| *at));
         }
         let times = self.0.entry(key).or_default();
         let now = Instant::now();
-        let stale = |at: &Instant| now.duration_since(*at) > WINDOW;
-        while times.len() >= WRONG || times.front().is_some_and(stale) {
+        let stale = |(at, _): &(Instant, Option<Guess>)| now.duration_since(*at) > WINDOW;
+        while times.front().is_some_and(stale) {
             times.pop_front();
         }
-        times.push_back(now);
+        let guess = hash.and_then(|hash| hash.first_chunk().copied());
+        if guess.is_some() && times.iter().any(|(_, known)| *known == guess) {
+            return;
+        }
+        if times.len() >= WRONG {
+            times.pop_front();
+        }
+        times.push_back((now, guess));
     }
 }
 
@@ -122,21 +136,35 @@ mod tests {
         let stranger = ip("192.0.2.7");
         for _ in 0..10 {
             assert_eq!(failures.closed_for(stranger), None);
-            failures.count(stranger);
+            failures.count(stranger, None);
             advance(Duration::from_secs(5)).await;
         }
         assert_eq!(failures.closed_for(stranger), Some(55));
-        failures.count(stranger);
+        failures.count(stranger, None);
         assert_eq!(failures.closed_for(ip("192.0.2.8")), None);
         advance(Duration::from_secs(55)).await;
         assert_eq!(failures.closed_for(stranger), None, "the minute ends though it went on trying");
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_same_one_again_is_no_other_guess() {
+        let (mut failures, home) = (Failures::default(), ip("192.0.2.7"));
+        for _ in 0..1000 {
+            failures.count(home, Some(&[7; 32]));
+            advance(Duration::from_millis(200)).await;
+            assert_eq!(failures.closed_for(home), None);
+        }
+        (0..9).for_each(|n| failures.count(home, Some(&[n; 32])));
+        assert!(failures.closed_for(home).is_none(), "nine, of which one is the stale phone's");
+        (0..10).for_each(|n| failures.count(home, Some(&[100 + n; 32])));
+        assert!(failures.closed_for(home).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn slow_mistakes_close_nobody_out() {
         let mut failures = Failures::default();
         for _ in 0..100 {
-            failures.count(ip("192.0.2.7"));
+            failures.count(ip("192.0.2.7"), None);
             advance(Duration::from_secs(7)).await;
             assert_eq!(failures.closed_for(ip("192.0.2.7")), None);
         }
@@ -149,7 +177,7 @@ mod tests {
         assert_eq!(network(ip("::ffff:192.0.2.7")), ip("192.0.2.7"));
         let mut failures = Failures::default();
         for n in 0..5000u32 {
-            failures.count(IpAddr::from(n.to_be_bytes()));
+            failures.count(IpAddr::from(n.to_be_bytes()), None);
         }
         assert_eq!(failures.0.len(), ENTRIES);
     }

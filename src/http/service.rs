@@ -78,20 +78,22 @@ pub(super) async fn answer(
 }
 
 async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> Result<Response<Body>, Problem> {
-    check_size(call.parts)?;
-    call.shared.names.check(call.parts)?;
+    check_size(call.parts).and_then(|()| call.shared.names.check(call.parts)).map_err(|problem| refuse(call, problem))?;
     if call.parts.method == Method::OPTIONS {
         return preflight(call, route);
     }
-    let route = route.ok_or_else(|| Problem::not_found("nothing is here; GET / is the page that shows what there is"))?;
+    let nothing = || refuse(call, Problem::not_found("nothing is here; GET / is the page that shows what there is"));
+    let route = route.ok_or_else(nothing)?;
     let method = if call.parts.method == Method::HEAD { Method::GET } else { call.parts.method.clone() };
     if !route.methods().contains(&method) {
-        return Err(Problem::method(route.methods()));
+        return Err(refuse(call, Problem::method(route.methods())));
     }
     let access = match (call.door, route) {
         (Door::Phones, _) => route.access(&method),
         (Door::Metrics, Route::Healthz | Route::Readyz | Route::Metrics) => Access::Open,
-        (Door::Metrics, _) => return Err(Problem::not_found("only /metrics, /healthz and /readyz are here")),
+        (Door::Metrics, _) => {
+            return Err(refuse(call, Problem::not_found("only /metrics, /healthz and /readyz are here")));
+        }
     };
     match access {
         Access::Open => {
@@ -103,8 +105,8 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
             let who = match call.shared.gate.judge(&*call.shared.feed, credential, standing, call.address) {
                 Verdict::Valid(who) => who,
                 Verdict::Revoked if route.is_stream() => return Ok(no_content()),
-                Verdict::Revoked => return Err(Problem::sign_in("this device was revoked; pair it again")),
-                Verdict::Refused(problem) => return Err(problem),
+                Verdict::Revoked => return Err(refuse(call, Problem::sign_in("this device was revoked; pair it again"))),
+                Verdict::Refused(problem) => return Err(refuse(call, problem)),
             };
             watch.signed_in();
             if !who.has(scope) {
@@ -149,6 +151,11 @@ fn admit(call: &Call<'_>, who: Option<&SignedIn>) -> Result<(), Problem> {
     }
     call.shared.counters.dropped("rate");
     Err(Problem::too_many("at most 100 requests a second, 400 at once, please", 1))
+}
+
+/// What somebody is told who has not signed in and asked for what is not there or not theirs: that counts too.
+fn refuse(call: &Call<'_>, problem: Problem) -> Problem {
+    admit(call, None).err().unwrap_or(problem)
 }
 
 /// What is behind no sign-in.

@@ -14,8 +14,7 @@ use super::settings::Settings;
 use super::state::{Batch, Extent, Found, Freed, Marks, Mode, State, Stop};
 use crate::clock::{Clock, Stamp, Wall};
 use crate::event::{EventId, Location};
-use crate::feed::{ChildNow, Picture, Status};
-use crate::geo::Fence;
+use crate::feed::{ChildNow, Fences, Picture, Status};
 use crate::health::{Condition, Health};
 use crate::vehicle::Vin;
 
@@ -31,7 +30,7 @@ pub(super) struct Core {
     pub writable: watch::Sender<bool>,
     pub devices: watch::Sender<u64>,
     pub picture: watch::Sender<Arc<Picture>>,
-    pub fences: watch::Sender<Arc<Vec<Fence>>>,
+    pub fences: watch::Sender<Fences>,
     state: Mutex<State>,
     wake: Condvar,
     /// A step waits: somebody has to look at the time.

@@ -14,8 +14,9 @@ use super::ring::with_end;
 use super::state::{Mode, Waiter};
 use crate::clock::{TimeSource, Wall};
 use crate::event::{EventId, EventType};
-use crate::feed::{Device, Failure, Feed, Filter, Outcome, Page, Pending, Picture, Stored, TokenHash, TrackPoint, Unavailable};
-use crate::geo::Fence;
+use crate::feed::{
+    Device, Failure, Feed, Fences, Filter, Outcome, Page, Pending, Picture, Stored, TokenHash, TrackPoint, Unavailable,
+};
 use crate::request::Request;
 use crate::vehicle::Vin;
 
@@ -249,7 +250,7 @@ impl Feed for Journal {
         self.knows(vin).map(|()| self.core.picture.subscribe())
     }
 
-    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Vec<Fence>>>, Unavailable> {
+    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Fences>, Unavailable> {
         self.knows(vin).map(|()| self.core.fences.subscribe())
     }
 

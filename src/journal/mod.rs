@@ -78,8 +78,7 @@ use self::state::{Found, Loaded, Mode, State, Stop};
 use self::writer::Writer;
 use crate::clock::{Clock, Stamp};
 use crate::event::{EventId, Row, Step};
-use crate::feed::{Picture, TrackPoint};
-use crate::geo::Fence;
+use crate::feed::{Fences, Picture, TrackPoint};
 use crate::health::Health;
 use crate::vehicle::Vin;
 
@@ -166,7 +165,7 @@ impl Journal {
 
     /// The same, of a step after which the vehicle, and its fences where they changed, are as given. Whoever has the reply
     /// sees them so.
-    pub fn commit_and_show(&self, step: Step, reply: Option<Reply>, picture: Arc<Picture>, fences: Option<Arc<Vec<Fence>>>) {
+    pub fn commit_and_show(&self, step: Step, reply: Option<Reply>, picture: Arc<Picture>, fences: Option<Fences>) {
         self.take(step, reply, |state| {
             state.put_picture(picture);
             if let Some(fences) = fences {
@@ -239,7 +238,7 @@ impl Journal {
     }
 
     /// The fences in force, for the doors, once all that was committed is durable.
-    pub fn show_fences(&self, fences: Arc<Vec<Fence>>) {
+    pub fn show_fences(&self, fences: Fences) {
         self.core.state().put_fences(fences);
         self.core.show();
     }

@@ -26,7 +26,7 @@ pub use position::{Fix, Mode};
 pub use raw::{BusCondition, Frame, FrameKind, MAX_SENTENCE, Sentence};
 pub use settings::{StateSettings, seconds, within};
 pub use signal::{Datatype, Signal};
-pub use state::{Memory, State};
+pub use state::{Change, Memory, State};
 
 use std::fmt;
 
@@ -107,6 +107,11 @@ pub enum Observation {
     Reading(SourceId, Reading),
     /// The receiver's fix of one epoch.
     Fix(Fix),
+    /// A receiver speaks, or speaks no longer, whether or not it has a fix.
+    Receiver {
+        /// Whether sentences come.
+        speaks: bool,
+    },
     /// A bus changed its condition.
     Bus(BusId, BusCondition),
     /// The journal can be written, or no longer.

@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 /// Gaps kept.
 const GAPS: usize = 16;
 /// A longer gap is a pause, not a period.
-const LONGEST: Duration = Duration::from_secs(5);
+pub(super) const LONGEST: Duration = Duration::from_secs(5);
+/// The same of what is asked for, now and then.
+pub(super) const LONGEST_POLLED: Duration = Duration::from_secs(120);
 /// With fewer gaps the period is not known.
 const FEWEST: usize = 4;
 
-/// The last 16 gaps between arrivals; gaps over 5 s are left out.
+/// The last 16 gaps between arrivals; gaps over 5 s are left out, of what is polled over 2 min.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Period {
     /// µs, a ring once full.
@@ -21,9 +23,9 @@ pub struct Period {
 }
 
 impl Period {
-    /// Another arrival came `gap` after the one before. Two at one moment are one arrival.
-    pub fn push(&mut self, gap: Duration) {
-        if gap.is_zero() || gap > LONGEST {
+    /// Another arrival came `gap` after the one before; one over `longest` is a pause. Two at one moment are one arrival.
+    pub fn push(&mut self, gap: Duration, longest: Duration) {
+        if gap.is_zero() || gap > longest {
             return;
         }
         let micros = u32::try_from(gap.as_micros()).unwrap_or(u32::MAX);
@@ -39,6 +41,11 @@ impl Period {
     pub fn within(&self, most: Duration) -> bool {
         let most = u32::try_from(most.as_micros()).unwrap_or(u32::MAX);
         self.gaps.len() >= FEWEST && self.gaps.iter().all(|gap| *gap <= most)
+    }
+
+    /// The longest gap, however few there are.
+    pub fn longest(&self) -> Option<Duration> {
+        self.gaps.iter().max().map(|gap| Duration::from_micros(u64::from(*gap)))
     }
 
     /// The median gap; `None` before four are known.
@@ -61,15 +68,15 @@ mod tests {
     fn the_median_of_the_last_sixteen_gaps_counts_and_pauses_do_not() {
         let mut period = Period::default();
         for _ in 0..3 {
-            period.push(Duration::from_millis(100));
+            period.push(Duration::from_millis(100), LONGEST);
         }
-        period.push(Duration::from_secs(6));
-        period.push(Duration::ZERO);
+        period.push(Duration::from_secs(6), LONGEST);
+        period.push(Duration::ZERO, LONGEST);
         assert_eq!(period.median(), None, "three gaps, a pause and a twin");
-        period.push(Duration::from_millis(300));
+        period.push(Duration::from_millis(300), LONGEST);
         assert_eq!(period.median(), Some(Duration::from_millis(100)));
         for _ in 0..16 {
-            period.push(Duration::from_secs(1));
+            period.push(Duration::from_secs(1), LONGEST);
         }
         assert_eq!(period.median(), Some(Duration::from_secs(1)), "older gaps are forgotten");
     }

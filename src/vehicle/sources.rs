@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::keep::LastWord;
-use super::period::Period;
+use super::period::{LONGEST, LONGEST_POLLED, Period};
 use super::{BusCondition, BusId, Fix, Layout, Signal, StateSettings, Value, cabin};
 use crate::clock::Boot;
 
@@ -25,8 +25,9 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Spec {
     pub(super) signal: Signal,
-    /// Place in `Memory::buses`.
+    /// Place in `Memory::buses`; [`NOWHERE`] of what is polled.
     pub(super) bus: usize,
+    pub(super) polled: bool,
     pub(super) latched: bool,
     pub(super) keeps: bool,
     /// Not learnt but said by profile or database.
@@ -40,7 +41,8 @@ impl Plan {
             .iter()
             .map(|spec| Spec {
                 signal: spec.signal,
-                bus: spec.bus.map_or(BOARD, place_of),
+                bus: if spec.polled { NOWHERE } else { spec.bus.map_or(BOARD, place_of) },
+                polled: spec.polled,
                 latched: spec.latched,
                 keeps: cabin::keeps_asleep(spec.signal),
                 limit: spec.stale_after.or_else(|| spec.period.map(|period| settings.stale_after(Some(period)))),
@@ -49,7 +51,7 @@ impl Plan {
         let by_signal = Signal::ALL.iter().map(|signal| layout.sources_of(*signal).map(|(id, _)| id.0).collect()).collect();
         let maps_ignition = layout.maps(Signal::LowVoltageSystemState);
         let told_by = if maps_ignition { Signal::LowVoltageSystemState } else { Signal::LowVoltageBatteryCurrentVoltage };
-        let carriers = specs.iter().filter(|spec| spec.signal == told_by && spec.bus != BOARD);
+        let carriers = specs.iter().filter(|spec| spec.signal == told_by && ![BOARD, NOWHERE].contains(&spec.bus));
         let mut ignition_buses: Vec<usize> = carriers.map(|spec| spec.bus).collect();
         ignition_buses.sort_unstable();
         ignition_buses.dedup();
@@ -63,6 +65,9 @@ impl Plan {
 
 /// The board's own place among the buses.
 pub(super) const BOARD: usize = 0;
+
+/// What is polled comes by no bus: nothing is concluded from its silence, and nothing wakes by it.
+pub(super) const NOWHERE: usize = usize::MAX;
 
 /// A bus's place among [`super::state::Memory::buses`].
 pub(super) fn place_of(bus: BusId) -> usize {
@@ -116,16 +121,23 @@ impl Source {
 
     /// Other numbers count from now on.
     pub(super) fn retune(&mut self, spec: &Spec, settings: &StateSettings) {
-        self.limit = spec.limit.unwrap_or_else(|| settings.stale_after_learnt(&self.period));
+        self.limit = spec.limit.unwrap_or_else(|| self.learnt(spec, settings));
     }
 
     /// A frame carried it.
-    pub(super) fn hear(&mut self, now: Boot, limit: Option<Duration>, settings: &StateSettings) {
-        if let (Some(heard), None) = (self.heard, limit) {
-            self.period.push(now.since(heard));
-            self.limit = settings.stale_after_learnt(&self.period);
+    pub(super) fn hear(&mut self, now: Boot, spec: &Spec, settings: &StateSettings) {
+        if let (Some(heard), None) = (self.heard, spec.limit) {
+            self.period.push(now.since(heard), if spec.polled { LONGEST_POLLED } else { LONGEST });
+            self.limit = self.learnt(spec, settings);
         }
         self.heard = Some(now);
+    }
+
+    /// The age at which it is stale by the gaps seen; of what is polled the first gap already tells.
+    fn learnt(&self, spec: &Spec, settings: &StateSettings) -> Duration {
+        let limit = settings.stale_after_learnt(&self.period);
+        let first = self.period.longest().filter(|_| spec.polled && self.period.median().is_none());
+        first.map_or(limit, |gap| limit.max(settings.stale_after(Some(gap))))
     }
 
     /// It said `value`, which is `news` or not.
@@ -179,7 +191,7 @@ impl Fixes {
 
     pub(super) fn take(&mut self, now: Boot, fix: Fix, settings: &StateSettings) {
         if let Some(heard) = self.heard {
-            self.period.push(now.since(heard));
+            self.period.push(now.since(heard), LONGEST);
             self.limit = settings.stale_after_learnt(&self.period);
         }
         self.last = Some(fix);

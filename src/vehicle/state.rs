@@ -29,6 +29,9 @@ use crate::clock::Boot;
 /// Nearer to zero than this is standing: the finest step of wheel speeds is about 0.03 km/h.
 const STILL_KMH: f64 = 0.5;
 
+/// A source that was heard of less than this ago was not missed: no setting makes so short a silence mean anything.
+const NO_SILENCE: Duration = Duration::from_secs(1);
+
 /// What is known of one vehicle.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -38,6 +41,24 @@ pub struct State {
     pub(super) memory: Memory,
     /// Sources of which a power cut would lose something, by [`SourceId`].
     pub(super) dirty: Vec<bool>,
+    /// Buses of which the next frame may make a value unknown that was kept asleep, by their place in [`Memory::buses`].
+    waking: Vec<bool>,
+}
+
+/// What an observation changed of what [`State`] says, beside that it is said of a later moment.
+///
+/// Anything but [`Change::Other`] also means that no rule of time was touched: the source was heard of less than a
+/// second ago, what it said was known, and nothing that [`State`] waits for is due earlier than it was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// Nothing.
+    Nothing,
+    /// The number of this signal, from the one to the other.
+    Number(Signal, f64, f64),
+    /// What this signal says.
+    Value(Signal),
+    /// More than that, or nobody has looked how much.
+    Other,
 }
 
 /// Everything observed. Saved whole between the pieces of a replay.
@@ -69,8 +90,8 @@ impl State {
             listening: None,
             still: None,
         };
-        let dirty = vec![false; layout.sources.len()];
-        State { layout, settings, plan, memory, dirty }
+        let (dirty, waking) = (vec![false; layout.sources.len()], vec![false; layout.buses.len() + 1]);
+        State { layout, settings, plan, memory, dirty, waking }
     }
 
     /// Goes on with other numbers.
@@ -83,64 +104,106 @@ impl State {
         self.settings = settings;
     }
 
-    /// Takes in what a source saw.
-    pub fn observe(&mut self, now: Boot, observation: &Observation) {
+    /// Takes in what a source saw; what that changed.
+    pub fn observe(&mut self, now: Boot, observation: &Observation) -> Change {
+        let first = self.memory.listening.is_none();
         self.memory.listening.get_or_insert(now);
-        match observation {
+        let change = match observation {
             Observation::Reading(id, reading) => self.read(now, *id, reading),
-            Observation::Fix(fix) => self.memory.fixes.take(now, *fix, &self.settings),
-            Observation::Bus(bus, condition) => {
-                if let Some(bus) = self.memory.buses.get_mut(place_of(*bus)) {
-                    if bus.condition.0 != *condition {
-                        bus.condition = (*condition, now);
-                    }
-                }
+            Observation::Fix(fix) => {
+                self.memory.fixes.take(now, *fix, &self.settings);
+                Change::Other
             }
-            Observation::Diagnosis(Heard::Measured(signal, value)) => {
-                if let Some(id) = self.layout.polled(*signal) {
+            Observation::Bus(bus, condition) => match self.memory.buses.get_mut(place_of(*bus)) {
+                Some(bus) if bus.condition.0 != *condition => {
+                    bus.condition = (*condition, now);
+                    Change::Other
+                }
+                _ => Change::Nothing,
+            },
+            Observation::Diagnosis(Heard::Measured(signal, value)) => match self.layout.polled(*signal) {
+                Some(id) => {
                     let reading = if value.is_finite() { Reading::Value(Value::Number(*value)) } else { Reading::Invalid };
-                    self.read(now, id, &reading);
+                    self.read(now, id, &reading)
                 }
+                None => Change::Nothing,
+            },
+            Observation::Receiver { .. } | Observation::Journal { .. } | Observation::Diagnosis(_) => Change::Other,
+            Observation::Restarted => {
+                self.memory.listening = Some(now);
+                Change::Other
             }
-            Observation::Journal { .. } | Observation::Diagnosis(_) => {}
-            Observation::Restarted => self.memory.listening = Some(now),
-        }
+        };
+        if first { Change::Other } else { change }
     }
 
-    fn read(&mut self, now: Boot, id: SourceId, reading: &Reading) {
+    fn read(&mut self, now: Boot, id: SourceId, reading: &Reading) -> Change {
         let at = usize::from(id.0);
+        let steady = self.steady(now, at);
         let (Some(spec), Some(source)) = (self.plan.specs.get(at).copied(), self.memory.sources.get_mut(at)) else {
-            return;
+            return Change::Nothing;
         };
         if let Some(bus) = self.memory.buses.get_mut(spec.bus) {
             bus.hear(now, self.settings.floor());
         }
-        source.hear(now, spec.limit, &self.settings);
-        match reading {
-            Reading::Unlisted => {}
+        let limit = source.limit;
+        source.hear(now, &spec, &self.settings);
+        // A longer limit makes nothing due earlier.
+        let steady = steady && source.limit >= limit;
+        let change = match reading {
+            Reading::Unlisted => Change::Nothing,
             Reading::Invalid => {
+                let news = source.valid || source.invalid.is_none();
                 source.valid = false;
                 source.restored = false;
                 source.invalid.get_or_insert(now);
+                if news { Change::Other } else { Change::Nothing }
             }
-            Reading::Value(value) => {
-                let news = !source.valid || source.last.as_ref().is_none_or(|(last, _)| last != value);
-                let opens = news
-                    && *value == Value::Bool(true)
-                    && cabin::is_door(spec.signal)
-                    && source.last.as_ref().is_none_or(|(last, _)| last != value);
-                if news {
-                    self.mark(at);
-                }
-                if let Some(source) = self.memory.sources.get_mut(at) {
-                    source.say(now, value, news);
-                }
-                self.overrule_latched(spec.signal, at);
-                if opens {
-                    self.forget_latched_locks();
-                }
-            }
+            Reading::Value(value) => self.take_word(now, at, &spec, value),
+        };
+        if steady { change } else { Change::Other }
+    }
+
+    /// Whether a source goes on as it did, whatever it says now: no rule of time is touched by its speaking.
+    fn steady(&self, now: Boot, at: usize) -> bool {
+        let (Some(spec), Some(source)) = (self.plan.specs.get(at), self.memory.sources.get(at)) else { return false };
+        let Some(bus) = self.memory.buses.get(spec.bus) else { return false };
+        let waking = self.waking.get(spec.bus).copied().unwrap_or(true);
+        let known = !source.valid || spec.latched || source.last.as_ref().is_some_and(|(_, said)| now < *said + source.limit);
+        let heard = source.heard.is_some_and(|heard| now < heard + NO_SILENCE);
+        heard && known && !source.restored && !waking && bus.condition.0 != BusCondition::Off
+    }
+
+    /// The source says `value`.
+    fn take_word(&mut self, now: Boot, at: usize, spec: &Spec, value: &Value) -> Change {
+        let Some(source) = self.memory.sources.get_mut(at) else { return Change::Nothing };
+        let (was_valid, before) = (source.valid, source.last.as_ref().map(|(last, _)| last));
+        let same = before == Some(value);
+        let numbers = before.and_then(Value::as_number).zip(value.as_number());
+        let news = !was_valid || !same;
+        source.say(now, value, news);
+        if news {
+            self.mark(at);
         }
+        self.overrule_latched(spec.signal, at);
+        if !same && *value == Value::Bool(true) && cabin::is_door(spec.signal) {
+            self.forget_latched_locks();
+        }
+        if !was_valid {
+            return Change::Other;
+        }
+        let alone = self.plan.sources_of(spec.signal).len() == 1;
+        match numbers {
+            _ if same && (alone || self.agreed(spec.signal, value)) => Change::Nothing,
+            Some((before, after)) if alone => Change::Number(spec.signal, before, after),
+            _ => Change::Value(spec.signal),
+        }
+    }
+
+    /// Whether every source of `signal` that ever said something last said `value`.
+    fn agreed(&self, signal: Signal, value: &Value) -> bool {
+        let sources = self.plan.sources_of(signal).iter().filter_map(|id| self.memory.sources.get(usize::from(*id)));
+        sources.filter_map(|source| source.last.as_ref()).all(|(last, _)| last == value)
     }
 
     /// The newest word on a signal takes the hold from commands that another source latched.
@@ -194,6 +257,33 @@ impl State {
             None => self.gnss_speed(now).is_some_and(|speed| speed < self.settings.standing_kmh),
         };
         self.memory.still = if still { self.memory.still.or(Some(now)) } else { None };
+        self.settle_waking(now);
+    }
+
+    /// Notes on which buses a value is kept although it has aged: the next frame there may say that it was no sleep.
+    fn settle_waking(&mut self, now: Boot) {
+        self.waking.fill(false);
+        if self.memory.ignition.on != Some(false) {
+            return;
+        }
+        for (spec, source) in self.plan.specs.iter().zip(&self.memory.sources) {
+            let aged = spec.keeps && self.expiry(spec, source).is_some_and(|expiry| expiry <= now);
+            if aged && self.sleeps(spec, source) {
+                if let Some(waking) = self.waking.get_mut(spec.bus) {
+                    *waking = true;
+                }
+            }
+        }
+    }
+
+    /// The speeds by CAN, km/h, at which something begins or ends by [`State::settle`].
+    pub fn speed_marks(&self) -> [f64; 2] {
+        [STILL_KMH, self.settings.driving_kmh]
+    }
+
+    /// The voltages at which something begins or ends by [`State::settle`].
+    pub fn voltage_marks(&self) -> [f64; 1] {
+        [self.settings.volts(self.settings.running_v)]
     }
 
     /// When next something changes by itself, were nothing more to come: a value grows stale, a rule has waited enough.

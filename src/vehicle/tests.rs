@@ -332,3 +332,28 @@ fn other_numbers_count_at_once_for_what_was_seen_before() {
     state.retune(StateSettings { stale_unknown_s: 8, ..StateSettings::default() });
     assert_eq!((state.can_speed(at(6.0)), state.can_speed(at(8.0))), (Some(40.0), None));
 }
+
+#[test]
+fn what_is_polled_is_stale_after_three_of_its_own_gaps_and_wakes_no_bus() {
+    const COOLANT: Signal = Signal::PowertrainCombustionEngineEngineCoolantTemperature;
+    let layout = Layout { buses: vec!["a".to_owned()], sources: vec![spec(IGNITION, None)] };
+    let mut car = State::new(layout.with_polled(&[COOLANT, IGNITION]), StateSettings::default());
+    assert_eq!(car.layout().sources.len(), 2, "the board's own ignition input is fed");
+    let off = Reading::Value(Value::Word(Word::try_from("OFF").unwrap()));
+    car.observe(at(0.0), &Observation::Reading(SourceId(0), off));
+    car.settle(at(0.0));
+    let measure = |car: &mut State, seconds| {
+        car.observe(at(seconds), &Observation::Diagnosis(trouble::Heard::Measured(COOLANT, 90.0)));
+        car.settle(at(seconds));
+    };
+    measure(&mut car, 10.0);
+    assert_eq!((car.number(at(14.9), COOLANT), car.number(at(15.0), COOLANT)), (Some(90.0), None), "no gap is known");
+    for seconds in [30.0, 50.0, 70.0, 90.0, 110.0] {
+        measure(&mut car, seconds);
+        assert_eq!((car.number(at(seconds + 59.9), COOLANT), car.number(at(seconds + 60.0), COOLANT)), (Some(90.0), None));
+    }
+    measure(&mut car, 4000.0);
+    assert_eq!(car.number(at(4060.0), COOLANT), None, "an hour is a pause");
+    assert_eq!(car.value(at(4000.0), IGNITION).and_then(Value::as_word), Some("OFF"), "the board sleeps on");
+    assert_eq!(car.ignition().on, Some(false));
+}

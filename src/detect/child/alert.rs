@@ -9,7 +9,7 @@ use crate::event::{ChildStage, Confidence, EventId, Meanwhile};
 use crate::vehicle::seconds;
 
 /// A car that moves faster than this with the ignition off is towed, km/h.
-const TOWED_KMH: f64 = 5.0;
+pub(super) const TOWED_KMH: f64 = 5.0;
 
 /// An alert from its `initial` to its end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

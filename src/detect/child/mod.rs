@@ -107,6 +107,16 @@ impl Child {
         self.restarted = true;
     }
 
+    /// The speeds, km/h, by which the watch tells that somebody drives or tows.
+    pub(super) fn speed_marks(&self) -> [f64; 2] {
+        [self.settings.returned_kmh, alert::TOWED_KMH]
+    }
+
+    /// Whether the next yes of the rear-occupant sensor counts, though it be only one more.
+    pub(super) fn awaits_yes(&self) -> bool {
+        self.memory.sensor.awaits_yes()
+    }
+
     /// Sees, and does what the table says.
     pub(super) fn step(&mut self, sight: &Sight, out: &mut Outbox) {
         let now = sight.now;

@@ -62,6 +62,11 @@ impl Sensor {
         *window = Window::default();
     }
 
+    /// Whether the next yes counts: it was released, and has not said yes since.
+    pub(super) fn awaits_yes(&self) -> bool {
+        self.released.is_some()
+    }
+
     /// Since when it has said no without a break.
     pub(super) fn clear_since(&self) -> Option<Boot> {
         (self.word == Some(false)).then_some(self.since)

@@ -35,6 +35,10 @@ impl Child {
         if let Some(moment) = self.memory.doors.stop(at, now, seconds(self.settings.rear_used_s)) {
             stop.rear_used = true;
             self.memory.marks.emptied(moment);
+            // What the sensor saw after the door was used is still there.
+            if sight.sensor_yes.is_none_or(|yes| yes <= moment) {
+                self.memory.sensor.release(now, &mut self.window);
+            }
         }
         self.memory.stop = stop;
         Phase::Parked

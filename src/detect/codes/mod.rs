@@ -6,13 +6,13 @@
 //! | `DTC_CLEARED` | an ECU that answered lists a fault in none of these twice running, each list by itself; or it told a tester that its codes are cleared |
 //! | `MIL_ON`, `MIL_OFF` | the first ECU says that the lamp is lit; the last one that said so says that it is not, or was cleared |
 //!
-//! - A fault is an ECU and a code. Protocols without a failure type (OBD-II) mean every fault of that ECU with the same
-//!   code; a fault first heard without one keeps being itself when UDS adds it.
+//! - A fault is an ECU and a code. Protocols without a failure type (OBD-II) mean those faults of that ECU with the same
+//!   code that another protocol holds, else all of them; a fault first heard without one keeps being itself when UDS adds it.
 //! - Each protocol has its own lists: what OBD-II does not list, because it is no matter of emissions, UDS still holds.
 //! - Permanent and previously active codes are shown, and neither set nor hold a fault: the ECU itself says it is gone.
 //! - Silence clears nothing, as a reading has no list of an ECU that did not answer.
-//! - At most 256 records are kept. When there are more, those go first that are not held, then those listed longest ago;
-//!   what nobody holds and nobody listed for 30 days goes as well.
+//! - At most 256 records are kept. What is not held makes room, listed longest ago first, and goes after 30 days anyway;
+//!   a code for which there is no room then is counted and not told.
 
 mod keep;
 mod record;
@@ -47,6 +47,8 @@ pub(super) struct Codes {
     /// Rises with every change of what is shown.
     revision: u64,
     written: Written,
+    /// Codes listed for which there was no room, each time.
+    left_out: u64,
 }
 
 /// What it remembers within a run; all of it serves a replay that goes on.
@@ -108,8 +110,11 @@ impl Codes {
         for (ecu, list) in lists {
             for listed in list.iter().filter(|listed| listed.classes.any(*covers)) {
                 self.specify(*ecu, listed.code);
-                self.make_room(*ecu, listed.code, now);
-                self.list(*ecu, listed, *protocol, now);
+                if self.has_room(*ecu, listed.code, now) {
+                    self.list(*ecu, listed, *protocol, now);
+                } else {
+                    self.left_out += 1;
+                }
             }
         }
         self.memory.faults.sort_by_key(Fault::key);
@@ -127,10 +132,14 @@ impl Codes {
         self.tell(EventType::DtcCleared, protocol.source(), gone);
     }
 
-    /// Each fault that is meant is listed; a new one where none is.
+    /// Each fault that is meant is listed; a new one where none is. Of several with one code those are meant that another
+    /// protocol holds: what is left of them would keep the others from being gone.
     fn list(&mut self, ecu: Ecu, listed: &Listed, protocol: Protocol, now: Wall) {
         let mut known = false;
-        for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(ecu, listed.code)) {
+        let is_held = |fault: &Fault| fault.is(ecu, listed.code) && fault.is_held_besides(protocol);
+        let some_held = self.memory.faults.iter().any(is_held);
+        let is_meant = |fault: &&mut Fault| fault.is(ecu, listed.code) && (!some_held || fault.is_held_besides(protocol));
+        for fault in self.memory.faults.iter_mut().filter(is_meant) {
             known = true;
             self.revision += u64::from(fault.list(now, protocol, listed));
         }
@@ -154,20 +163,22 @@ impl Codes {
         }
     }
 
-    /// Lets go of what matters least when a new record would be one too many, and of what is long gone.
-    fn make_room(&mut self, ecu: Ecu, code: Code, now: Wall) {
+    /// Whether there is room for a record of this code. What nobody holds makes room, listed longest ago first, and what is
+    /// long gone; what is held stays, or it would be told as new again with each reading.
+    fn has_room(&mut self, ecu: Ecu, code: Code, now: Wall) -> bool {
         let faults = &mut self.memory.faults;
         if faults.iter().any(|fault| fault.is(ecu, code)) {
-            return;
+            return true;
         }
         let long_ago = |fault: &Fault| now.micros().saturating_sub(fault.last_seen().micros()) > FORGET_AFTER_US;
         faults.retain(|fault| fault.is_held() || !long_ago(fault));
         if faults.len() >= MOST_RECORDS {
-            let least = faults.iter().enumerate().min_by_key(|(_, fault)| (fault.is_held(), fault.last_seen()));
-            if let Some(at) = least.map(|(at, _)| at) {
+            let gone = faults.iter().enumerate().filter(|(_, fault)| !fault.is_held());
+            if let Some((at, _)) = gone.min_by_key(|(_, fault)| fault.last_seen()) {
                 faults.remove(at);
             }
         }
+        faults.len() < MOST_RECORDS
     }
 
     fn cleared(&mut self, ecu: Ecu) {
@@ -252,6 +263,11 @@ impl Codes {
     /// Rises whenever [`Codes::now`] changes.
     pub(super) fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// How often a code was listed for which there was no room.
+    pub(super) fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// Everything that is shown.

@@ -135,6 +135,11 @@ impl Fault {
         self.classes().any(Classes::HELD)
     }
 
+    /// Whether another protocol than this one says that it is there.
+    pub(super) fn is_held_besides(&self, protocol: Protocol) -> bool {
+        self.lists.iter().any(|lists| lists.protocol != protocol && lists.classes.any(Classes::HELD))
+    }
+
     /// Whether no list has it any more.
     pub(super) fn is_empty(&self) -> bool {
         self.classes() == Classes::NONE

@@ -154,6 +154,25 @@ fn what_two_protocols_say_of_a_fault_is_one_record() {
 }
 
 #[test]
+fn a_code_without_a_failure_type_keeps_none_of_its_failures_that_uds_lets_go() {
+    let mut car = Workshop::new();
+    let typed = |failure| Code::Iso { base: 0x0301, failure: Some(failure) };
+    let by_uds = |codes: &[Code]| reading(Protocol::Uds, Classes::HELD, &[(ENGINE, codes)]);
+    let by_obd = || stored(&[(ENGINE, &[MISFIRE])]);
+    assert_eq!(car.hears(by_uds(&[typed(0x11), typed(0x1A)])), ["DTC_SET uds P0301@7E8 P0301@7E8"]);
+    assert!(car.hears(by_obd()).is_empty());
+    for heard in [by_uds(&[typed(0x1A)]), by_uds(&[typed(0x1A)]), by_obd()] {
+        assert!(car.hears(heard).is_empty(), "OBD-II has let go of it once");
+    }
+    assert_eq!(car.hears(by_obd()), ["DTC_CLEARED obd P0301@7E8"]);
+    assert_eq!(car.records().len(), 1);
+    for _ in 0..3 {
+        assert!(car.hears(by_uds(&[])).is_empty() && car.hears(by_obd()).is_empty(), "OBD-II still lists the code");
+    }
+    assert_eq!(car.record(typed(0x1A)).classes, Classes::STORED);
+}
+
+#[test]
 fn an_active_code_of_a_truck_is_gone_when_dm1_lacks_it_twice_and_is_shown_as_before() {
     let mut car = Workshop::new();
     let active = |codes| reading(Protocol::J1939, Classes::ACTIVE, &[(TRUCK, codes)]);
@@ -224,6 +243,24 @@ fn there_are_never_more_records_than_are_kept() {
     assert_eq!(car.hears(stored(&[(GEARBOX, &[MISFIRE])])), ["DTC_SET obd P0301@7E9"], "what is held goes before");
     let rows = car.0.journal.keys().filter(|key| key.starts_with(RECORD)).count();
     assert_eq!((car.records().len(), rows), (MOST_RECORDS, MOST_RECORDS));
+}
+
+#[test]
+fn more_faults_than_are_kept_are_left_out_and_told_no_more_than_once() {
+    let mut car = Workshop::new();
+    let many: Vec<Code> = (0..400).map(|base| Code::Iso { base, failure: None }).collect();
+    let told = |car: &mut Workshop| {
+        let from = car.0.told.len();
+        car.hears(stored(&[(ENGINE, &many)]));
+        let codes = car.0.told[from..].iter().map(|event| match &event.details {
+            Details::Diagnosis(about) => about.codes.len(),
+            _ => 0,
+        });
+        codes.sum::<usize>()
+    };
+    assert_eq!(told(&mut car), MOST_RECORDS);
+    assert_eq!(car.0.engine.codes_left_out(), 400 - MOST_RECORDS as u64);
+    assert_eq!(told(&mut car), 0, "none had to make room for another");
 }
 
 #[test]
@@ -303,5 +340,21 @@ proptest! {
             prop_assert_eq!(held, there.len());
             prop_assert_eq!(now.mil.unwrap_or_default(), lit);
         }
+    }
+    /// A replay that is cut anywhere goes on as the uncut one.
+    #[test]
+    fn saved_and_loaded_anywhere_the_events_are_the_same(all in prop::collection::vec((heard(), any::<bool>()), 1..30)) {
+        let (mut whole, mut cut) = (Workshop::new(), Workshop::new());
+        for (heard, is_cut) in all {
+            if is_cut {
+                let saved = serde_json::to_vec(&cut.0.engine.save()).unwrap();
+                cut.0.engine = Workshop::new().0.engine;
+                cut.0.engine.load(serde_json::from_slice(&saved).unwrap()).unwrap();
+            }
+            whole.hears(heard.clone());
+            cut.hears(heard);
+        }
+        prop_assert_eq!(&whole.0.told, &cut.0.told);
+        prop_assert_eq!(whole.0.engine.codes_now(), cut.0.engine.codes_now());
     }
 }

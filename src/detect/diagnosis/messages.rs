@@ -4,6 +4,8 @@
 //! A message whose whole bus is silent is not told of beside its bus, unless it is the only one there: a bus that falls
 //! asleep a moment before its ignition is known to be off would have every message told.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Told;
@@ -62,13 +64,23 @@ pub(super) fn messages(layout: &Layout) -> Vec<Message> {
 }
 
 impl Message {
-    pub(super) fn step(&self, now: Boot, faults: &mut Faults, state: &State, settings: &DiagnosisSettings, out: &mut Outbox) {
-        let [silent, invalid] = self.due(state, settings);
-        let silent = silent.is_some_and(|due| due <= now && self.bus_spoke(due, state));
+    /// Tells what is to be told; the bus whose next frame, whatever it says, will say that this message's silence is its own.
+    pub(super) fn step(
+        &self,
+        now: Boot,
+        faults: &mut Faults,
+        state: &State,
+        settings: &DiagnosisSettings,
+        out: &mut Outbox,
+    ) -> Option<BusId> {
+        let [due, invalid] = self.due(state, settings);
+        let due = due.filter(|due| *due <= now);
+        let silent = due.is_some_and(|due| self.bus_spoke(due, state));
         let speaks = self.heard(state).is_some_and(|(heard, _)| now < heard + seconds(settings.sensor_stale_s));
         self.turn(&mut faults.silent, silent, speaks, "silent", out);
         let valid = !self.sources.iter().any(|id| state.source_health(*id).is_some_and(|(_, invalid, _)| invalid.is_some()));
         self.turn(&mut faults.invalid, invalid.is_some_and(|due| due <= now), valid, "invalid", out);
+        self.bus.filter(|_| due.is_some() && !faults.silent)
     }
 
     fn turn(&self, told: &mut bool, bad: bool, good: bool, cause: &'static str, out: &mut Outbox) {
@@ -82,7 +94,7 @@ impl Message {
     }
 
     /// When it last came, and the age at which what it carries is stale.
-    fn heard(&self, state: &State) -> Option<(Boot, std::time::Duration)> {
+    fn heard(&self, state: &State) -> Option<(Boot, Duration)> {
         let health = self.sources.iter().filter_map(|id| state.source_health(*id));
         health.filter_map(|(heard, _, limit)| Some((heard?, limit))).max_by_key(|(heard, _)| *heard)
     }
@@ -108,6 +120,18 @@ impl Message {
 
     pub(super) fn deadline(&self, faults: Faults, state: &State, settings: &DiagnosisSettings) -> impl Iterator<Item = Boot> {
         let [silent, invalid] = self.due(state, settings);
-        silent.filter(|_| !faults.silent).into_iter().chain(invalid.filter(|_| !faults.invalid))
+        // Of a message's sources another may be the last to speak, and be stale earlier.
+        let sooner = self.impatience(state, settings).zip(silent).map(|(sooner, silent)| silent.before(sooner));
+        let silent = [silent, sooner].into_iter().flatten().filter(move |_| !faults.silent);
+        silent.chain(invalid.filter(|_| !faults.invalid))
+    }
+
+    /// By how much the message is silent earlier should that of its sources be the last to speak which is stale the soonest.
+    fn impatience(&self, state: &State, settings: &DiagnosisSettings) -> Option<Duration> {
+        let limit = |limit: Duration| limit.max(seconds(settings.sensor_stale_s));
+        let (_, last) = self.heard(state)?;
+        let limits = self.sources.iter().filter_map(|id| state.source_health(*id).map(|(_, _, limit)| limit));
+        let sooner = limit(last).saturating_sub(limit(limits.min()?));
+        (!sooner.is_zero()).then_some(sooner)
     }
 }

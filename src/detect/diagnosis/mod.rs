@@ -6,7 +6,7 @@
 //! | `BATTERY_LOW` | under 11.8 V (23.6 V where nominal is 24) for 30 s of seen time, ignition not on | `BATTERY_RECOVERED`: not under for 30 s of seen time |
 //! | `COOLANT_OVERHEAT` | over 115 °C for 10 s | `COOLANT_NORMAL`: under 110 °C for 60 s |
 //! | `CAN_BUS_FAULT` | see [`buses`] | `CAN_BUS_RECOVERED` |
-//! | `GNSS_LOST` | no fix for 60 s with the ignition on, from a receiver that ever had one | `GNSS_RECOVERED`: a fix |
+//! | `GNSS_LOST` | no fix for 60 s with the ignition on, from a receiver that ever had one or that speaks (cold, or without its antenna) | `GNSS_RECOVERED`: a fix |
 //! | `SENSOR_STALE` | see [`messages`] | `SENSOR_RECOVERED` |
 //! | `JOURNAL_DEGRADED` | the journal cannot be written | `JOURNAL_RECOVERED` |
 
@@ -37,6 +37,8 @@ pub(super) struct Diagnosis {
     settings: DiagnosisSettings,
     messages: Vec<Message>,
     memory: Memory,
+    /// Buses whose next frame, whatever it says, may have something told.
+    awaited: Vec<bool>,
 }
 
 /// What it remembers within a run; all of it serves a replay that goes on.
@@ -45,6 +47,9 @@ pub(super) struct Memory {
     battery: Level,
     coolant: Level,
     gnss_lost: bool,
+    /// Since when a receiver has been heard, whatever became of it; absent in what a version before this saved.
+    #[serde(default)]
+    receiver: Option<Boot>,
     buses: Vec<Bus>,
     messages: Vec<Faults>,
     journal_lost: bool,
@@ -105,7 +110,7 @@ impl Diagnosis {
             messages: vec![Faults::default(); messages.len()],
             ..Memory::default()
         };
-        Diagnosis { settings, messages, memory }
+        Diagnosis { settings, messages, memory, awaited: vec![false; layout.buses.len()] }
     }
 
     /// Goes on with other numbers.
@@ -121,6 +126,13 @@ impl Diagnosis {
         self.memory = memory;
     }
 
+    /// Whether a receiver speaks. One that has fallen silent is none the less lost.
+    pub(super) fn receiver(&mut self, now: Boot, speaks: bool) {
+        if speaks {
+            self.memory.receiver.get_or_insert(now);
+        }
+    }
+
     /// Whether the journal can be written.
     pub(super) fn journal(&mut self, writable: bool) {
         self.memory.journal_lost = !writable;
@@ -130,12 +142,17 @@ impl Diagnosis {
         self.battery(now, state, out);
         self.coolant(now, state, out);
         self.gnss(now, state, out);
-        let Diagnosis { settings, messages, memory } = self;
+        let Diagnosis { settings, messages, memory, awaited } = self;
+        awaited.fill(false);
         for (id, bus) in (0..=u8::MAX).map(BusId).zip(&mut memory.buses) {
             bus.step(now, id, state, settings, out);
         }
         for (message, faults) in messages.iter().zip(&mut memory.messages) {
-            message.step(now, faults, state, settings, out);
+            if let Some(bus) = message.step(now, faults, state, settings, out) {
+                if let Some(awaited) = awaited.get_mut(usize::from(bus.0)) {
+                    *awaited = true;
+                }
+            }
         }
         if memory.journal_told != memory.journal_lost {
             memory.journal_told = memory.journal_lost;
@@ -144,8 +161,23 @@ impl Diagnosis {
         }
     }
 
+    /// Whether the next frame of this bus may have something told, whatever it says.
+    pub(super) fn awaits(&self, bus: BusId) -> bool {
+        self.awaited.get(usize::from(bus.0)).is_some_and(|awaited| *awaited)
+    }
+
+    /// The voltage under which the battery is low.
+    pub(super) fn voltage_mark(&self, state: &State) -> f64 {
+        state.settings().volts(self.settings.battery_low_v)
+    }
+
+    /// The coolant temperatures, °C, that are too hot and normal again.
+    pub(super) fn coolant_marks(&self) -> [f64; 2] {
+        [self.settings.coolant_hot_celsius, self.settings.coolant_normal_celsius]
+    }
+
     fn battery(&mut self, now: Boot, state: &State, out: &mut Outbox) {
-        let limit = state.settings().volts(self.settings.battery_low_v);
+        let limit = self.voltage_mark(state);
         let signal = Signal::LowVoltageBatteryCurrentVoltage;
         let volts = state.number(now, signal);
         let under = volts.map(|volts| volts < limit);
@@ -193,11 +225,12 @@ impl Diagnosis {
     fn gnss_due(&self, state: &State) -> Option<Boot> {
         let ignition = state.ignition();
         let driving = (ignition.on == Some(true)).then_some(ignition.since)?;
-        Some(state.fix_heard()?.max(driving).max(state.listening()?) + seconds(self.settings.gnss_lost_s))
+        let heard = state.fix_heard().or(self.memory.receiver)?;
+        Some(heard.max(driving).max(state.listening()?) + seconds(self.settings.gnss_lost_s))
     }
 
     pub(super) fn deadline(&self, now: Boot, state: &State) -> Option<Boot> {
-        let Diagnosis { settings, messages, memory } = self;
+        let Diagnosis { settings, messages, memory, .. } = self;
         let levels = [
             memory.battery.bad.due(seconds(settings.battery_low_s)),
             memory.battery.good.due(seconds(settings.battery_low_s)),
@@ -257,6 +290,7 @@ impl Diagnosis {
             sources.insert(name.clone(), condition);
         }
         let gnss = match state.fix() {
+            None if self.memory.receiver.is_some() => Condition::Degraded,
             None => Condition::Absent,
             Some(_) if self.memory.gnss_lost => Condition::Degraded,
             Some(_) => Condition::Ok,

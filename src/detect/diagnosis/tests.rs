@@ -218,3 +218,32 @@ fn a_condition_is_told_once_over_restarts() {
     car.wait(61.0);
     assert_eq!(car.other_story(0.0).len(), 1, "and taken back once");
 }
+
+#[test]
+fn a_receiver_that_speaks_and_never_has_a_fix_is_lost_too_and_one_that_is_not_there_is_not() {
+    for speaks in [true, false] {
+        let mut car = Car::new(Plan::sensor());
+        car.gnss(None);
+        if speaks {
+            car.put(Observation::Receiver { speaks });
+        }
+        car.wait(100.0);
+        assert!(car.other_story(0.0).is_empty(), "parked in a garage");
+        car.start();
+        let on = car.seconds();
+        car.wait(30.0);
+        car.put(Observation::Receiver { speaks: false });
+        car.wait(30.0);
+        let condition = car.engine.sources()["gnss"];
+        assert_eq!(condition == crate::health::Condition::Degraded, speaks);
+        let told = if speaks { vec!["60.0 GNSS_LOST gnss advisory"] } else { Vec::new() };
+        assert_eq!(car.other_story(on), told, "pulled out meanwhile, it is as lost");
+        car.restart(10.0, false);
+        car.put(Observation::Receiver { speaks });
+        car.wait(100.0);
+        assert!(car.other_story(on).is_empty(), "told once");
+        car.gnss(Some(0.0));
+        car.wait(1.0);
+        assert_eq!(car.other_story(on).len(), usize::from(speaks));
+    }
+}

@@ -74,7 +74,7 @@ impl Geofences {
         let mut refused = Vec::new();
         for fence in fences {
             match self.register.find(&fence.id).and_then(|id| Some((id, self.register.get(id)?))) {
-                Some((_, there)) if there.fence == fence => continue,
+                Some((_, there)) if *there.fence == fence => continue,
                 Some((id, there)) if there.fence.source != FenceSource::File => {
                     self.take_away(id);
                 }

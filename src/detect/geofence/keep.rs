@@ -146,7 +146,7 @@ impl Geofences {
             let Some(Slot { fence, .. }) = self.register.get(id).filter(|slot| slot.fence.source != FenceSource::File) else {
                 continue;
             };
-            rows.push(Row { key: format!("{DRAWN}{}", fence.id), value: serde_json::to_vec(fence).ok() });
+            rows.push(Row { key: format!("{DRAWN}{}", fence.id), value: serde_json::to_vec(&**fence).ok() });
         }
         while rows.len() < ROWS_AT_ONCE {
             let Some(id) = self.news.changed.pop() else { break };

@@ -91,10 +91,10 @@ proptest! {
     fn in_and_out_alternate_ids_rise_and_a_visit_dwells_once(inputs in inputs()) {
         let drive = run(Drive::new(fences()), &inputs);
         prop_assert!(drive.events.windows(2).all(|pair| pair[0].id < pair[1].id));
-        for fence in drive.fences.now().iter().filter(|fence| fence.id != "scheduled") {
+        for fence in drive.fences.now().iter().filter(|fence| fence.fence.id != "scheduled") {
             let mut inside = None;
             let mut dwelled = false;
-            for event in drive.events.iter().filter(|event| transition(event).0 == fence.id) {
+            for event in drive.events.iter().filter(|event| transition(event).0 == fence.fence.id) {
                 match transition(event).1 {
                     GeofenceTransition::Enter => {
                         prop_assert_ne!(inside, Some(true), "{:?}", event);

@@ -38,6 +38,7 @@ pub use keep::{Memory, Unreadable};
 pub use settings::Settings;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use self::register::{Id, Register, Slot};
 use self::standing::{Change, Side, Since, between, milliseconds, moment};
@@ -140,12 +141,30 @@ impl Geofences {
         self.judge(now, &Motion::of(state, now.boot), out);
     }
 
-    /// When something is due without any input: a visit that has lasted, a schedule that starts.
+    /// When something is due without any input: a visit that has lasted, a schedule that starts, a speed that has lasted
+    /// or is known no longer.
     pub fn deadline(&self) -> Option<Boot> {
         let dwelled = self.dwelling.first().map(|(due, _)| *due);
         let start = self.starts.first().filter(|_| self.last.source != TimeSource::Unset);
         let start = start.map(|(wall, _)| self.last.boot.shifted(wall.micros().saturating_sub(self.last.wall.micros())));
-        [dwelled, start].into_iter().flatten().min()
+        [dwelled, start, self.speed_due()].into_iter().flatten().min()
+    }
+
+    /// When next a speed inside has lasted for long enough, or that of a fix is known no longer.
+    fn speed_due(&self) -> Option<Boot> {
+        let speeding = self.limited.iter().filter_map(|id| match &self.register.get(*id)?.standing.side {
+            Side::Inside { speeding, .. } => speeding.due(&self.settings),
+            Side::Outside { .. } | Side::Unknown => None,
+        });
+        let lasted = speeding.min()?;
+        let due = [Some(lasted), self.track.speed_ends()].into_iter().flatten();
+        due.filter(|due| *due > self.last.boot).min()
+    }
+
+    /// The speeds, km/h, that count in the fences that the vehicle is in.
+    pub(super) fn speed_marks(&self) -> impl Iterator<Item = f64> {
+        let limits = self.limited.iter().filter_map(|id| self.register.get(*id)?.fence.speed_limit);
+        limits.flat_map(|limit| speeding::marks(limit, &self.settings))
     }
 
     fn judge(&mut self, now: Stamp, motion: &Motion, out: &mut Outbox) {
@@ -238,13 +257,13 @@ impl Geofences {
     }
 
     /// The fences in force, in the order in which they came.
-    pub fn fences(&self) -> impl Iterator<Item = &Fence> {
+    pub fn fences(&self) -> impl Iterator<Item = &Arc<Fence>> {
         self.register.iter().map(|(_, slot)| &slot.fence)
     }
 
     /// The fence with this id.
     pub fn fence(&self, id: &str) -> Option<&Fence> {
-        self.register.get(self.register.find(id)?).map(|slot| &slot.fence)
+        self.register.get(self.register.find(id)?).map(|slot| &*slot.fence)
     }
 
     /// The smallest fence that this point is in: where somebody is, in one word.
@@ -276,8 +295,7 @@ impl Geofences {
     /// How the vehicle stands to each fence.
     pub fn now(&self) -> Vec<FenceNow> {
         let each = self.register.iter().map(|(_, Slot { fence, standing, .. })| FenceNow {
-            id: fence.id.clone(),
-            name: fence.name.clone(),
+            fence: fence.clone(),
             inside: standing.side.is_inside(),
             since: standing.side.since().map(|since| since.stamp.wall),
         });

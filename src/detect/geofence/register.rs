@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use rstar::primitives::{GeomWithData, Rectangle};
 use rstar::{AABB, RTree};
@@ -15,7 +16,8 @@ pub(super) type Id = u32;
 /// A fence, and how the vehicle stands to it.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
-    pub(super) fence: Fence,
+    /// Shared with whoever looks: there may be 10,000.
+    pub(super) fence: Arc<Fence>,
     pub(super) standing: Standing,
     /// It is among those that every fix is judged against.
     pub(super) watched: bool,
@@ -67,7 +69,7 @@ impl Register {
         self.vertices += fence.shape.vertices();
         let id = self.free.pop().unwrap_or(self.slots.len() as Id);
         self.by_name.insert(fence.id.clone(), id);
-        let slot = Some(Slot { fence, standing: Standing::new(), watched: false, changed: false, pass: 0 });
+        let slot = Some(Slot { fence: Arc::new(fence), standing: Standing::new(), watched: false, changed: false, pass: 0 });
         match self.slots.get_mut(id as usize) {
             Some(free) => *free = slot,
             None => self.slots.push(slot),

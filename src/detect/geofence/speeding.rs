@@ -24,8 +24,7 @@ impl Speeding {
     /// What comes next at `now`, and whether it is to be told.
     pub(super) fn next(self, now: Boot, speed: Option<f64>, limit: f64, settings: &Settings) -> (Speeding, bool) {
         let long = |since: Boot| now.since(since) >= seconds(settings.overspeed_s);
-        // Standing is slow, even where the limit is hardly more.
-        let slow = (limit - settings.overspeed_below_kmh).max(0.5);
+        let [_, slow] = marks(limit, settings);
         match (self, speed) {
             (Speeding::No | Speeding::Over(_), None) => (Speeding::No, false),
             (Speeding::No, Some(speed)) if speed > limit => (Speeding::Over(now), false),
@@ -39,10 +38,24 @@ impl Speeding {
         }
     }
 
+    /// When next it has been so for long enough, should the speed stay where it is.
+    pub(super) fn due(self, settings: &Settings) -> Option<Boot> {
+        match self {
+            Speeding::Over(since) | Speeding::Slow(since) => Some(since + seconds(settings.overspeed_s)),
+            Speeding::No | Speeding::Told => None,
+        }
+    }
+
     /// Whether it was told, and would be twice after a power cut that forgot it.
     pub(super) fn told(self) -> bool {
         matches!(self, Speeding::Told | Speeding::Slow(_))
     }
+}
+
+/// The speeds, km/h, over which it is too fast and under which it is slow again.
+pub(super) fn marks(limit: f64, settings: &Settings) -> [f64; 2] {
+    // Standing is slow, even where the limit is hardly more.
+    [limit, (limit - settings.overspeed_below_kmh).max(0.5)]
 }
 
 #[cfg(test)]

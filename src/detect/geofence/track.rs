@@ -83,6 +83,11 @@ impl Track {
         self.believed.filter(|fix| now.since(fix.at) <= SPEED_HOLDS).and_then(|fix| fix.speed)
     }
 
+    /// When that fix is too old for it.
+    pub(super) fn speed_ends(&self) -> Option<Boot> {
+        self.believed.map(|fix| (fix.at + SPEED_HOLDS).shifted(1))
+    }
+
     /// Whether this is the third fix of three that are near to one another; remembered, if not.
     fn agreed(&mut self, fix: &Fix, settings: &Settings) -> bool {
         let near = |a: &Fix, b: &Fix| distance(a.point, b.point) <= settings.agree_m;

@@ -38,7 +38,7 @@ const LONGEST_WRITE: Duration = Duration::from_secs(1);
 const LONGEST_GAP: Duration = Duration::from_secs(10);
 
 /// Reads the receiver for ever, or until a recording has ended. Each fix goes to `deliver` with the time at which its last
-/// sentence was read, and vouches for the wall time of `clock`.
+/// sentence was read, and vouches for the wall time of `clock`; so does, when it changes, whether sentences come at all.
 pub async fn run(
     settings: &Settings,
     clock: &Clock,
@@ -47,7 +47,7 @@ pub async fn run(
     deliver: impl FnMut(Boot, &[Observation]),
 ) {
     let pulse = health.pulse(&settings.name);
-    let mut source = Source { settings, clock, health, counters, pulse, deliver, state: None };
+    let mut source = Source { settings, clock, health, counters, pulse, deliver, state: None, speaks: false };
     let mut wait = FIRST_WAIT;
     loop {
         let end = match open(settings).await {
@@ -119,6 +119,8 @@ struct Source<'a, D> {
     pulse: Pulse,
     deliver: D,
     state: Option<State>,
+    /// Sentences come, as delivered.
+    speaks: bool,
 }
 
 impl<D: FnMut(Boot, &[Observation])> Source<'_, D> {
@@ -149,6 +151,10 @@ impl<D: FnMut(Boot, &[Observation])> Source<'_, D> {
         }
         self.health.set(name, condition, detail);
         self.state = Some(state);
+        let speaks = condition == Condition::Ok;
+        if std::mem::replace(&mut self.speaks, speaks) != speaks {
+            (self.deliver)(self.clock.now(), &[Observation::Receiver { speaks }]);
+        }
     }
 
     fn hear(&mut self, now: Boot, heard: Heard) {

@@ -32,14 +32,24 @@ async fn until(health: &Health, condition: Condition, detail: &str) {
 }
 
 /// Runs `script` against a source until it ends; what was delivered.
-async fn against<F: Future>(settings: &Settings, clock: &Clock, script: impl FnOnce(Health) -> F) -> (Vec<Fix>, String) {
+async fn against<F: Future>(
+    settings: &Settings,
+    clock: &Clock,
+    script: impl FnOnce(Health) -> F,
+) -> (Vec<Fix>, Vec<bool>, String) {
     let (metrics, health, fixes) = (Metrics::default(), Health::default(), RefCell::new(Vec::new()));
+    let speaks = RefCell::new(Vec::new());
     let counters = Counters::register(&metrics);
     let deliver = |now: Boot, seen: &[Observation]| {
         for observation in seen {
-            let Observation::Fix(fix) = observation else { panic!("{observation:?}") };
-            assert!(fix.at <= now);
-            fixes.borrow_mut().push(*fix);
+            match observation {
+                Observation::Fix(fix) => {
+                    assert!(fix.at <= now);
+                    fixes.borrow_mut().push(*fix);
+                }
+                Observation::Receiver { speaks: now } => speaks.borrow_mut().push(*now),
+                other => panic!("{other:?}"),
+            }
         }
     };
     let source = run(settings, clock, &health, &counters, deliver);
@@ -47,7 +57,7 @@ async fn against<F: Future>(settings: &Settings, clock: &Clock, script: impl FnO
         () = source => {}
         _ = script(health.clone()) => {}
     }
-    (fixes.into_inner(), metrics.encode())
+    (fixes.into_inner(), speaks.into_inner(), metrics.encode())
 }
 
 #[tokio::test]
@@ -56,7 +66,7 @@ async fn a_receiver_may_come_late_talk_rubbish_fall_silent_and_be_pulled_out() {
     let device = folder.path().join("receiver");
     let settings = Settings { device: device.clone(), silent_after_s: 0.5, baud: 115_200, ..Settings::default() };
     let clock = Clock::scaled(Wall::from_micros(0), 1.0);
-    let (fixes, page) = against(&settings, &clock, |health| async move {
+    let (fixes, speaks, page) = against(&settings, &clock, |health| async move {
         until(&health, Condition::Absent, "No such file").await;
         let mut receiver = plug(&device);
         until(&health, Condition::Degraded, "nothing heard yet").await;
@@ -75,6 +85,7 @@ async fn a_receiver_may_come_late_talk_rubbish_fall_silent_and_be_pulled_out() {
         until(&health, Condition::Degraded, "silent").await;
     })
     .await;
+    assert_eq!(speaks, [true, false, true, false, true, false], "on change only, and whether or not there is a fix");
     assert_eq!(fixes.len(), 2, "the same moment again is no new fix, another receiver's is one: {fixes:?}");
     let fix = fixes[0];
     assert_eq!((fix.mode, fix.satellites, fix.accuracy), (crate::vehicle::Mode::ThreeD, Some(11), 4.0));
@@ -92,7 +103,7 @@ async fn a_fifo_outlives_its_feeders() {
     let device = folder.path().join("fifo");
     nix::unistd::mkfifo(&device, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let settings = Settings { device: device.clone(), silent_after_s: 0.5, ..Settings::default() };
-    let (fixes, _) = against(&settings, &Clock::scaled(Wall::from_micros(0), 1.0), |health| async move {
+    let (fixes, _, _) = against(&settings, &Clock::scaled(Wall::from_micros(0), 1.0), |health| async move {
         for _ in 0..2 {
             until(&health, Condition::Degraded, "").await;
             std::fs::OpenOptions::new().write(true).open(&device).unwrap().write_all(CYCLE).unwrap();
@@ -113,7 +124,7 @@ async fn a_recording_plays_at_its_own_speed_and_ends() {
     let settings = Settings { device, ..Settings::default() };
     let clock = Clock::scaled(Wall::from_micros(0), 100.0);
     let start = clock.now();
-    let (fixes, _) = against(&settings, &clock, |health| async move {
+    let (fixes, _, _) = against(&settings, &clock, |health| async move {
         until(&health, Condition::Absent, "has ended").await;
         std::future::pending::<()>().await;
     })

@@ -147,9 +147,9 @@ impl State {
             self.track.drain(..batch.track.len().min(self.track.len()));
             self.track_since = (!self.track.is_empty()).then_some(now);
         }
+        let freed = self.release(batch.turn, None);
         let saved = self.rows.is_saved() && self.devices.is_saved() && self.settled.is_empty();
         self.changed = if saved { None } else { Some(now) };
-        let freed = self.release(batch.turn, None);
         (freed, self.trim())
     }
 }

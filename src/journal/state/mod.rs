@@ -29,8 +29,7 @@ use super::keyed::Keyed;
 use super::ring::{Entry, Ring};
 use super::shown::Shown;
 use crate::event::{DRAWN, EventId, Kind, Row};
-use crate::feed::{Device, Filter, Picture, Stored, TokenHash, TrackPoint, Unavailable};
-use crate::geo::Fence;
+use crate::feed::{Device, Fences, Filter, Picture, Stored, TokenHash, TrackPoint, Unavailable};
 
 /// How many steps may wait for the disk.
 pub(super) const STEPS: usize = 256;
@@ -102,7 +101,7 @@ pub(super) struct State {
     changed: Option<Instant>,
     fresh: bool,
     picture: Shown<Arc<Picture>>,
-    fences: Shown<Arc<Vec<Fence>>>,
+    fences: Shown<Fences>,
 }
 
 impl State {

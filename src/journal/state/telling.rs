@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use super::{Freed, Mode, State, Waiter};
 use crate::event::EventId;
-use crate::feed::{Picture, Unavailable};
-use crate::geo::Fence;
+use crate::feed::{Fences, Picture, Unavailable};
 
 /// So many alerts may be active at once; the engine knows of one.
 const ALERTS: usize = 16;
@@ -38,13 +37,13 @@ impl State {
     }
 
     /// The fences in force, to be seen once every step so far is durable.
-    pub fn put_fences(&mut self, fences: Arc<Vec<Fence>>) {
+    pub fn put_fences(&mut self, fences: Fences) {
         let last = self.steps.back().map(|(step, _)| *step);
         self.fences.put(fences, last);
     }
 
     /// The fences as they may be seen.
-    pub fn fences(&self) -> &Arc<Vec<Fence>> {
+    pub fn fences(&self) -> &Fences {
         self.fences.now()
     }
 
@@ -89,7 +88,13 @@ impl State {
                     let event = reply.event().and_then(|id| self.ring.get(id)).map(|entry| entry.told().clone());
                     freed.push((reply, event));
                 }
-                (Waiter::Added(_, slot), None) => drop(slot.send(Ok(()))),
+                (Waiter::Added(token, slot), None) => {
+                    // Who waited has gone, and the token with them: nobody has it.
+                    if slot.send(Ok(())).is_err() {
+                        self.turn += 1;
+                        self.devices.set(token, None, self.turn);
+                    }
+                }
                 (Waiter::Added(token, slot), Some(why)) => {
                     // A turn of its own: the one that added it may be on its way to the disk.
                     self.turn += 1;

@@ -221,7 +221,7 @@ async fn the_vehicle_and_its_fences_are_seen_as_they_were_until_the_step_is_dura
     let answer = tokio::spawn(async move { journal.submit(&vin(), Request::PutFence(Box::new(fence()))).await });
     let asked = until(bench.opened.inbox.recv()).await.unwrap();
     let step = || Step { events: Vec::new(), rows: vec![row("fence/a", Some("drawn"))] };
-    let drawn = Some(Arc::new(vec![fence()]));
+    let drawn = Some(Arc::new(vec![Arc::new(fence())]));
     bench.journal().commit_and_show(step(), Some(asked.accept(Answer::Created)), picture(2), drawn);
     bench.journal().commit_and_show(super::step([event(first, Severity::Info)]), None, picture(3), None);
     bench.journal().show(picture(4));

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use telltale::clock::{Boot, Stamp, TimeSource, Wall};
 use telltale::event::{EventId, EventType, Kind, Location, Severity};
 use telltale::feed::{
-    ChildNow, Device, Failure, Feed, FenceNow, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status, Stored,
+    ChildNow, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status, Stored,
     TokenHash, TrackPoint, Unavailable,
 };
 use telltale::geo::{Fence, FenceSource, Point, Shape};
@@ -15,7 +15,7 @@ use telltale::health::Condition;
 use telltale::http::hash_token;
 use telltale::request::{Answer, Refusal, Request};
 use telltale::vehicle::{Fix, Mode, Signal, Value, Vin};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub const VIN: &str = "KMHSH81C7LU123456";
 
@@ -24,10 +24,23 @@ pub struct MemoryFeed {
     inner: Mutex<Inner>,
     broken: AtomicBool,
     reads_left: AtomicUsize,
+    /// Devices are not taken, and nobody is told so.
+    devices_held: AtomicBool,
+    device_came: Notify,
+    device_went: Notify,
     head: watch::Sender<EventId>,
     picture: watch::Sender<Arc<Picture>>,
-    fences: watch::Sender<Arc<Vec<Fence>>>,
+    fences: watch::Sender<Fences>,
     devices: watch::Sender<u64>,
+}
+
+/// Says that somebody waits no longer.
+struct Went<'a>(&'a Notify);
+
+impl Drop for Went<'_> {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 #[derive(Default)]
@@ -47,9 +60,14 @@ impl MemoryFeed {
             inner: Mutex::default(),
             broken: AtomicBool::new(false),
             reads_left: AtomicUsize::new(usize::MAX),
+            devices_held: AtomicBool::new(false),
+            device_came: Notify::new(),
+            device_went: Notify::new(),
             head: watch::Sender::new(EventId(0)),
             picture: watch::Sender::new(Arc::new(picture(&vin))),
-            fences: watch::Sender::new(Arc::new(vec![fence("school", FenceSource::File), fence("home", FenceSource::Phone)])),
+            fences: watch::Sender::new(Arc::new(
+                [("school", FenceSource::File), ("home", FenceSource::Phone)].map(|(id, by)| Arc::new(fence(id, by))).into(),
+            )),
             devices: watch::Sender::new(0),
             vin,
         };
@@ -62,6 +80,18 @@ impl MemoryFeed {
             feed.pair(name, scopes);
         }
         Arc::new(feed)
+    }
+
+    /// From now on who adds a device waits; until the first one does.
+    pub async fn hold_devices(&self) {
+        self.devices_held.store(true, Ordering::Relaxed);
+        self.device_came.notified().await;
+    }
+
+    /// Devices are taken again, once the one that waits has given up.
+    pub async fn let_devices_go(&self) {
+        self.device_went.notified().await;
+        self.devices_held.store(false, Ordering::Relaxed);
     }
 
     /// A device called `name`, whose token is its name.
@@ -244,7 +274,7 @@ impl Feed for MemoryFeed {
         Ok(self.picture.subscribe())
     }
 
-    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Arc<Vec<Fence>>>, Unavailable> {
+    fn fences(&self, vin: &Vin) -> Result<watch::Receiver<Fences>, Unavailable> {
         self.known(vin)?;
         Ok(self.fences.subscribe())
     }
@@ -283,6 +313,11 @@ impl Feed for MemoryFeed {
     fn add_device(&self, token: TokenHash, device: Device) -> Pending<'_, Result<(), Unavailable>> {
         Box::pin(async move {
             self.readable(&self.vin)?;
+            if self.devices_held.load(Ordering::Relaxed) {
+                let _went = Went(&self.device_went);
+                self.device_came.notify_one();
+                return std::future::pending().await;
+            }
             self.inner.lock().unwrap().devices.insert(token, Arc::new(device));
             self.devices.send_modify(|n| *n += 1);
             Ok(())
@@ -353,6 +388,7 @@ pub fn fix(seconds: i64) -> Fix {
 }
 
 fn picture(vin: &Vin) -> Picture {
+    let home = Fence { name: None, ..fence("home", FenceSource::Phone) };
     let signal = |signal, value, age| SignalNow { signal, value, age, source: "CGW1.X".to_owned() };
     Picture {
         stamp: stamp(0),
@@ -363,7 +399,7 @@ fn picture(vin: &Vin) -> Picture {
             signal(Signal::TraveledDistance, None, None),
         ],
         location: Location { address: "Office\u{2028}<b>".to_owned(), ..Location::of(Some(fix(0))) },
-        fences: Arc::new(vec![FenceNow { id: "home".to_owned(), name: None, inside: Some(true), since: None }]),
+        fences: Arc::new(vec![FenceNow { fence: Arc::new(home), inside: Some(true), since: None }]),
         child: ChildNow { state: "parked".to_owned(), ..ChildNow::default() },
         status: Status { mil: Some(false), sources: [("can0".to_owned(), Condition::Ok)].into(), ..Status::default() },
     }

@@ -109,8 +109,8 @@ async fn scopes_say_what_a_device_may_do() {
 #[tokio::test(start_paused = true)]
 async fn ten_wrong_ones_a_minute_and_only_those_without_a_right_one_wait() {
     let door = Door::open().await;
-    for _ in 0..10 {
-        assert_eq!(door.ask("GET", CHILD, &["X-Api-Key: guess"], "").await.status(), 401);
+    for n in 0..10 {
+        assert_eq!(door.ask("GET", CHILD, &[&format!("X-Api-Key: guess {n}")], "").await.status(), 401);
     }
     for (headers, status) in [(&["X-Api-Key: guess"][..], 429), (&[][..], 429), (&["X-Api-Key: read"][..], 200)] {
         assert_eq!(door.ask("GET", "/api/v1/events", headers, "").await.status(), status, "{headers:?}");
@@ -123,6 +123,50 @@ async fn ten_wrong_ones_a_minute_and_only_those_without_a_right_one_wait() {
     assert_eq!(door.ask("GET", "/healthz", &[], "").await.status(), 200);
     tokio::time::sleep(Duration::from_secs(61)).await;
     assert_eq!(door.ask("GET", CHILD, &["X-Api-Key: guess"], "").await.status(), 401);
+}
+
+#[tokio::test]
+async fn a_phone_whose_token_has_ended_closes_out_nobody_at_its_address() {
+    let door = Door::open().await;
+    for _ in 0..50 {
+        assert_eq!(door.ask("GET", CHILD, &["X-Api-Key: dead"], "").await.status(), 401);
+    }
+    let code = door.pairing.open(invitation(), 2).unwrap();
+    let body = json!({"code": code, "device": "phone"}).to_string();
+    assert_eq!(door.ask("POST", "/api/v1/pair", &[], &body).await.status(), 201);
+}
+
+#[tokio::test]
+async fn who_has_not_signed_in_asks_for_what_is_not_there_as_seldom_as_for_what_is() {
+    let door = Door::open().await;
+    let mut refused = 0;
+    for n in 0..600 {
+        let (method, path, headers): (_, _, &[&str]) = match n % 4 {
+            0 => ("GET", "/nothing", &[]),
+            1 => ("DELETE", "/healthz", &[]),
+            2 => ("GET", "/healthz", &["Host: elsewhere.example"]),
+            _ => ("GET", CHILD, &[]),
+        };
+        refused += u32::from(door.ask(method, path, headers, "").await.status() == 429);
+    }
+    assert!(refused > 0, "more than 400 at once");
+    assert_eq!(door.ask("GET", "/api/v1/events", &["X-Api-Key: read"], "").await.status(), 200, "who has signed in may");
+}
+
+#[tokio::test]
+async fn a_pairing_that_was_cut_off_has_used_nothing_up() {
+    let door = Door::open().await;
+    let code = door.pairing.open(invitation(), 2).unwrap();
+    let body = json!({"code": code, "device": "phone"}).to_string();
+    let asking = async {
+        let _ = door.ask("POST", "/api/v1/pair", &[], &body).await;
+    };
+    tokio::select! {
+        () = asking => panic!("it is answered"),
+        () = door.feed.hold_devices() => {}
+    }
+    door.feed.let_devices_go().await;
+    assert_eq!(door.ask("POST", "/api/v1/pair", &[], &body).await.status(), 201);
 }
 
 #[tokio::test]

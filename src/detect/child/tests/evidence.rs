@@ -547,3 +547,30 @@ fn a_sensor_released_before_it_is_known_to_have_fallen_silent_keeps_nothing() {
         assert_eq!(left(&mut car, 40.0).len(), told, "spoke after: {spoke_after}");
     }
 }
+
+#[test]
+fn a_kept_word_ends_when_a_rear_door_was_used_before_the_stop_was_known() {
+    for (spoke_after, told) in [(false, 0), (true, 1)] {
+        let mut car = Car::new(Plan::narrow_sensor().without(IGNITION));
+        car.start();
+        car.set(SENSOR, true);
+        car.wait(20.0);
+        car.sleep(CABIN);
+        car.wait(5.0);
+        // Off, which a low voltage says only after a minute.
+        car.stop();
+        car.wait(10.0);
+        car.door(REAR_LEFT, 4.0);
+        if spoke_after {
+            car.wake(CABIN);
+            car.wait(1.0);
+            car.sleep(CABIN);
+        }
+        car.leave();
+        let locked = car.seconds();
+        car.wait(100.0);
+        let story = car.child_story(locked);
+        let alerts = story.iter().filter(|line| line.contains("CHILD_LEFT_BEHIND initial direct"));
+        assert_eq!(alerts.count(), told, "spoke after: {spoke_after}, {story:?}");
+    }
+}

@@ -42,7 +42,8 @@ fn a_file_that_is_read_again_changes_what_is_another_in_it_and_nothing_else() {
     assert_eq!(drive.fences.put(phone.clone()), Ok(Answer::Created));
     assert_eq!(drive.fences.put(Fence { id: "both".to_owned(), ..phone }), Ok(Answer::Created));
     drive.along([0.0, 0.0]);
-    let side = |drive: &Drive, id: &str| drive.fences.now().into_iter().find(|fence| fence.id == id).map(|fence| fence.inside);
+    let side =
+        |drive: &Drive, id: &str| drive.fences.now().into_iter().find(|fence| fence.fence.id == id).map(|fence| fence.inside);
 
     let file = || vec![zone(), circle("moved", SEOUL, 400.0), circle("new", SEOUL, 300.0), circle("both", SEOUL, 60.0)];
     assert_eq!(drive.fences.replace_file(file()), []);

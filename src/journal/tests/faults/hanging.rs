@@ -85,6 +85,22 @@ async fn a_phone_is_paired_for_good_or_not_at_all_and_locked_out_at_once() {
 }
 
 #[tokio::test]
+async fn a_phone_that_waits_no_longer_is_not_paired_behind_its_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::open(settings(dir.path()));
+    let holder = Holder::of(dir.path());
+    let paired = bench.journal().add_device([1; 32], device("ghost"));
+    assert!(tokio::time::timeout(std::time::Duration::ZERO, paired).await.is_err(), "the disk is held");
+    holder.let_go();
+    bench.journal().add_device([2; 32], device("stays")).await.unwrap();
+    bench.saved().await;
+    assert_eq!(bench.journal().devices().iter().map(|device| &*device.id).collect::<Vec<_>>(), ["stays"]);
+    bench.crash();
+    let again = Bench::open(settings(dir.path()));
+    assert_eq!(again.journal().devices().iter().map(|device| &*device.id).collect::<Vec<_>>(), ["stays"]);
+}
+
+#[tokio::test]
 async fn more_than_256_steps_do_not_wait() {
     let dir = tempfile::tempdir().unwrap();
     let bench = Bench::open(settings(dir.path()));
