@@ -129,6 +129,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     outbox.reserve(journal.reserved());
     let core = Core::new(engine, outbox, Late::After(LATE)).with_texts(texts(diagnostics.texts.as_deref(), &health));
     let vehicle = Vehicle::new(vin.clone(), core, clock.clone(), health.clone(), journal.clone());
+    vehicle.count(&metrics);
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }

@@ -21,6 +21,7 @@ use crate::feed::{Fences, Picture, TrackPoint};
 use crate::geo::Fence;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
+use crate::metrics::{Counter, Family, Metrics, Reason};
 use crate::request::{Answer, Refusal};
 use crate::vehicle::trouble::Heard;
 use crate::vehicle::{Observation, Vin};
@@ -44,6 +45,7 @@ struct Inner {
     clock: Clock,
     health: Health,
     journal: Arc<Journal>,
+    dropped: Family<Reason, Counter>,
     watched: Mutex<Watched>,
     sooner: Notify,
     /// The number that the car's own ECUs tell.
@@ -74,7 +76,16 @@ impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
         let watched = Mutex::new(Watched { core, track: Decimation::default(), drawn: picture::Drawn::default() });
-        Vehicle(Arc::new(Inner { vin, clock, health, journal, watched, sooner: Notify::new(), number: watch::Sender::new(None) }))
+        let dropped = Family::default();
+        let (sooner, number) = (Notify::new(), watch::Sender::new(None));
+        Vehicle(Arc::new(Inner { vin, clock, health, journal, dropped, watched, sooner, number }))
+    }
+
+    /// Counts what its engine leaves out: `telltale_detect_dropped_total{reason}`.
+    pub fn count(&self, metrics: &Metrics) {
+        metrics.register("detect", |registry| {
+            registry.register("dropped", "Trouble codes listed for which there was no room (codes)", self.0.dropped.clone());
+        });
     }
 
     /// A source saw something at `at`.
@@ -237,6 +248,8 @@ impl Vehicle {
     }
 
     fn picture(&self, watched: &mut Watched) -> Arc<Picture> {
+        let codes = self.0.dropped.get_or_create_owned(&Reason { reason: "codes" });
+        codes.inc_by(watched.core.engine().codes_left_out().saturating_sub(codes.get()));
         let stamp = self.0.clock.stamp(self.0.clock.now());
         picture::of(&self.0.vin, &watched.core, &mut watched.drawn, stamp, &self.0.health)
     }
