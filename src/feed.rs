@@ -16,7 +16,7 @@ use crate::event::{Cabin, ChildStage, Confidence, EventId, Kind, Location, Sever
 use crate::geo::{Fence, Point};
 use crate::health::Condition;
 use crate::request::{Answer, Refusal, Request};
-use crate::vehicle::trouble::{CodeRecord, Readiness};
+use crate::vehicle::trouble::{CodeRecord, Identified, Readiness};
 use crate::vehicle::{Fix, Signal, Value, Vin};
 
 /// A future of a trait object.
@@ -219,6 +219,9 @@ pub struct Diagnosed {
     /// The self-tests.
     #[serde(skip_serializing_if = "no_readiness", serialize_with = "by_ecu")]
     pub readiness: Arc<Vec<Readiness>>,
+    /// What ECUs have under the identifiers of the profile: for who asks, not in every status.
+    #[serde(skip)]
+    pub identified: Arc<Vec<Identified>>,
 }
 
 impl PartialEq for Diagnosed {

@@ -4,7 +4,7 @@
 //! [`Port`](super::port::Port), or as frames for a bus that is none of the kernel's, the simulated car's. In between stands
 //! an [`Asker`], which both sides share.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -21,7 +21,6 @@ use crate::can::profile::Diagnosis;
 use crate::can::{self, Filter, Listen};
 use crate::clock::{Boot, Clock};
 use crate::health::{Condition, Health, Pulse};
-use crate::vehicle::trouble::Ecu;
 use crate::vehicle::{BusId, Frame, FrameKind, Observation};
 
 /// The longest that a change of the ignition goes unnoticed.
@@ -58,8 +57,6 @@ struct State {
     truck: Option<Truck>,
     deeds: VecDeque<Deed>,
     wire: Option<Wire>,
-    /// What ECUs had under the identifiers of the profile, which are few.
-    values: BTreeMap<(Ecu, u16), String>,
     /// Kept, so that no frame needs an allocation.
     outputs: Vec<Output>,
     spoken: Vec<Spoken>,
@@ -123,12 +120,6 @@ impl State {
                 Output::Ask(to, request) => self.deeds.push_back(Deed::Ask(to, request)),
                 Output::End => self.deeds.push_back(Deed::End),
                 Output::Heard(heard) => told.push(Observation::Diagnosis(heard)),
-                Output::Told { ecu, did, value } => {
-                    if self.values.get(&(ecu, did)) != Some(&value) {
-                        tracing::info!(%ecu, identifier = %format_args!("{did:04X}"), value, "an ECU says");
-                        self.values.insert((ecu, did), value);
-                    }
-                }
             }
         }
         for spoken in self.spoken.drain(..) {
@@ -146,15 +137,7 @@ impl Asker {
         let obd = (diagnosis.obd == Some(bus)).then(|| Poller::new(diagnosis));
         let truck = (diagnosis.j1939 == Some(bus)).then(|| Truck::asking(Name::tool(NO_MAKER, identity)));
         let some = obd.is_some() || truck.is_some();
-        let state = State {
-            obd,
-            truck,
-            deeds: VecDeque::new(),
-            wire: None,
-            values: BTreeMap::new(),
-            outputs: Vec::new(),
-            spoken: Vec::new(),
-        };
+        let state = State { obd, truck, deeds: VecDeque::new(), wire: None, outputs: Vec::new(), spoken: Vec::new() };
         some.then(|| Asker(Arc::new(Shared { state: Mutex::new(state), news: Notify::new() })))
     }
 

@@ -28,9 +28,10 @@ impl Codes {
         match &self.0 {
             Some((mil, diagnosed)) if diagnosed.revision == revision => (*mil, diagnosed.clone()),
             _ => {
-                let CodesNow { mil, mut records, readiness } = core.engine().codes_now();
+                let CodesNow { mil, mut records, readiness, identified } = core.engine().codes_now();
                 records.iter_mut().flatten().for_each(|record| core.explain(record));
-                let diagnosed = Diagnosed { revision, codes: records.map(Arc::new), readiness: Arc::new(readiness) };
+                let (codes, readiness, identified) = (records.map(Arc::new), Arc::new(readiness), Arc::new(identified));
+                let diagnosed = Diagnosed { revision, codes, readiness, identified };
                 self.0 = Some((mil, diagnosed.clone()));
                 (mil, diagnosed)
             }

@@ -17,6 +17,7 @@ use super::telemetry::{Conditions, stamped};
 use crate::event::{EventId, Kind};
 use crate::feed::{Filter, Picture};
 use crate::request::Request;
+use crate::vehicle::trouble::Identified;
 
 /// A stream of one kind.
 #[derive(Debug)]
@@ -70,7 +71,7 @@ pub(super) fn trouble_codes(picture: &Picture) -> Response<Body> {
     json(StatusCode::OK, &json!({"data": data}))
 }
 
-/// `GET /api/v1/diagnosis/codes`: the same with the self-tests; of this unit's vehicle, the only one.
+/// `GET /api/v1/diagnosis/codes`: the same with the self-tests and what ECUs have under the profile's identifiers, by ECU; of this unit's vehicle, the only one.
 pub(super) fn codes(picture: &Picture) -> Response<Body> {
     let mut answer = stamped(picture);
     if let Some(mil) = picture.status.mil {
@@ -78,6 +79,17 @@ pub(super) fn codes(picture: &Picture) -> Response<Body> {
     }
     if let Value::Object(diagnosis) = json!(picture.status.diagnosis) {
         answer.extend(diagnosis);
+    }
+    let identified = &picture.status.diagnosis.identified;
+    if !identified.is_empty() {
+        let mut by_ecu = Map::new();
+        for Identified { ecu, name, value } in identified.iter() {
+            let of = by_ecu.entry(ecu.to_string()).or_insert_with(|| json!({}));
+            if let Value::Object(of) = of {
+                of.insert(name.clone(), value.as_str().into());
+            }
+        }
+        answer.insert("identifiers".to_owned(), Value::Object(by_ecu));
     }
     json(StatusCode::OK, &Value::Object(answer))
 }

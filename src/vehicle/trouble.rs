@@ -276,6 +276,17 @@ impl Serialize for Object<'_> {
     }
 }
 
+/// What an ECU has under an identifier that the profile names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identified {
+    /// Whose.
+    pub ecu: Ecu,
+    /// What the profile calls it.
+    pub name: String,
+    /// As text, or its bytes in hexadecimal where it is none.
+    pub value: String,
+}
+
 /// What diagnosis heard.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Heard {
@@ -285,6 +296,8 @@ pub enum Heard {
     Lamp(Lamp),
     /// Self-tests.
     Readiness(Readiness),
+    /// An identifier.
+    Identified(Identified),
     /// A freeze frame.
     Freeze(FreezeFrame),
     /// Somebody's tester was told by this ECU that its codes are cleared.

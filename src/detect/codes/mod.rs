@@ -27,7 +27,7 @@ use self::record::Fault;
 use super::Outbox;
 use crate::clock::{Stamp, Wall};
 use crate::event::{Details, Diagnosis, EventType, Severity};
-use crate::vehicle::trouble::{Code, CodeReading, CodeRecord, Ecu, FreezeFrame, Heard, Listed, Protocol, Readiness};
+use crate::vehicle::trouble::{Code, CodeReading, CodeRecord, Ecu, FreezeFrame, Heard, Identified, Listed, Protocol, Readiness};
 
 /// Most records kept: a picture of them all is told to every phone.
 const MOST_RECORDS: usize = 256;
@@ -57,6 +57,8 @@ pub(super) struct Memory {
     faults: Vec<Fault>,
     lamps: Lamps,
     readiness: Vec<Readiness>,
+    #[serde(default)]
+    identified: Vec<Identified>,
     /// Some ECU said what it has, or that it has nothing.
     read: bool,
 }
@@ -85,6 +87,8 @@ pub struct CodesNow {
     pub records: Option<Vec<CodeRecord>>,
     /// The self-tests of each ECU that told of them.
     pub readiness: Vec<Readiness>,
+    /// What ECUs have under the identifiers of the profile.
+    pub identified: Vec<Identified>,
 }
 
 impl Codes {
@@ -94,6 +98,7 @@ impl Codes {
             Heard::Codes(reading) => self.read(now.wall, reading),
             Heard::Lamp(lamp) => self.lamp(lamp.ecu, lamp.on),
             Heard::Readiness(readiness) => self.readiness(readiness),
+            Heard::Identified(identified) => self.identified(identified),
             Heard::Freeze(frame) => self.freeze(frame),
             Heard::Cleared(ecu) => self.cleared(*ecu),
             // Of the vehicle's state, and of the daemon's health.
@@ -123,7 +128,7 @@ impl Codes {
             self.revision += u64::from(fault.end(*protocol, *covers));
             match fault.turn() {
                 Some(true) => set.push(fault.record()),
-                Some(false) => gone.push(fault.record()),
+                Some(false) => gone.push(fault.end_of()),
                 None => {}
             }
         }
@@ -188,7 +193,7 @@ impl Codes {
             fault.clear();
             if fault.turn() == Some(false) {
                 sources.extend(fault.protocols().first().copied());
-                gone.push(fault.record());
+                gone.push(fault.end_of());
             }
         }
         self.memory.faults.retain(|fault| !fault.is_empty());
@@ -235,6 +240,18 @@ impl Codes {
         self.revision += 1;
     }
 
+    fn identified(&mut self, identified: &Identified) {
+        let known = &mut self.memory.identified;
+        let is_full = known.len() >= MOST_ECUS;
+        match known.iter_mut().find(|known| (known.ecu, &known.name) == (identified.ecu, &identified.name)) {
+            Some(known) if known == identified => return,
+            Some(known) => known.clone_from(identified),
+            None if is_full => return,
+            None => known.push(identified.clone()),
+        }
+        self.revision += 1;
+    }
+
     fn freeze(&mut self, frame: &FreezeFrame) {
         let values: Vec<_> = frame.values.iter().take(MOST_VALUES).cloned().collect();
         for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(frame.ecu, frame.code)) {
@@ -272,11 +289,12 @@ impl Codes {
 
     /// Everything that is shown.
     pub(super) fn now(&self) -> CodesNow {
-        let Memory { faults, lamps, readiness, read } = &self.memory;
+        let Memory { faults, lamps, readiness, identified, read } = &self.memory;
         CodesNow {
             mil: (!lamps.lit.is_empty()).then_some(lamps.told),
             records: (*read || !faults.is_empty()).then(|| faults.iter().map(Fault::record).collect()),
             readiness: readiness.clone(),
+            identified: identified.clone(),
         }
     }
 

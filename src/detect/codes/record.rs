@@ -166,6 +166,15 @@ impl Fault {
         self.lists.iter().map(|lists| lists.protocol).collect()
     }
 
+    /// Its record, now that it is gone; what is left of it on some list has neither lamp nor freeze frame any more (SAE J1979,
+    /// mode 04).
+    pub(super) fn end_of(&mut self) -> CodeRecord {
+        let record = self.record();
+        self.mil = None;
+        self.freeze_frame = Vec::new();
+        record
+    }
+
     pub(super) fn record(&self) -> CodeRecord {
         CodeRecord {
             ecu: self.ecu,

@@ -192,6 +192,9 @@ fn a_freeze_frame_and_self_tests_are_shown_and_not_told() {
     assert!(car.hears(Heard::Freeze(FreezeFrame { ecu: ENGINE, code: MISFIRE, values })).is_empty());
     let json = serde_json::to_value(car.record(MISFIRE)).unwrap();
     assert_eq!(json["freezeFrame"], serde_json::json!({"Vehicle.OBD.CoolantTemperature": 92.0}));
+    car.hears(reading(Protocol::Obd, Classes::PERMANENT, &[(ENGINE, &[MISFIRE])]));
+    car.hears(Heard::Cleared(ENGINE));
+    assert!(serde_json::to_value(car.record(MISFIRE)).unwrap().get("freezeFrame").is_none(), "gone with the clear");
     let monitors = vec![("misfire".to_owned(), true)];
     assert!(car.hears(Heard::Readiness(Readiness { ecu: ENGINE, monitors: monitors.clone() })).is_empty());
     assert_eq!(car.0.engine.codes_now().readiness[0].monitors, monitors);

@@ -38,10 +38,10 @@ use super::isotp::Address;
 use super::negative::{Meaning, Negative};
 use super::overheard::{Asked, Overheard, Part, Parts, Said, To};
 use super::request::Request;
-use crate::can::profile::Diagnosis;
+use crate::can::profile::{Diagnosis, Identifier};
 use crate::clock::Boot;
 use crate::vehicle::Frame;
-use crate::vehicle::trouble::{Ecu, Heard};
+use crate::vehicle::trouble::{Ecu, Heard, Identified};
 
 /// Between two requests: 5 a second.
 const GAP: Duration = Duration::from_millis(200);
@@ -78,15 +78,6 @@ pub enum Output {
     End,
     /// This is told.
     Heard(Heard),
-    /// What an ECU has under an identifier that the profile names.
-    Told {
-        /// Which ECU.
-        ecu: Ecu,
-        /// The identifier.
-        did: u16,
-        /// Text, else the bytes in hex.
-        value: String,
-    },
 }
 
 /// What was counted since the start.
@@ -123,6 +114,7 @@ pub struct Poller {
     overheard: Overheard,
     budget: Budget,
     plan: Plan,
+    identifiers: Vec<Identifier>,
     ignition: bool,
     tester: Option<Tester>,
     exchange: Option<Exchange>,
@@ -176,6 +168,7 @@ impl Poller {
                 diagnosis.addressing,
                 diagnosis.identifiers.iter().map(|identifier| (identifier.ecu, identifier.did)),
             ),
+            identifiers: diagnosis.identifiers.clone(),
             ignition: false,
             tester: None,
             exchange: None,
@@ -376,7 +369,11 @@ impl Poller {
         };
         self.plan.answered(now, &exchange.task, from, answered);
         if let (Task::Identifier(ecu, did), None) = (&exchange.task, no) {
-            out.extend(value(payload).map(|value| Output::Told { ecu: *ecu, did: *did, value }));
+            let known = self.identifiers.iter().find(|known| (known.ecu, known.did) == (*ecu, *did));
+            let told = known.zip(value(payload));
+            out.extend(told.map(|(Identifier { ecu, name, .. }, value)| {
+                Output::Heard(Heard::Identified(Identified { ecu: *ecu, name: name.clone(), value }))
+            }));
         }
         let all = match exchange.to {
             To::One(_) => true,

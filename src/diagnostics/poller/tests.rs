@@ -8,7 +8,7 @@ use super::*;
 use crate::can::profile::{Addressing, Identifier};
 use crate::diagnostics::isotp::{self, Event, Links};
 use crate::vehicle::FrameKind;
-use crate::vehicle::trouble::{Classes, Code, Protocol};
+use crate::vehicle::trouble::{Classes, Code, Identified, Protocol};
 
 /// An ECU: what it answers to which request.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +100,6 @@ struct Bus {
     log: Vec<(Boot, Frame)>,
     asked: Vec<(Boot, u32, Vec<u8>)>,
     told: Vec<(Boot, Heard)>,
-    values: Vec<(u16, String)>,
     open: bool,
 }
 
@@ -121,7 +120,6 @@ impl Bus {
             log: Vec::new(),
             asked: Vec::new(),
             told: Vec::new(),
-            values: Vec::new(),
             open: false,
         };
         bus.ignition(true);
@@ -161,7 +159,6 @@ impl Bus {
                     self.links.end();
                 }
                 Output::Heard(heard) => self.told.push((self.now, heard)),
-                Output::Told { did, value, .. } => self.values.push((did, value)),
             }
         }
     }
@@ -359,7 +356,8 @@ fn an_ecu_that_the_profile_names_is_read_by_uds() {
     let body = Code::Iso { base: 0x914A, failure: Some(0x1F) };
     assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Codes(reading) if reading.lists[0].1[0].code == body)));
     assert!(bus.asked.iter().any(|(_, id, bytes)| *id == 0x726 && bytes == &hex("22F187")));
-    assert_eq!(bus.values, [(0xF187, "ABC".to_owned())]);
+    let told = Identified { ecu: Ecu::Normal(0x72E), name: "part".to_owned(), value: "ABC".to_owned() };
+    assert!(bus.told.iter().any(|(_, heard)| *heard == Heard::Identified(told.clone())));
 }
 
 #[test]

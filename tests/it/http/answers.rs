@@ -8,7 +8,7 @@ use telltale::event::{EventId, EventType};
 use telltale::feed::Diagnosed;
 use telltale::request::Request;
 use telltale::vehicle::Value;
-use telltale::vehicle::trouble::{Classes, Code, CodeRecord, Ecu, Protocol, Readiness};
+use telltale::vehicle::trouble::{Classes, Code, CodeRecord, Ecu, Identified, Protocol, Readiness};
 
 use super::door::Door;
 use super::feed::VIN;
@@ -70,13 +70,16 @@ async fn trouble_codes_are_told_with_what_is_known_of_each() {
     });
     let monitors = vec![("catalyst".to_owned(), false)];
     let readiness = Arc::new(vec![Readiness { ecu: Ecu::Normal(0x7E8), monitors }]);
-    let diagnosis = Diagnosed { revision: 1, codes: Some(Arc::new(vec![record])), readiness };
+    let part = Identified { ecu: Ecu::Normal(0x7E8), name: "partNumber".to_owned(), value: "TT-1".to_owned() };
+    let identified = Arc::new(vec![part]);
+    let diagnosis = Diagnosed { revision: 1, codes: Some(Arc::new(vec![record])), readiness, identified };
     door.feed.change_picture(|picture| picture.status.diagnosis = diagnosis);
     let codes = door.get("/api/v1/diagnosis/vehicles/self/auto/dtc").await.json();
     assert_eq!(codes, json!({"data": {"mil": false, "codes": [told]}}));
     let all = door.get("/api/v1/diagnosis/codes").await.json();
     assert_eq!((&all["codes"], &all["mil"]), (&json!([told]), &json!(false)));
     assert_eq!(all["readiness"], json!({"7E8": {"catalyst": false}}));
+    assert_eq!(all["identifiers"], json!({"7E8": {"partNumber": "TT-1"}}));
 }
 
 #[tokio::test]
