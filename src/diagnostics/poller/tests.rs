@@ -43,10 +43,12 @@ impl Ecm {
         if self.silent || !self.hears(frame) {
             return Vec::new();
         }
-        match frame.data[0] >> 4 {
+        let Some(first) = frame.data.first().copied() else { return Vec::new() };
+        match first >> 4 {
             3 => self.rest.drain(..).collect(),
             0 => {
-                let question = frame.data[1..=usize::from(frame.data[0])].to_vec();
+                let question = frame.data.get(1..=usize::from(first)).filter(|question| !question.is_empty());
+                let Some(question) = question.map(<[u8]>::to_vec) else { return Vec::new() };
                 let payload = if self.busy { Some(vec![0x7F, question[0], 0x21]) } else { self.says(&question) };
                 let Some(payload) = payload else {
                     let physical = !matches!(frame.id, 0x7DF | 0x18DB_33F1);
