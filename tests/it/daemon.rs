@@ -68,10 +68,13 @@ fn killed_in_an_alert_while_the_car_goes_on_sending_the_daemon_goes_on_in_its_ow
     let restarted = Wall::system();
     let daemon = site.daemon(Some(&token));
     phone.connect(&daemon);
+    // Until the receiver is heard, the place is the last known one, as old as it says.
     let fix = loop {
         let seen = phone.next().expect("the stream goes on");
-        if seen.name == "gps" && seen.json()["lastLocation"]["timestamp"].is_string() {
-            break seen.json();
+        let Some(position) = (seen.name == "gps").then(|| seen.json()) else { continue };
+        let location = &position["lastLocation"];
+        if location["timestamp"].is_string() && location["age"].as_f64().is_some_and(|age| age < 8.0) {
+            break position;
         }
     };
     let read: jiff::Timestamp = fix["lastLocation"]["timestamp"].as_str().unwrap().parse().unwrap();
