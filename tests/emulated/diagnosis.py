@@ -3,6 +3,7 @@
 Debug builds can be simulated ECUs (`telltale sim-ecus`); they sit on the car's controller, and the release is the daemon.
 """
 
+import json
 import re
 import time
 
@@ -107,7 +108,7 @@ def _asked_by(story, unit, stack):
         _until_all_known(unit, token)
         known = time.time() - begun
         until("ECUs are asked for a while", lambda: Heard(unit).seconds() >= SECONDS, 4 * SECONDS + 120, 1)
-        told = [(at - begun, event) for (_, _, _, at), event in zip(phone.told, phone.events())]
+        told = [(at - begun, json.loads(data)) for _, name, data, at in phone.told if name == "message"]
     heard, shown = Heard(unit), _codes(unit, token)
     dropped = [unit.metric(token, "telltale_diagnostics_timeouts_total"), unit.metric(token, "telltale_diagnostics_dropped_total")]
     if unit.http("GET", "/healthz")[1]["parts"]["diagnostics.obd"]["condition"] != "ok" or unit.metric(token, "telltale_can_dropped_total"):
@@ -118,10 +119,12 @@ def _asked_by(story, unit, stack):
     first = heard.frames[0][0]
     seconds = heard.frames[-1][0] - first
     mean = round(heard.bits(first, seconds + 1) / seconds)
-    moment = lambda kind, code=None: round(next(at for at, event in told if event["eventType"] == kind and
-                                                (not code or any(each["code"] == code for each in event["diagnosis"]["codes"]))), 2)
-    story.figures.update({f"{stack}_mil_s": moment("MIL_ON"), f"{stack}_stored_s": moment("DTC_SET", "P0741"),
-                          f"{stack}_pending_s": moment("DTC_SET", "P0128"), f"{stack}_all_known_s": round(known, 1),
+    # From when the ignition was first said to be on: no ECU can have answered before.
+    codes = lambda event: [each["code"] for each in event["diagnosis"].get("codes", [])]
+    moment = lambda is_it: round(next(at for at, event in told if is_it(event)), 2)
+    story.figures.update({f"{stack}_mil_s": moment(lambda event: event["eventType"] == "MIL_ON"),
+                          f"{stack}_stored_s": moment(lambda event: "P0741" in codes(event)),
+                          f"{stack}_pending_s": moment(lambda event: "P0128" in codes(event)), f"{stack}_all_known_s": round(known, 1),
                           f"{stack}_bits_per_s": mean, f"{stack}_fullest_bits_per_s": heard.fullest(), f"{stack}_frames": len(heard),
                           f"{stack}_timeouts": dropped[0], f"{stack}_broken": dropped[1]})
     if heard.fullest() >= BUS_SHARE:

@@ -10,6 +10,8 @@
 //!   code; a fault first heard without one keeps being itself when UDS adds it.
 //! - Each protocol has its own lists: what OBD-II does not list, because it is no matter of emissions, UDS still holds.
 //! - Permanent and previously active codes are shown, and neither set nor hold a fault: the ECU itself says it is gone.
+//! - What was measured when a fault was set comes in pieces and by more than one protocol: each adds to what is shown, until
+//!   the fault is set anew.
 //! - Silence clears nothing, as a reading has no list of an ECU that did not answer.
 //! - At most 256 records are kept. When there are more, those go first that are not held, then those listed longest ago;
 //!   what nobody holds and nobody listed for 30 days goes as well.
@@ -225,9 +227,8 @@ impl Codes {
     }
 
     fn freeze(&mut self, frame: &FreezeFrame) {
-        let values: Vec<_> = frame.values.iter().take(MOST_VALUES).cloned().collect();
         for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(frame.ecu, frame.code)) {
-            self.revision += u64::from(fault.freeze(&values));
+            self.revision += u64::from(fault.freeze(&frame.values));
         }
     }
 
