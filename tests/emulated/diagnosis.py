@@ -10,13 +10,15 @@ import time
 from . import car, toolchain
 from .buses import BUSES
 from .phone import Phone
-from .qemu import Failure, Unit, until
+from .qemu import GENEROUS, Failure, Unit, until
 
 PHONE = "/api/v1/diagnosis/auto/events"
 # What the ECUs list; that of the engine, which the profile names, by UDS as well, which knows what fails now.
 ENGINE = {"stored", "pending", "permanent", "active"}
 LISTS = {("P0301", "7E8"): ENGINE, ("P0420", "7E8"): ENGINE, ("P0128", "7E8"): {"pending", "active"},
          ("P0741", "7E9"): ENGINE - {"active"}}
+# How many values were measured when they were set: for the engine's first one OBD-II has five and UDS four, of which three are the same.
+FROZEN = {"P0301": 6, "P0420": 4, "P0128": 0, "P0741": 2}
 WINDOW, BUS_SHARE = 10, 5000
 SECONDS = 40
 # Of `car.dbc`: the ignition is on.
@@ -74,17 +76,17 @@ def _codes(unit, token):
 
 
 def _until_all_known(unit, token):
-    """Waits until all that the ECUs have is known, the freeze frame of each with a stored code too."""
+    """Waits until all that the ECUs have is known, freeze frames too."""
     shown = {}
 
     def known():
         shown.update(_codes(unit, token))
-        frames = {code["ecu"] for code in shown["codes"] if len(code.get("freezeFrame", {})) > 1}
+        frozen = {code["code"]: len(code.get("freezeFrame", {})) for code in shown["codes"]}
         lists = {(code["code"], code["ecu"]): set(code["status"]) for code in shown["codes"]}
-        return shown["mil"] and lists == LISTS and frames == {"7E8", "7E9"}
+        return shown["mil"] and lists == LISTS and frozen == FROZEN
 
     try:
-        until("all that the ECUs have is known", known, pause=0.2)
+        until("all that the ECUs have is known", known, 2 * GENEROUS, 0.2)
     except Failure as error:
         raise Failure(f"{error}: {shown}") from error
 
