@@ -22,8 +22,8 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tell
 # `sh` is not busybox's either: that one takes its own applets before anything in the PATH. libgcc is for Rust.
 PACKAGES = ["busybox-static", "dash", "iproute2", "can-utils", "libgcc-s1"]
 TOOLS = ["bin/dash", "bin/ip", "usr/bin/candump", "usr/bin/cansend", "usr/bin/canplayer", "usr/bin/cangen"]
-MODULES = ["vcan", "can-raw", "kvaser_pci", "virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "crc32c_generic", "ext4",
-           "8250_pci", "usbserial", "ftdi_sio", "xhci-pci", "virtio_rng"]
+MODULES = ["vcan", "can-raw", "can-isotp", "kvaser_pci", "virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "crc32c_generic",
+           "ext4", "8250_pci", "usbserial", "ftdi_sio", "xhci-pci", "virtio_rng"]
 ON_DEMAND = ["sja1000_isa"]
 # Where a distribution keeps the libraries of another.
 _LIBRARY_FOLDERS = ["lib/{}", "usr/lib/{}"]

@@ -10,6 +10,8 @@
 //!   code that another protocol holds, else all of them; a fault first heard without one keeps being itself when UDS adds it.
 //! - Each protocol has its own lists: what OBD-II does not list, because it is no matter of emissions, UDS still holds.
 //! - Permanent and previously active codes are shown, and neither set nor hold a fault: the ECU itself says it is gone.
+//! - What was measured when a fault was set comes in pieces and by more than one protocol: each adds to what is shown, until
+//!   the fault is set anew.
 //! - Silence clears nothing, as a reading has no list of an ECU that did not answer.
 //! - At most 256 records are kept. What is not held makes room, listed longest ago first, and goes after 30 days anyway;
 //!   a code for which there is no room then is counted and not told.
@@ -253,9 +255,8 @@ impl Codes {
     }
 
     fn freeze(&mut self, frame: &FreezeFrame) {
-        let values: Vec<_> = frame.values.iter().take(MOST_VALUES).cloned().collect();
         for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(frame.ecu, frame.code)) {
-            self.revision += u64::from(fault.freeze(&values));
+            self.revision += u64::from(fault.freeze(&frame.values));
         }
     }
 

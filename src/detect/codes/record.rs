@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::MOST_VALUES;
 use crate::clock::Wall;
 use crate::vehicle::Value;
 use crate::vehicle::trouble::{Classes, Code, CodeRecord, Ecu, Listed, Protocol};
@@ -150,14 +151,25 @@ impl Fault {
         let held = self.is_held();
         let turns = held != self.told;
         self.told = held;
+        if turns && held {
+            // What was measured then was another time.
+            self.freeze_frame.clear();
+        }
         turns.then_some(held)
     }
 
-    /// Takes the values of a freeze frame; whether they are others.
+    /// Takes the values of a freeze frame beside those there are; whether that changes any.
     pub(super) fn freeze(&mut self, values: &[(String, Value)]) -> bool {
-        let news = self.freeze_frame != values;
-        if news {
-            self.freeze_frame = values.to_vec();
+        let mut news = false;
+        for (name, value) in values {
+            let is_full = self.freeze_frame.len() >= MOST_VALUES;
+            match self.freeze_frame.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) if known == value => continue,
+                Some((_, known)) => known.clone_from(value),
+                None if is_full => continue,
+                None => self.freeze_frame.push((name.clone(), value.clone())),
+            }
+            news = true;
         }
         news
     }

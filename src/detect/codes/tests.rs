@@ -201,6 +201,27 @@ fn a_freeze_frame_and_self_tests_are_shown_and_not_told() {
 }
 
 #[test]
+fn a_freeze_frame_is_what_all_its_pieces_tell_until_the_fault_is_set_anew() {
+    let mut car = Workshop::new();
+    let piece = |name: &str, value: f64| {
+        let values = vec![(name.to_owned(), Value::Number(value))];
+        Heard::Freeze(FreezeFrame { ecu: ENGINE, code: MISFIRE, values })
+    };
+    car.hears(stored(&[(ENGINE, &[MISFIRE])]));
+    car.hears(reading(Protocol::Obd, Classes::PERMANENT, &[(ENGINE, &[MISFIRE])]));
+    for (name, value) in [("Speed", 50.0), ("Fuel", 40.0), ("Speed", 51.0)] {
+        car.hears(piece(name, value));
+    }
+    let shown = |car: &mut Workshop| serde_json::to_value(car.record(MISFIRE)).unwrap()["freezeFrame"].clone();
+    assert_eq!(shown(&mut car), serde_json::json!({"Speed": 51.0, "Fuel": 40.0}));
+    car.hears(Heard::Cleared(ENGINE));
+    assert_eq!(shown(&mut car), serde_json::json!({"Speed": 51.0, "Fuel": 40.0}), "permanent, and no longer held");
+    car.hears(stored(&[(ENGINE, &[MISFIRE])]));
+    car.hears(piece("Fuel", 39.0));
+    assert_eq!(shown(&mut car), serde_json::json!({"Fuel": 39.0}));
+}
+
+#[test]
 fn nothing_is_told_twice_over_a_restart_and_nothing_forgotten() {
     for power_cut in [false, true] {
         let mut car = Workshop::new();

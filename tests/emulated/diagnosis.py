@@ -1,0 +1,182 @@
+"""Trouble codes on real controllers: ECUs that are asked by either ISO-TP, and ECUs that are only heard.
+
+Debug builds can be simulated ECUs (`telltale sim-ecus`); they sit on the car's controller, and the release is the daemon.
+"""
+
+import json
+import re
+import time
+
+from . import car, toolchain
+from .buses import BUSES
+from .phone import Phone
+from .qemu import GENEROUS, Failure, Unit, until
+
+PHONE = "/api/v1/diagnosis/auto/events"
+# What the ECUs list; that of the engine, which the profile names, by UDS as well, which knows what fails now.
+ENGINE = {"stored", "pending", "permanent", "active"}
+LISTS = {("P0301", "7E8"): ENGINE, ("P0420", "7E8"): ENGINE, ("P0128", "7E8"): {"pending", "active"},
+         ("P0741", "7E9"): ENGINE - {"active"}}
+# How many values were measured when they were set: for the engine's first one OBD-II has five and UDS four, of which three are the same.
+FROZEN = {"P0301": 6, "P0420": 4, "P0128": 0, "P0741": 2}
+WINDOW, BUS_SHARE = 10, 5000
+SECONDS = 40
+# Of `car.dbc`: the ignition is on.
+IGNITION = "cangen can1 -g 100 -I 3B0 -L 8 -D 0200000000000000"
+ECUS = "/usr/bin/telltale-ecus sim-ecus --interface can1"
+
+
+def _unit(story, mode):
+    files = car.software(story.binary, car.SIMULATED, profile="car.toml", buses=BUSES)
+    files["usr/bin/telltale-ecus"] = (toolchain.build([story.arch], "dev")[story.arch], 0o755)
+    return Unit(story.image, story.name, files, car.INTERFACES.replace("listen-only on", f"listen-only {mode}", 1))
+
+
+def _begin(unit, name, command):
+    """Something that runs in the unit until `_end`."""
+    unit.do(f"{command} > /tmp/{name} 2>&1 & echo $! > /run/{name}.pid")
+
+
+def _end(unit, *names):
+    for name in names:
+        unit.do(f"kill $(cat /run/{name}.pid)")
+        unit.until(f"{name} has ended", f"! kill -0 $(cat /run/{name}.pid)")
+
+
+class Heard:
+    """The frames of ISO-TP that candump has seen on the car's controller: when, whether they came from there, id, bytes."""
+
+    def __init__(self, unit):
+        found = re.findall(r"\((\d+\.\d+)\)\s+can1\s+(TX|RX).*?\s([0-9A-F]{3,8})\s+\[(\d+)\]", unit.do("cat /tmp/candump"))
+        self.frames = [(float(at), way == "TX", int(identity, 16), int(length)) for at, way, identity, length in found]
+
+    def __len__(self):
+        return len(self.frames)
+
+    def seconds(self):
+        """From the first answer of an ECU to the last frame."""
+        first = next((at for at, of_car, _, _ in self.frames if of_car), None)
+        return self.frames[-1][0] - first if first else 0
+
+    def bits(self, since, seconds):
+        """Most bits on the wire of the frames of this time: stuffed after every four that may be, where all are alike."""
+        within = [8 * length + 34 for at, _, _, length in self.frames if since <= at < since + seconds]
+        return sum(stuffed + (stuffed - 1) // 4 + 13 for stuffed in within)
+
+    def fullest(self):
+        """Bits a second in the fullest ten seconds."""
+        return round(max(self.bits(at, WINDOW) for at, _, _, _ in self.frames) / WINDOW)
+
+
+def _codes(unit, token):
+    """The lamp and the codes that a phone is shown, but for when."""
+    data = unit.http("GET", "/api/v1/diagnosis/vehicles/self/auto/dtc", token=token)[1]["data"]
+    codes = [{key: value for key, value in code.items() if key not in ("firstSeen", "lastSeen")} for code in data.get("codes", [])]
+    return {"mil": data.get("mil"), "codes": sorted(codes, key=lambda code: (code["ecu"], code["code"]))}
+
+
+def _until_all_known(unit, token):
+    """Waits until all that the ECUs have is known, freeze frames too."""
+    shown = {}
+
+    def known():
+        shown.update(_codes(unit, token))
+        frozen = {code["code"]: len(code.get("freezeFrame", {})) for code in shown["codes"]}
+        lists = {(code["code"], code["ecu"]): set(code["status"]) for code in shown["codes"]}
+        return shown["mil"] and lists == LISTS and frozen == FROZEN
+
+    try:
+        until("all that the ECUs have is known", known, 2 * GENEROUS, 0.2)
+    except Failure as error:
+        raise Failure(f"{error}: {shown}") from error
+
+
+def _asked_by(story, unit, stack):
+    """Starts the daemon with this ISO-TP and no memory; what a phone was shown in the end."""
+    unit.do(f"rm -rf /var/lib/telltale; sed -i 's/^isotp = .*/isotp = \"{stack}\"/' /etc/telltale/telltale.toml")
+    unit.start_daemon()
+    token = unit.pair()
+    unit.until_part("can.body", "ok")
+    unit.until_part("diagnostics.obd", "ok", "nobody was asked yet")
+    _begin(unit, "candump", "candump -ta -x can1,7DF:7FF,7E0:7F0")
+    with Phone(unit.address, token, PHONE) as phone:
+        phone.until_connected()
+        begun = time.time()
+        _begin(unit, "cangen", IGNITION)
+        phone.until("MIL_ON", lambda event: event["eventType"] == "MIL_ON")
+        for code, ecu in LISTS:
+            has = lambda event: any((each["code"], each["ecu"]) == (code, ecu) for each in event["diagnosis"].get("codes", []))
+            phone.until(f"{code} of {ecu}", lambda event: event["eventType"] == "DTC_SET" and has(event))
+        _until_all_known(unit, token)
+        known = time.time() - begun
+        until("ECUs are asked for a while", lambda: Heard(unit).seconds() >= SECONDS, 4 * SECONDS + 120, 1)
+        told = [(at - begun, json.loads(data)) for _, name, data, at in phone.told if name == "message"]
+    heard, shown = Heard(unit), _codes(unit, token)
+    dropped = [unit.metric(token, "telltale_diagnostics_timeouts_total"), unit.metric(token, "telltale_diagnostics_dropped_total")]
+    if unit.http("GET", "/healthz")[1]["parts"]["diagnostics.obd"]["condition"] != "ok" or unit.metric(token, "telltale_can_dropped_total"):
+        raise Failure(f"{stack}: {unit.http('GET', '/healthz')}")
+    _end(unit, "cangen", "candump")
+    unit.do("kill $(cat /run/telltale.pid)")
+    unit.until("the daemon has ended", "! kill -0 $(cat /run/telltale.pid)")
+    first = heard.frames[0][0]
+    seconds = heard.frames[-1][0] - first
+    mean = round(heard.bits(first, seconds + 1) / seconds)
+    # From when the ignition was first said to be on: no ECU can have answered before.
+    codes = lambda event: [each["code"] for each in event["diagnosis"].get("codes", [])]
+    moment = lambda is_it: round(next(at for at, event in told if is_it(event)), 2)
+    story.figures.update({f"{stack}_mil_s": moment(lambda event: event["eventType"] == "MIL_ON"),
+                          f"{stack}_stored_s": moment(lambda event: "P0741" in codes(event)),
+                          f"{stack}_pending_s": moment(lambda event: "P0128" in codes(event)), f"{stack}_all_known_s": round(known, 1),
+                          f"{stack}_bits_per_s": mean, f"{stack}_fullest_bits_per_s": heard.fullest(), f"{stack}_frames": len(heard),
+                          f"{stack}_timeouts": dropped[0], f"{stack}_broken": dropped[1]})
+    if heard.fullest() >= BUS_SHARE:
+        raise Failure(f"{stack}: {heard.fullest()} bits/s are more than 1 % of the bus")
+    return shown
+
+
+def asked(story):
+    """The kernel's ISO-TP and our own bring the same codes to the phone, and neither takes 1 % of the bus."""
+    with _unit(story, "off") as unit:
+        unit.do("printf '\\n[diagnostics]\\ntransmit = true\\nisotp = \"auto\"\\n' >> /etc/telltale/telltale.toml")
+        _begin(unit, "ecus", ECUS)
+        by_kernel = _asked_by(story, unit, "kernel")
+        by_ourselves = _asked_by(story, unit, "own")
+        if by_kernel != by_ourselves:
+            raise Failure(f"the kernel's ISO-TP brings\n  {by_kernel}\nand our own\n  {by_ourselves}")
+        story.figures["codes"] = len(by_kernel["codes"])
+
+
+def overheard(story):
+    """What ECUs answer to a tester is told by a unit that sends nothing; and a controller that only listens asks nobody."""
+    with _unit(story, "on") as unit:
+        unit.start_daemon()
+        token = unit.pair()
+        unit.until_part("can.body", "ok")
+        _begin(unit, "candump", "candump -ta -x can1")
+        _begin(unit, "cangen", IGNITION)
+        with Phone(unit.address, token, PHONE) as phone:
+            phone.until_connected()
+            _begin(unit, "ecus", f"{ECUS} --script looks-on")
+            for ecu in ("7E8", "7E9"):
+                has = lambda event: any(code["ecu"] == ecu for code in event["diagnosis"].get("codes", []))
+                phone.until(f"codes of {ecu}", lambda event: event["eventType"] == "DTC_SET" and has(event))
+        unit.do("kill $(cat /run/telltale.pid)")
+        unit.until("the daemon has ended", "! kill -0 $(cat /run/telltale.pid)")
+        unit.do("printf '\\n[diagnostics]\\ntransmit = true\\n' >> /etc/telltale/telltale.toml")
+        unit.start_daemon()
+        unit.until_part("can.body", "ok")
+        unit.until_part("diagnostics.obd", "degraded", "can0 only listens, so nobody can be asked")
+        before = unit.metric(token, "telltale_can_frames_total")
+        unit.until_metric(token, "telltale_can_frames_total", before + 100)
+        _end(unit, "cangen", "ecus", "candump")
+        heard = Heard(unit)
+        of_the_car = sum(of_car for _, of_car, _, _ in heard.frames)
+        counted = [unit.counted("can1", "rx_packets"), unit.counted("can0", "tx_packets")]
+        if not of_the_car or len(heard) != of_the_car or any(counted):
+            raise Failure(f"candump on can1 has seen {len(heard) - of_the_car} frames of the unit; the kernel counts {counted}")
+        story.figures.update(frames_of_the_car=of_the_car, frames_from_the_unit=len(heard) - of_the_car)
+
+
+# The debug build of another architecture would show nothing new.
+for _story in (asked, overheard):
+    _story.arches = [toolchain.AARCH64]
