@@ -17,8 +17,6 @@ PHONE = "/api/v1/diagnosis/auto/events"
 ENGINE = {"stored", "pending", "permanent", "active"}
 LISTS = {("P0301", "7E8"): ENGINE, ("P0420", "7E8"): ENGINE, ("P0128", "7E8"): {"pending", "active"},
          ("P0741", "7E9"): ENGINE - {"active"}}
-# How many values were measured when they were set: for the engine's first one OBD-II has five and UDS four, of which three are the same.
-FROZEN = {"P0301": 6, "P0420": 4, "P0128": 0, "P0741": 2}
 WINDOW, BUS_SHARE = 10, 5000
 SECONDS = 40
 # Of `car.dbc`: the ignition is on.
@@ -70,23 +68,26 @@ class Heard:
 
 def _codes(unit, token):
     """The lamp and the codes that a phone is shown, but for when."""
-    data = unit.http("GET", "/api/v1/diagnosis/vehicles/self/auto/dtc", token=token)[1]["data"]
+    status, said = unit.http("GET", "/api/v1/diagnosis/vehicles/self/auto/dtc", token=token)
+    if status != 200:
+        raise Failure(f"the codes: {status}: {said}")
+    data = said["data"]
     codes = [{key: value for key, value in code.items() if key not in ("firstSeen", "lastSeen")} for code in data.get("codes", [])]
     return {"mil": data.get("mil"), "codes": sorted(codes, key=lambda code: (code["ecu"], code["code"]))}
 
 
 def _until_all_known(unit, token):
-    """Waits until all that the ECUs have is known, freeze frames too."""
+    """Waits until all that the ECUs have is known, of each a freeze frame too."""
     shown = {}
 
     def known():
         shown.update(_codes(unit, token))
-        frozen = {code["code"]: len(code.get("freezeFrame", {})) for code in shown["codes"]}
+        frozen = {code["ecu"] for code in shown["codes"] if "freezeFrame" in code}
         lists = {(code["code"], code["ecu"]): set(code["status"]) for code in shown["codes"]}
-        return shown["mil"] and lists == LISTS and frozen == FROZEN
+        return shown["mil"] and lists == LISTS and frozen == {"7E8", "7E9"}
 
     try:
-        until("all that the ECUs have is known", known, 2 * GENEROUS, 0.2)
+        until("all that the ECUs have is known", known, 2 * GENEROUS, 0.5)
     except Failure as error:
         raise Failure(f"{error}: {shown}") from error
 
@@ -105,7 +106,7 @@ def _asked_by(story, unit, stack):
         _begin(unit, "cangen", IGNITION)
         phone.until("MIL_ON", lambda event: event["eventType"] == "MIL_ON")
         for code, ecu in LISTS:
-            has = lambda event: any((each["code"], each["ecu"]) == (code, ecu) for each in event["diagnosis"].get("codes", []))
+            has = lambda event: any((each["code"], each["ecu"]) == (code, ecu) for each in event.get("diagnosis", {}).get("codes", []))
             phone.until(f"{code} of {ecu}", lambda event: event["eventType"] == "DTC_SET" and has(event))
         _until_all_known(unit, token)
         known = time.time() - begun
@@ -122,7 +123,7 @@ def _asked_by(story, unit, stack):
     seconds = heard.frames[-1][0] - first
     mean = round(heard.bits(first, seconds + 1) / seconds)
     # From when the ignition was first said to be on: no ECU can have answered before.
-    codes = lambda event: [each["code"] for each in event["diagnosis"].get("codes", [])]
+    codes = lambda event: [each["code"] for each in event.get("diagnosis", {}).get("codes", [])]
     moment = lambda is_it: round(next(at for at, event in told if is_it(event)), 2)
     story.figures.update({f"{stack}_mil_s": moment(lambda event: event["eventType"] == "MIL_ON"),
                           f"{stack}_stored_s": moment(lambda event: "P0741" in codes(event)),
@@ -158,7 +159,7 @@ def overheard(story):
             phone.until_connected()
             _begin(unit, "ecus", f"{ECUS} --script looks-on")
             for ecu in ("7E8", "7E9"):
-                has = lambda event: any(code["ecu"] == ecu for code in event["diagnosis"].get("codes", []))
+                has = lambda event: any(code["ecu"] == ecu for code in event.get("diagnosis", {}).get("codes", []))
                 phone.until(f"codes of {ecu}", lambda event: event["eventType"] == "DTC_SET" and has(event))
         unit.do("kill $(cat /run/telltale.pid)")
         unit.until("the daemon has ended", "! kill -0 $(cat /run/telltale.pid)")
