@@ -4,9 +4,9 @@
 //! *Stamps* carry wall time ([`Wall`]) and say who vouches for it ([`TimeSource`]). A step of the wall clock therefore
 //! changes what is written on an event and never whether there is one. The daemon never sets the system's clock.
 //!
-//! While nobody vouches for the time, stamps count from the time of the build, and say so. The first dated fix, or the
-//! system's clock once it shows a time that can be, ends that. From then on a fix that differs by more than an hour is
-//! doubted: only ten in a row over 5 s at least, which agree with one another and with boot time, are followed, forwards as
+//! While nobody vouches for the time, stamps count from the time of the build, and say so. The system's clock, once it shows
+//! a time that can be, ends that, and the first dated fix ends both. From then on a fix that differs by more than an hour
+//! is doubted: only ten in a row over 5 s at least, which agree with one another and with boot time, are followed, forwards as
 //! backwards. What cannot be undone (events that go because they are old) waits until the time is *settled*: known from
 //! the system and confirmed by a receiver within an hour, or known for an hour without a step.
 //!
@@ -267,18 +267,21 @@ impl Known {
     fn hear(&mut self, read: Boot, utc: Wall) {
         let micros = utc.0.saturating_sub(read.0);
         let gain = micros.saturating_sub(self.micros);
-        let known = self.source != TimeSource::Unset;
-        if known && gain.unsigned_abs() <= DOUBTED_US {
-            match self.source {
-                TimeSource::Gnss if (-GNSS_JITTER_US..=0).contains(&gain) => {}
-                TimeSource::Gnss => self.micros = micros,
-                TimeSource::Rtc | TimeSource::Unset => {
-                    (self.micros, self.source, self.confirmed) = (micros, TimeSource::Gnss, true);
+        let near = gain.unsigned_abs() <= DOUBTED_US;
+        match self.source {
+            TimeSource::Gnss if near => {
+                if !(-GNSS_JITTER_US..=0).contains(&gain) {
+                    self.micros = micros;
+                }
+                self.doubt = None;
+            }
+            TimeSource::Rtc if near => (self.micros, self.source, self.confirmed) = (micros, TimeSource::Gnss, true),
+            TimeSource::Gnss => {
+                if self.believes(read, micros) {
+                    self.step(read, micros, TimeSource::Gnss);
                 }
             }
-            self.doubt = None;
-        } else if !known || self.believes(read, micros) {
-            self.step(read, micros, TimeSource::Gnss);
+            TimeSource::Rtc | TimeSource::Unset => self.step(read, micros, TimeSource::Gnss),
         }
     }
 
@@ -363,14 +366,16 @@ mod tests {
 
     #[test]
     fn a_date_far_from_what_was_known_is_followed_when_fixes_have_agreed_on_it_for_5_s() {
-        for source in [TimeSource::Rtc, TimeSource::Gnss] {
-            for off in [86_400_000_000 * 365, -86_400_000_000 * 365] {
-                let mut clock = known(source);
-                hear(&mut clock, 0..50, off);
-                assert_eq!((clock.micros, clock.source), (START, source), "not yet");
-                hear(&mut clock, 50..51, off);
-                assert_eq!((clock.micros, clock.source, clock.since), (START + off, TimeSource::Gnss, Boot(5_000_000)));
-            }
+        for off in [86_400_000_000 * 365, -86_400_000_000 * 365] {
+            let mut clock = known(TimeSource::Gnss);
+            hear(&mut clock, 0..50, off);
+            assert_eq!((clock.micros, clock.source), (START, TimeSource::Gnss), "not yet");
+            hear(&mut clock, 50..51, off);
+            assert_eq!((clock.micros, clock.source, clock.since), (START + off, TimeSource::Gnss, Boot(5_000_000)));
+            let mut system = known(TimeSource::Rtc);
+            hear(&mut system, 3..4, off);
+            let stepped = (system.micros, system.source, system.since, system.confirmed);
+            assert_eq!(stepped, (START + off, TimeSource::Gnss, Boot(300_000), false), "a receiver knows better than an RTC");
         }
         let mut slow = known(TimeSource::Gnss);
         (0..9).for_each(|second| hear(&mut slow, second * 10..second * 10 + 1, 2 * HOUR));

@@ -215,7 +215,7 @@ fn a_freeze_frame_is_what_all_its_pieces_tell_until_the_fault_is_set_anew() {
     let shown = |car: &mut Workshop| serde_json::to_value(car.record(MISFIRE)).unwrap()["freezeFrame"].clone();
     assert_eq!(shown(&mut car), serde_json::json!({"Speed": 51.0, "Fuel": 40.0}));
     car.hears(Heard::Cleared(ENGINE));
-    assert_eq!(shown(&mut car), serde_json::json!({"Speed": 51.0, "Fuel": 40.0}), "permanent, and no longer held");
+    assert_eq!(shown(&mut car), serde_json::Value::Null, "permanent, and no longer held: a clear takes its frame");
     car.hears(stored(&[(ENGINE, &[MISFIRE])]));
     car.hears(piece("Fuel", 39.0));
     assert_eq!(shown(&mut car), serde_json::json!({"Fuel": 39.0}));
