@@ -161,10 +161,7 @@ mod tests {
         let sent = parts(&[("cookie", "a=b; telltale=one; telltale=two"), ("cookie", "__Host-telltale = three")]).headers;
         assert_eq!((value(&sent, false), value(&sent, true)), (Some("one"), Some("three")));
         assert_eq!(value(&parts(&[("cookie", "telltale=; xtelltale=1; telltale")]).headers, false), None);
-        assert_eq!(
-            set("ab", true).unwrap(),
-            "__Host-telltale=ab; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict; Secure"
-        );
+        assert_eq!(set("ab", true).unwrap(), "__Host-telltale=ab; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict; Secure");
         assert_eq!(clear(false).unwrap(), "telltale=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict");
     }
 }

@@ -56,7 +56,12 @@ impl Credential<'_> {
 }
 
 /// The credentials that count, the one that is to be looked at first first. `cookie` is the cookie's value, where it counts.
-pub(super) fn find<'a>(headers: &'a HeaderMap, query: Query<'a>, standing: Standing, cookie: Option<&'a str>) -> Vec<Credential<'a>> {
+pub(super) fn find<'a>(
+    headers: &'a HeaderMap,
+    query: Query<'a>,
+    standing: Standing,
+    cookie: Option<&'a str>,
+) -> Vec<Credential<'a>> {
     if let Some(credential) = in_header(headers) {
         return vec![credential];
     }

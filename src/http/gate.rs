@@ -159,13 +159,7 @@ impl Gate {
     }
 
     /// Judges the credentials that came from `address`, the one that is to be looked at first first.
-    pub(super) fn judge(
-        &self,
-        feed: &dyn Feed,
-        credentials: &[Credential<'_>],
-        standing: Standing,
-        address: IpAddr,
-    ) -> Verdict {
+    pub(super) fn judge(&self, feed: &dyn Feed, credentials: &[Credential<'_>], standing: Standing, address: IpAddr) -> Verdict {
         if let Some(who) = credentials.iter().find_map(|credential| self.known(feed, credential, standing)) {
             if who.ticket.is_none() {
                 self.note_use(&who);
@@ -183,9 +177,7 @@ impl Gate {
         Verdict::Refused(Problem::sign_in(match (hashes.is_empty(), standing.takes_query()) {
             (false, _) => "that token is not known here, was revoked or has ended; sign in again, or pair this device again",
             (true, true) => "send a device's token as Authorization: Bearer, as X-Api-Key or as ?token=",
-            (true, false) => {
-                "send a device's token as Authorization: Bearer or X-Api-Key; this path takes none from the query"
-            }
+            (true, false) => "send a device's token as Authorization: Bearer or X-Api-Key; this path takes none from the query",
         }))
     }
 

@@ -17,10 +17,10 @@ use serde_json::{Map, Value, json};
 use super::body::Body;
 use super::credentials::{hash_token, new_token, random_hex};
 use super::gate::wall_now;
-use super::{locked, login};
 use super::problem::Problem;
 use super::reply::json;
 use super::service::Call;
+use super::{locked, login};
 use crate::clock::{Boot, Clock, Wall};
 use crate::feed::{Device, Scope, TokenHash};
 

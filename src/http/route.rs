@@ -293,13 +293,15 @@ mod tests {
             Access::SignedIn | Access::Open => Standing::Header,
         };
         use Standing::{Header, HeaderOrQuery, Stream};
-        assert_eq!(
-            paths.map(standing),
-            [Header, Header, HeaderOrQuery, HeaderOrQuery, Stream, HeaderOrQuery, Header, Header]
-        );
-        for (path, method) in [("/childcare/vehicles/self/child-alert/safe", Method::POST), ("/api/v1/geofences/x", Method::PUT)] {
+        assert_eq!(paths.map(standing), [Header, Header, HeaderOrQuery, HeaderOrQuery, Stream, HeaderOrQuery, Header, Header]);
+        for (path, method) in [("/childcare/vehicles/self/child-alert/safe", Method::POST), ("/api/v1/geofences/x", Method::PUT)]
+        {
             let route = Route::of(path).unwrap();
-            assert_eq!((route.access(&method), route.is_change(&method)), (Access::Needs(Scope::Control, Header), true), "{path}");
+            assert_eq!(
+                (route.access(&method), route.is_change(&method)),
+                (Access::Needs(Scope::Control, Header), true),
+                "{path}"
+            );
         }
     }
 

@@ -249,7 +249,11 @@ impl<R: Record> Shelf<R> {
 
     /// Changes what is good, which is a use of it; resolves once that is durable, if it is to be and can be. `None` where it
     /// is not good.
-    pub(super) async fn change<T, E>(&self, hash: &TokenHash, change: impl FnOnce(&mut R) -> Result<T, E>) -> Option<Result<T, E>> {
+    pub(super) async fn change<T, E>(
+        &self,
+        hash: &TokenHash,
+        change: impl FnOnce(&mut R) -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
         let before = self.find(hash)?;
         let now = Now::of(&self.clock);
         let (changed, writing) = {

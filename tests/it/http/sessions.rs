@@ -2,12 +2,11 @@
 
 use serde_json::json;
 use telltale::clock::{Clock, Wall};
-use telltale::http::{Invitation, RealTime, hash_token};
 use telltale::feed::{Feed, Scope};
+use telltale::http::{Invitation, RealTime, hash_token};
 
 use super::client::EventStream;
 use super::door::Door;
-use super::feed::stamp;
 
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 
@@ -44,7 +43,9 @@ async fn a_login_gives_a_session_three_ways_that_is_good_for_the_devices_scopes(
             assert_eq!(again.json(), json!({"data": {"token": session}}), "it is given again");
             assert_eq!(door.ask("DELETE", "/api/v1/geofences/home", &[&header], "").await.status(), 403, "it only reads");
         }
-        for header in [format!("X-Api-Key: {session}"), format!("Cookie: __Host-telltale={session}"), "Cookie: telltale=read".into()] {
+        for header in
+            [format!("X-Api-Key: {session}"), format!("Cookie: __Host-telltale={session}"), "Cookie: telltale=read".into()]
+        {
             assert_eq!(door.status("/api/v1/events", &[&header]).await, 401, "{header}");
         }
         for name in ["token", "session", "sessionid"] {
@@ -119,10 +120,8 @@ async fn logging_out_ends_the_session_its_streams_and_its_tickets_and_no_other()
     let (one, other) = (door.log_in("read").await, door.log_in("read").await);
     let ticket = door.ticket(&cookie(&one)).await;
     let by_ticket = format!("{CHILD}?token={ticket}");
-    let mut ended = [
-        EventStream::open(door.address, CHILD, &[&cookie(&one)]).await,
-        EventStream::open(door.address, &by_ticket, &[]).await,
-    ];
+    let mut ended =
+        [EventStream::open(door.address, CHILD, &[&cookie(&one)]).await, EventStream::open(door.address, &by_ticket, &[]).await];
     let mut stays = EventStream::open(door.address, CHILD, &[&bearer(&other)]).await;
     for stream in ended.iter_mut().chain([&mut stays]) {
         stream.named("position").await;
@@ -190,7 +189,7 @@ async fn a_device_has_eight_and_the_one_unused_for_longest_makes_room() {
 
 #[tokio::test]
 async fn only_hashes_are_kept_and_a_restart_finds_them() {
-    let start = Wall::from_micros(stamp(0).wall.micros());
+    let start = Wall::build();
     let at = |days: i64| {
         let wall = Wall::from_micros(start.micros() + days * 86_400_000_000 + 3_600_000_000);
         move |settings: &mut telltale::http::Settings| settings.clock = RealTime(Clock::scaled(wall, 1.0))

@@ -6,14 +6,13 @@ use telltale::http::{RealTime, Settings};
 
 use super::client::EventStream;
 use super::door::Door;
-use super::feed::stamp;
 
 const ALL: &str = "/api/my-events";
 const CHILD: &str = "/api/v1/childcare/vehicles/self/child-alert/events";
 
 /// `days` after the beginning, and at `speed`.
 fn at(days: f64, speed: f64) -> impl FnOnce(&mut Settings) {
-    let wall = Wall::from_micros(stamp(0).wall.micros() + (days * 86_400e6) as i64);
+    let wall = Wall::from_micros(Wall::build().micros() + (days * 86_400e6) as i64);
     move |settings| settings.clock = RealTime(Clock::scaled(wall, speed))
 }
 
@@ -34,7 +33,8 @@ async fn a_ticket_is_asked_for_under_every_name_of_that_vendor() {
 async fn a_ticket_opens_one_stream_as_token_and_that_one_again() {
     let door = Door::open().await;
     let ticket = door.ticket("X-Api-Key: read").await;
-    for place in [format!("Authorization: Bearer {ticket}"), format!("X-Api-Key: {ticket}"), format!("Cookie: telltale={ticket}")] {
+    for place in [format!("Authorization: Bearer {ticket}"), format!("X-Api-Key: {ticket}"), format!("Cookie: telltale={ticket}")]
+    {
         assert_eq!(door.status(ALL, &[&place]).await, 401, "{place}");
     }
     let opens = async |path: &str, query: &str| door.status(&format!("{path}?{query}"), &[]).await;
