@@ -15,7 +15,8 @@
 //! # How it is laid out
 //!
 //! `server` accepts, `connection` and `socket` judge how long it may take, `service` leads a request through `origin`,
-//! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
+//! `route`, `cookie`, `credentials` and `gate` to its handler. `gate` knows whose a credential is, `sign_in` keeps sessions and
+//! tickets, which `login` gives and takes. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
 //! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
 //! and [`Metrics`].
 

@@ -3,7 +3,7 @@
 //!
 //! `Host` may be an IP literal, `localhost`, the host's own name (also with `.local`) and those of `http.names`; else 421.
 //! A request that brings its own token may come from any page (`*`, never with credentials); without one only the pages of
-//! `http.origins` may read the answer. `null` is nobody's origin.
+//! `http.origins` may read the answer. `null` is nobody's origin. Whose cookies count is [`cookie`](super::cookie)'s business.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

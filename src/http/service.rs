@@ -34,7 +34,7 @@ use super::{
     Shared, cookie, credentials, devices, ecarus, fences, history, live, login, named, origin, overload, page, pairing, probes,
 };
 use crate::event::Kind;
-use crate::feed::Picture;
+use crate::feed::{Picture, Scope};
 use crate::vehicle::Vin;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -101,14 +101,25 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
             return Err(refuse(call, Problem::not_found("only /metrics, /healthz and /readyz are here")));
         }
     };
-    let (scope, standing) = match access {
+    match access {
         Access::Open => {
             admit(call, None)?;
-            return open(call, route).await;
+            open(call, route).await
         }
-        Access::SignedIn => (None, Standing::Header),
-        Access::Needs(scope, standing) => (Some(scope), standing),
-    };
+        Access::SignedIn => guarded(call, route, &method, None, Standing::Header, watch).await,
+        Access::Needs(scope, standing) => guarded(call, route, &method, Some(scope), standing, watch).await,
+    }
+}
+
+/// What is behind a sign-in.
+async fn guarded(
+    call: &mut Call<'_>,
+    route: &Route,
+    method: &Method,
+    scope: Option<Scope>,
+    standing: Standing,
+    watch: &Watch,
+) -> Result<Response<Body>, Problem> {
     let page = call.page();
     let cookie = cookie::value(&call.parts.headers, call.secure).filter(|_| page.may_use_cookies());
     let shown = credentials::find(&call.parts.headers, call.query, standing, cookie);
@@ -119,20 +130,24 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
         Verdict::Refused(problem) => return Err(refuse(call, problem)),
     };
     watch.signed_in();
-    if who.by_cookie() && route.is_change(&method) {
+    if who.by_cookie() && route.is_change(method) {
         page.may_change(&call.parts.headers, !call.body.is_end_stream())?;
     }
     if let Some(scope) = scope.filter(|scope| !who.has(*scope)) {
         return Err(scope_missing(scope));
     }
+    if let Some(ticket) = who.ticket() {
+        let opened = call.shared.gate.sign_ins.open(ticket, call.parts.uri.path(), Want::of(call.query)?).await;
+        opened.map_err(|shut| refuse(call, Problem::sign_in(shut.sentence())))?;
+    }
     if route.is_stream() {
-        return stream(call, route, who).await;
+        return stream(call, route, who);
     }
     admit(call, Some(&who))?;
     if *route == Route::Token {
         return Ok(login::again(&shown));
     }
-    signed_in(call, route, &method, &who).await
+    signed_in(call, route, method, &who).await
 }
 
 fn check_size(parts: &Parts) -> Result<(), Problem> {
@@ -185,7 +200,7 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
 }
 
 /// A stream, or 200 and `retry:` where there is no place for one.
-async fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
+fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
     let (vin, surface): (Vin, Box<dyn Surface>) = match route {
         Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
         Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
@@ -194,10 +209,6 @@ async fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Respons
         _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
     };
     let shared = call.shared;
-    if let Some(ticket) = who.ticket() {
-        let opened = shared.gate.sign_ins.open(ticket, call.parts.uri.path(), Want::of(call.query)?).await;
-        opened.map_err(|shut| refuse(call, Problem::sign_in(shut.sentence())))?;
-    }
     let place = if shared.gate.admits(Some(&who), call.address) { shared.streams.take(who.hash) } else { None };
     let Some(place) = place else {
         shared.counters.dropped("streams");

@@ -181,6 +181,10 @@ impl<R: Record> Entries<R> {
 
     /// Those that make room for one more of `owner`.
     fn too_many(&self, owner: &TokenHash) -> Vec<TokenHash> {
+        let of_owner = self.0.values().filter(|entry| entry.record.owner() == *owner).count();
+        if of_owner < R::EACH && self.0.len() < ALL {
+            return Vec::new();
+        }
         let mut quiet: Vec<_> = self.0.iter().map(|(hash, entry)| (entry.used, *hash, entry.record.owner())).collect();
         quiet.sort_unstable();
         let own: Vec<_> = quiet.iter().filter(|(.., of)| of == owner).map(|(_, hash, _)| *hash).collect();
