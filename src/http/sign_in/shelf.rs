@@ -67,8 +67,8 @@ impl TryFrom<String> for Hash {
 /// When something was last used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Used {
-    /// Before this start, then; `None` where nobody knew the time.
-    Before(Option<Wall>),
+    /// Before this start, then.
+    Before(Wall),
     /// Since.
     Since(Boot),
 }
@@ -78,27 +78,32 @@ enum Used {
 struct Now {
     boot: Boot,
     wall: Option<Wall>,
+    /// Whether what the wall time decides need never be undone.
+    settled: bool,
 }
 
 impl Now {
     fn of(clock: &Clock) -> Now {
         let stamp = clock.stamp(clock.now());
-        Now { boot: stamp.boot, wall: (stamp.source != TimeSource::Unset).then_some(stamp.wall) }
+        let wall = (stamp.source != TimeSource::Unset).then_some(stamp.wall);
+        Now { boot: stamp.boot, wall, settled: clock.is_settled(stamp.boot) }
     }
 
     /// How long ago that was. What nobody knows does not count.
     fn since(&self, used: Used) -> Duration {
-        let before = |wall: Wall| self.wall.map_or(0, |now| now.micros().saturating_sub(wall.micros()));
         match used {
             Used::Since(boot) => self.boot.since(boot),
-            Used::Before(wall) => Duration::from_micros(u64::try_from(wall.map_or(0, before)).unwrap_or(0)),
+            Used::Before(wall) => {
+                let ago = self.wall.map_or(0, |now| now.micros().saturating_sub(wall.micros()));
+                Duration::from_micros(u64::try_from(ago).unwrap_or(0))
+            }
         }
     }
 
     /// The wall time of a use, as a row has it.
     fn wall_of(&self, used: Used) -> Option<Wall> {
         match used {
-            Used::Before(wall) => wall,
+            Used::Before(wall) => Some(wall),
             Used::Since(boot) => self.wall.map(|now| {
                 let ago = i64::try_from(self.boot.since(boot).as_micros()).unwrap_or(i64::MAX);
                 Wall::from_micros(now.micros().saturating_sub(ago))
@@ -111,8 +116,33 @@ impl Now {
 struct Entry<R> {
     record: R,
     used: Used,
-    /// When its row was last written; `None` where it has none.
-    written: Option<Boot>,
+    row: Option<Written>,
+}
+
+/// The last use that a row knows; `None` where nobody knew the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written(Option<Wall>);
+
+impl<R: Record> Entry<R> {
+    fn is_good(&self, now: Now) -> bool {
+        now.since(self.used) <= self.record.lasts()
+    }
+
+    /// Whether it can be thrown away: a wall time that may yet turn out to be wrong throws nothing away.
+    fn is_over(&self, now: Now) -> bool {
+        !self.is_good(now) && (now.settled || matches!(self.used, Used::Since(_)))
+    }
+
+    /// Whether a use is to be written now. While nobody knows the time a row has nothing to gain.
+    fn is_due(&self, now: Now) -> bool {
+        let day = i64::try_from(DAY.as_micros()).unwrap_or(i64::MAX).unsigned_abs();
+        self.record.is_durable()
+            && match (self.row, now.wall) {
+                (None, _) | (Some(Written(None)), Some(_)) => true,
+                (Some(Written(Some(row))), Some(now)) => now.micros().abs_diff(row.micros()) >= day,
+                (Some(_), None) => false,
+            }
+    }
 }
 
 /// A row's value.
@@ -146,9 +176,8 @@ impl<R: Record> Entries<R> {
         // A row that cannot be read, such as one of another version, is nobody's credential.
         let Ok(Kept { used, record }) = serde_json::from_slice::<Kept<R>>(value) else { return };
         // A use whose time nobody knew counts from now on.
-        let used = used.map_or(Used::Since(now.boot), |wall| Used::Before(Some(wall)));
-        let written = Some(now.boot.before(now.since(used)));
-        self.0.insert(hash, Entry { record, used, written });
+        let row = Some(Written(used));
+        self.0.insert(hash, Entry { record, used: used.map_or(Used::Since(now.boot), Used::Before), row });
     }
 
     fn take_up_all(&mut self, feed: &dyn Feed, now: Now) {
@@ -162,21 +191,20 @@ impl<R: Record> Entries<R> {
 
     /// Takes these out; what takes their rows away.
     fn take_out(&mut self, hashes: &[TokenHash]) -> Vec<Row> {
-        let had_row = |hash: &&TokenHash| self.0.remove(*hash).is_some_and(|entry| entry.written.is_some());
+        let had_row = |hash: &&TokenHash| self.0.remove(*hash).is_some_and(|entry| entry.row.is_some());
         hashes.iter().filter(had_row).map(|hash| Row { key: key::<R>(hash), value: None }).collect()
     }
 
     /// What writes the row of this one, which is to outlive a restart.
     fn row(&mut self, hash: &TokenHash, now: Now) -> Option<Row> {
         let entry = self.0.get_mut(hash).filter(|entry| entry.record.is_durable())?;
-        entry.written = Some(now.boot);
         let kept = Kept { used: now.wall_of(entry.used), record: entry.record.clone() };
+        entry.row = Some(Written(kept.used));
         Some(Row { key: key::<R>(hash), value: serde_json::to_vec(&kept).ok() })
     }
 
     fn over(&self, now: Now) -> Vec<TokenHash> {
-        let is_over = |entry: &Entry<R>| now.since(entry.used) > entry.record.lasts();
-        self.0.iter().filter(|(_, entry)| is_over(entry)).map(|(hash, _)| *hash).collect()
+        self.0.iter().filter(|(_, entry)| entry.is_over(now)).map(|(hash, _)| *hash).collect()
     }
 
     /// Those that make room for one more of `owner`.
@@ -213,11 +241,13 @@ impl<R: Record> Shelf<R> {
             }
         }
         let entry = entries.0.get(hash)?;
-        if now.since(entry.used) <= entry.record.lasts() {
+        if entry.is_good(now) {
             return Some(entry.record.clone());
         }
-        let rows = entries.take_out(&[*hash]);
-        drop(self.keep(rows));
+        if entry.is_over(now) {
+            let rows = entries.take_out(&[*hash]);
+            drop(self.keep(rows));
+        }
         None
     }
 
@@ -227,11 +257,10 @@ impl<R: Record> Shelf<R> {
         let mut entries = locked(&self.entries);
         let Some(entry) = entries.0.get_mut(hash) else { return };
         entry.used = Used::Since(now.boot);
-        if entry.written.is_some_and(|at| now.boot.since(at) < DAY) {
-            return;
+        if entry.is_due(now) {
+            let row = entries.row(hash, now);
+            drop(self.keep(row.into_iter().collect()));
         }
-        let row = entries.row(hash, now);
-        drop(self.keep(row.into_iter().collect()));
     }
 
     /// Keeps something new; resolves once it is durable, if it is to be and can be.
@@ -244,7 +273,7 @@ impl<R: Record> Shelf<R> {
             let mut rows = entries.take_out(&over);
             let crowded = entries.too_many(&record.owner());
             rows.extend(entries.take_out(&crowded));
-            entries.0.insert(hash, Entry { record, used: Used::Since(now.boot), written: None });
+            entries.0.insert(hash, Entry { record, used: Used::Since(now.boot), row: None });
             rows.extend(entries.row(&hash, now));
             self.keep(rows)
         };
@@ -317,7 +346,7 @@ mod tests {
 
     fn now(seconds: i64, knows: bool) -> Now {
         let wall = Wall::from_micros(START + seconds * 1_000_000);
-        Now { boot: Boot::from_micros(seconds * 1_000_000), wall: knows.then_some(wall) }
+        Now { boot: Boot::from_micros(seconds * 1_000_000), wall: knows.then_some(wall), settled: false }
     }
 
     /// Owners are numbers.
@@ -348,7 +377,7 @@ mod tests {
     }
 
     fn thing(owner: u8, used: Used) -> Entry<Thing> {
-        Entry { record: Thing { owner }, used, written: None }
+        Entry { record: Thing { owner }, used, row: None }
     }
 
     #[test]
@@ -356,9 +385,8 @@ mod tests {
         let day = 86_400;
         let since = Used::Since(Boot::from_micros(0));
         assert_eq!(now(day, false).since(since), DAY, "as long as it runs, boot time does");
-        let before = Used::Before(now(-day, true).wall);
+        let before = Used::Before(now(-day, true).wall.unwrap());
         assert_eq!((now(0, true).since(before), now(0, false).since(before)), (DAY, Duration::ZERO));
-        assert_eq!(now(0, true).since(Used::Before(None)), Duration::ZERO);
         assert_eq!(now(-2 * day, true).since(before), Duration::ZERO, "a clock that was set back");
         assert_eq!(now(day, true).wall_of(since), now(0, true).wall, "known since");
         assert_eq!(now(day, false).wall_of(since), None);
@@ -372,7 +400,10 @@ mod tests {
         let mut next = Entries::<Thing>(HashMap::new());
         next.take_up(hash(1), row.value.as_deref().unwrap(), now(3600, true));
         assert_eq!(now(3600, true).since(next.0[&hash(1)].used), Duration::from_secs(3600), "since its use");
-        assert!(next.over(now(86_400, true)).is_empty() && !next.over(now(86_401, true)).is_empty());
+        let (last, late) = (now(86_400, true), now(86_401, true));
+        assert!(next.0[&hash(1)].is_good(last) && !next.0[&hash(1)].is_good(late));
+        assert!(next.over(late).is_empty(), "the clock may be wrong");
+        assert_eq!(next.over(Now { settled: true, ..late }), [hash(1)]);
 
         let unset = entries.row(&hash(1), now(60, false)).unwrap();
         let mut next = Entries::<Thing>(HashMap::new());
@@ -383,9 +414,21 @@ mod tests {
     }
 
     #[test]
+    fn a_use_is_written_once_a_day_by_a_clock_that_is_known() {
+        let day = 86_400;
+        let is_due = |row: Option<Written>, now: Now| Entry { row, ..thing(1, Used::Since(now.boot)) }.is_due(now);
+        let written = |seconds: i64| Some(Written(now(seconds, true).wall));
+        assert!(is_due(None, now(0, false)) && is_due(None, now(0, true)));
+        assert!(!is_due(written(0), now(day - 1, true)) && is_due(written(0), now(day, true)));
+        assert!(is_due(written(2 * day), now(0, true)), "by a clock that was wrong");
+        assert!(!is_due(written(0), now(9 * day, false)), "what a row knows is not forgotten");
+        assert!(is_due(Some(Written(None)), now(0, true)) && !is_due(Some(Written(None)), now(0, false)));
+    }
+
+    #[test]
     fn who_has_been_quiet_for_longest_makes_room() {
         let at = |seconds: i64| Used::Since(Boot::from_micros(seconds));
-        let before = |seconds: i64| Used::Before(now(seconds, true).wall);
+        let before = |seconds: i64| Used::Before(now(seconds, true).wall.unwrap());
         let mut entries = Entries(HashMap::from([
             (hash(1), thing(1, at(9))),
             (hash(2), thing(1, before(-1))),
