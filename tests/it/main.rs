@@ -20,5 +20,6 @@ mod outage;
 mod phone;
 mod power;
 mod scenarios;
+mod signing_in;
 mod supervision;
 mod unit;
