@@ -39,8 +39,9 @@ impl Pair {
     pub fn run(self) -> ExitCode {
         let Pair { member, scopes, minutes, days } = self;
         match ask(&Order::Pair { member, scopes, minutes, days }) {
-            Ok(Said::Open { code, url }) => {
-                let link = format!("{url}#pair={code}");
+            Ok(Said::Open { code, url, pin }) => {
+                let pin = pin.map(|pin| format!("&pin={pin}")).unwrap_or_default();
+                let link = format!("{url}#pair={code}{pin}");
                 print(&format!("{}{link}\nOpen for one phone, for {minutes} minutes.\n", qr(&link)))
             }
             Ok(Said::Refused(reason)) => {

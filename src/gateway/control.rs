@@ -62,6 +62,9 @@ pub enum Said {
         code: String,
         /// The address of the page that takes it.
         url: String,
+        /// The SHA-256 of the public key that is shown there, in hex; absent where there is no TLS.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pin: Option<String>,
     },
     /// The paired phones.
     Devices(Vec<Device>),
@@ -158,7 +161,7 @@ impl Control {
         match order {
             Order::Pair { member, scopes, minutes, days } => {
                 match self.pairing.open(Invitation { member, scopes, days }, minutes) {
-                    Ok(code) => Said::Open { code, url: self.entrance.url() },
+                    Ok(code) => Said::Open { code, url: self.entrance.url(), pin: self.entrance.pin() },
                     Err(reason) => Said::Refused(reason),
                 }
             }

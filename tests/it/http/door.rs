@@ -29,7 +29,8 @@ impl Door {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Door {
-        let mut settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Settings::default() };
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let mut settings = Settings { listen, discovery: false, ..Settings::default() };
         change(&mut settings);
         let (feed, health, metrics, shutdown) =
             (MemoryFeed::new(), Health::default(), Metrics::default(), CancellationToken::new());
