@@ -20,5 +20,6 @@ mod outage;
 mod phone;
 mod power;
 mod scenarios;
+mod secure;
 mod supervision;
 mod unit;

@@ -4,10 +4,14 @@ mod client;
 mod door;
 mod feed;
 mod judge;
+pub mod secure;
 
 mod answers;
+mod discovery;
 mod limits;
 mod resume;
 mod rules;
 mod sign_in;
 mod streams;
+mod tls;
+mod two;
