@@ -179,3 +179,28 @@ async fn a_head_that_is_too_large_is_refused_and_the_connection_goes_on() {
     assert_eq!(two.ask("/healthz", &[("x-long", &long)]).await.status(), StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     assert_eq!(two.ask("/healthz", &[]).await.status(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn requests_that_are_taken_back_at_once_leave_nothing_behind_and_hurt_nobody() {
+    let door = door(|_| {}).await;
+    let mut good = Two::connect(&door, None).await;
+    let mut events = good.stream("/api/my-events", &[]).await;
+    let mut hasty = Two::connect(&door, None).await;
+    for _ in 0..1_000 {
+        if hasty.sender.ready().await.is_err() {
+            break;
+        }
+        let request = Request::get("https://localhost/api/my-events").header("x-api-key", "read").body(Empty::new());
+        let asked = hasty.sender.send_request(request.unwrap());
+        tokio::select! {
+            biased;
+            _ = asked => {}
+            () = tokio::task::yield_now() => {}
+        }
+    }
+    drop(hasty);
+    door.until("telltale_http_streams", 1.0).await;
+    door.until("telltale_http_connections", 1.0).await;
+    door.feed.tell(10, EventType::ChildSeatReminder);
+    assert_eq!(events.id().await, 10);
+}
