@@ -43,7 +43,7 @@ async fn renew(in_force: &mut InForce, new: &Config, changes: &mpsc::Sender<Chan
     let left = in_force.renew(new);
     let Config { detect, fences, buses, receivers, .. } = in_force.config().clone();
     let (done, hears) = oneshot::channel();
-    if changes.send(Change { detect, fences, buses, receiver: receivers.into_iter().next(), done }).await.is_err() {
+    if changes.send(Change { detect, fences, buses, receivers, done }).await.is_err() {
         return;
     }
     let mut lacks = hears.await.unwrap_or_default();

@@ -182,7 +182,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
         detect: numbers(&tree, findings),
         journal: journal(&tree, findings),
         metrics: metrics(&tree, findings),
-        http: doors(&tree, &units, findings),
+        http: doors(&tree, &units, &receivers, findings),
         diagnostics,
         receivers,
         units,
@@ -231,7 +231,7 @@ fn metrics(tree: &Node, findings: &mut Findings) -> Option<SocketAddr> {
 }
 
 /// What is listened on. The key `http.tls` belongs to a later version, so it is judged here and goes no further.
-fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings {
+fn doors(tree: &Node, units: &[Unit], receivers: &[gnss::Settings], findings: &mut Findings) -> http::Settings {
     let mut tree = tree.clone();
     if let Some(node) = tree.find("http.tls") {
         match &node.value {
@@ -264,7 +264,13 @@ fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings
         }
     }
     let unit = units.first().map_or(1, |unit| unit.id);
-    http::Settings { unit, metrics: metrics.into_iter().collect(), ..settings }
+    let place = |name: &String| receivers.iter().position(|receiver| receiver.name == *name);
+    let known = |unit: &Unit| {
+        let Unit { id, name, gnss } = unit.clone();
+        http::Unit { id, name, receiver: gnss.as_ref().and_then(place) }
+    };
+    let units = units.iter().map(known).collect();
+    http::Settings { unit, units, metrics: metrics.into_iter().collect(), ..settings }
 }
 
 /// Keys of later versions: checked like any other, so that they are right when their time comes, and said to do nothing.

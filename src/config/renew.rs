@@ -42,7 +42,7 @@ impl InForce {
             ("journal", old.journal != new.journal),
             ("http", doors(&old.http) != doors(&new.http)),
             ("metrics.listen", old.metrics != new.metrics),
-            ("units", old.units != new.units),
+            ("units", old.units != new.units || old.http.units != new.http.units),
             ("diagnostics", old.diagnostics != new.diagnostics),
         ];
         if !other_profile {
@@ -62,7 +62,7 @@ impl InForce {
 
 /// The doors without what other keys put into their settings.
 fn doors(settings: &http::Settings) -> http::Settings {
-    http::Settings { unit: 0, metrics: Vec::new(), ..settings.clone() }
+    http::Settings { unit: 0, units: Vec::new(), metrics: Vec::new(), ..settings.clone() }
 }
 
 /// Tells two profiles apart without keeping one.

@@ -23,6 +23,7 @@ mod body;
 mod connection;
 mod counters;
 mod credentials;
+mod destiny;
 mod devices;
 mod ecarus;
 mod entrance;
@@ -55,7 +56,7 @@ pub use credentials::{hash_token, new_token};
 pub use entrance::Entrance;
 pub use pairing::{Invitation, Pairing};
 pub use server::Server;
-pub use settings::{Limits, Settings};
+pub use settings::{Limits, Settings, Unit};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -101,6 +102,7 @@ pub fn survives(target: &[u8]) {
         let _ = (route.pattern(), route.methods());
     }
     let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
+    let _ = destiny::is_well_formed(query);
     let _ = credentials::find(&headers, query, route::Standing::HeaderOrQuery).map(|credential| credential.hash());
 }
 

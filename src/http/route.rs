@@ -41,6 +41,8 @@ pub(super) enum Route {
     Heartbeat,
     /// History.
     History,
+    /// ACM Destiny: the recorded way of a unit.
+    Track,
     /// The live picture.
     State(String),
     /// All fences.
@@ -100,6 +102,7 @@ impl Route {
             ["api", "my-events"] => Route::MyEvents,
             ["api", "heartbeat"] => Route::Heartbeat,
             ["api", "v1", "events"] => Route::History,
+            ["api", "v1", "telemetry", "history"] => Route::Track,
             ["api", "v1", "vehicles", vin, "state"] => Route::State((*vin).to_owned()),
             ["api", "v1", "geofences"] => Route::Fences,
             ["api", "v1", "geofences", id] if !id.is_empty() => Route::Fence((*id).to_owned()),
@@ -152,6 +155,7 @@ impl Route {
             Route::MyEvents => "/api/my-events",
             Route::Heartbeat => "/api/heartbeat",
             Route::History => "/api/v1/events",
+            Route::Track => "/api/v1/telemetry/history",
             Route::State(_) => "/api/v1/vehicles/{vin}/state",
             Route::Fences => "/api/v1/geofences",
             Route::Fence(_) => "/api/v1/geofences/{id}",

@@ -28,7 +28,9 @@ use super::server::Door;
 use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
-use super::{Shared, credentials, devices, ecarus, fences, history, live, named, origin, overload, page, pairing, probes};
+use super::{
+    Shared, credentials, destiny, devices, ecarus, fences, history, live, named, origin, overload, page, pairing, probes,
+};
 use crate::event::Kind;
 use crate::feed::Picture;
 use crate::vehicle::Vin;
@@ -199,6 +201,7 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::Codes => Ok(ecarus::codes(&*call.picture("self")?)),
         Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
         Route::History => history::history(call, who).await,
+        Route::Track => destiny::history(call).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
         Route::Fences => fences::list(call),
         Route::Fence(id) if is_delete => fences::delete(call, id).await,

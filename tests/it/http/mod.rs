@@ -6,6 +6,7 @@ mod feed;
 mod judge;
 
 mod answers;
+mod destiny;
 mod limits;
 mod resume;
 mod rules;
