@@ -15,7 +15,7 @@
 //! # How it is laid out
 //!
 //! `server` accepts, `connection` and `socket` judge how long it may take, `service` leads a request through `origin`,
-//! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
+//! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`, `destiny`) is a small
 //! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
 //! and [`Metrics`].
 
@@ -78,6 +78,7 @@ struct Shared {
     gate: gate::Gate,
     streams: overload::StreamPlaces,
     pairing: Pairing,
+    destiny: destiny::Destiny,
     shutdown: CancellationToken,
 }
 
@@ -101,7 +102,12 @@ pub fn survives(target: &[u8]) {
     if let Some(route) = route::Route::of(path) {
         let _ = (route.pattern(), route.methods());
     }
-    let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
+    let _ = (
+        stream::Resume::of(&headers, query),
+        destiny::resume(&headers, query),
+        named::MyEvents::of(query),
+        history::is_well_formed(query),
+    );
     let _ = destiny::is_well_formed(query);
     let _ = credentials::find(&headers, query, route::Standing::HeaderOrQuery).map(|credential| credential.hash());
 }

@@ -41,6 +41,16 @@ pub(super) enum Route {
     Heartbeat,
     /// History.
     History,
+    /// ACM Destiny: the stream.
+    Connect,
+    /// ACM Destiny: an answer to the pings of a stream.
+    Pong(String),
+    /// ACM Destiny: a subscription of a stream by a token, and whether it is to be.
+    Subscribe(String, String, bool),
+    /// ACM Destiny: a token for a unit.
+    Unit(String),
+    /// ACM Destiny: a token for a vehicle's own unit.
+    PrimaryUnit(String),
     /// ACM Destiny: the recorded way of a unit.
     Track,
     /// The live picture.
@@ -102,6 +112,9 @@ impl Route {
             ["api", "my-events"] => Route::MyEvents,
             ["api", "heartbeat"] => Route::Heartbeat,
             ["api", "v1", "events"] => Route::History,
+            ["sse", "telemetry", rest @ ..] => return Route::of_destiny(rest),
+            ["api", "v1", "monitoring", "unit", unit] => Route::Unit((*unit).to_owned()),
+            ["api", "v1", "monitoring", "vehicle", vehicle, "primary"] => Route::PrimaryUnit((*vehicle).to_owned()),
             ["api", "v1", "telemetry", "history"] => Route::Track,
             ["api", "v1", "vehicles", vin, "state"] => Route::State((*vin).to_owned()),
             ["api", "v1", "geofences"] => Route::Fences,
@@ -136,6 +149,18 @@ impl Route {
         Some(route)
     }
 
+    /// The stream of ACM Destiny and what belongs to it.
+    fn of_destiny(segments: &[&str]) -> Option<Route> {
+        let route = match segments {
+            ["connect"] => Route::Connect,
+            ["pong", stream] => Route::Pong((*stream).to_owned()),
+            ["subscribe", stream, token] => Route::Subscribe((*stream).to_owned(), (*token).to_owned(), true),
+            ["unsubscribe", stream, token] => Route::Subscribe((*stream).to_owned(), (*token).to_owned(), false),
+            _ => return None,
+        };
+        Some(route)
+    }
+
     /// What stands for the path in logs and metrics.
     pub(super) fn pattern(&self) -> &'static str {
         match self {
@@ -155,6 +180,12 @@ impl Route {
             Route::MyEvents => "/api/my-events",
             Route::Heartbeat => "/api/heartbeat",
             Route::History => "/api/v1/events",
+            Route::Connect => "/sse/telemetry/connect",
+            Route::Pong(_) => "/sse/telemetry/pong/{stream_id}",
+            Route::Subscribe(_, _, true) => "/sse/telemetry/subscribe/{stream_id}/{token}",
+            Route::Subscribe(_, _, false) => "/sse/telemetry/unsubscribe/{stream_id}/{token}",
+            Route::Unit(_) => "/api/v1/monitoring/unit/{unitId}",
+            Route::PrimaryUnit(_) => "/api/v1/monitoring/vehicle/{vehicleId}/primary",
             Route::Track => "/api/v1/telemetry/history",
             Route::State(_) => "/api/v1/vehicles/{vin}/state",
             Route::Fences => "/api/v1/geofences",
@@ -168,7 +199,7 @@ impl Route {
     /// What it answers to, beside `HEAD` where there is `GET`, and `OPTIONS`.
     pub(super) fn methods(&self) -> &'static [Method] {
         match self {
-            Route::ChildAnswer(..) | Route::Pair => POST,
+            Route::ChildAnswer(..) | Route::Pair | Route::Pong(_) | Route::Subscribe(..) => POST,
             Route::TroubleCodes(_) => GET_DELETE,
             Route::Fence(_) => GET_PUT_DELETE,
             Route::Device(_) => DELETE,
@@ -181,6 +212,8 @@ impl Route {
         match self {
             Route::Asset(_) | Route::Healthz | Route::Readyz | Route::Pair => Access::Open,
             Route::Metrics | Route::Devices | Route::Device(_) => Access::Needs(Scope::Read, Standing::Header),
+            // They change what a stream of the caller's own shows, and nothing of the vehicle.
+            Route::Pong(_) | Route::Subscribe(..) => Access::Needs(Scope::Read, Standing::Header),
             _ if *method == Method::GET => Access::Needs(Scope::Read, Standing::HeaderOrQuery),
             _ => Access::Needs(Scope::Control, Standing::Header),
         }
@@ -190,7 +223,12 @@ impl Route {
     pub(super) fn is_stream(&self) -> bool {
         matches!(
             self,
-            Route::ChildEvents(_) | Route::GeofenceEvents(_) | Route::DiagnosisEvents | Route::MyEvents | Route::Heartbeat
+            Route::ChildEvents(_)
+                | Route::GeofenceEvents(_)
+                | Route::DiagnosisEvents
+                | Route::MyEvents
+                | Route::Heartbeat
+                | Route::Connect
         )
     }
 }
@@ -232,12 +270,14 @@ mod tests {
             "/api/v1/events",
             "/api/my-events",
             "/childcare/vehicles/self/child-alert/safe",
+            "/sse/telemetry/connect",
+            "/sse/telemetry/pong/x",
         ];
         let in_query = |path: &str, method: Method| {
             matches!(Route::of(path).unwrap().access(&method), Access::Needs(_, Standing::HeaderOrQuery))
         };
-        assert_eq!(paths.map(|path| in_query(path, Method::GET)), [false, false, true, true, true, true]);
-        assert_eq!(paths.map(|path| in_query(path, Method::POST)), [false; 6]);
+        assert_eq!(paths.map(|path| in_query(path, Method::GET)), [false, false, true, true, true, true, true, false]);
+        assert_eq!(paths.map(|path| in_query(path, Method::POST)), [false; 8]);
     }
 
     proptest! {

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connection::{Connections, Place};
 use super::counters::Counters;
+use super::destiny::Destiny;
 use super::entrance::Entrance;
 use super::gate::Gate;
 use super::interfaces::{Trusted, carrying};
@@ -122,6 +123,7 @@ impl Server {
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
             gate: Gate::new(settings.guests.clone()),
             pairing: Pairing::default(),
+            destiny: Destiny::new(&feed),
             metrics: metrics.clone(),
             settings: settings.clone(),
             feed,

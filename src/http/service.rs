@@ -173,10 +173,15 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
 
 /// A stream, or 200 and `retry:` where there is no place for one.
 fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
+    let (resume, stream_id) = match route {
+        Route::Connect => destiny::resume(&call.parts.headers, call.query),
+        _ => (Resume::of(&call.parts.headers, call.query), None),
+    };
     let (vin, surface): (Vin, Box<dyn Surface>) = match route {
         Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
         Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
         Route::DiagnosisEvents => (call.own_vehicle()?, Box::<ecarus::Diagnosis>::default()),
+        Route::Connect => (call.own_vehicle()?, destiny::connect(call, &who, stream_id)?),
         Route::Heartbeat => (call.own_vehicle()?, Box::new(named::Heartbeat)),
         _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
     };
@@ -186,7 +191,6 @@ fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body
         shared.counters.dropped("streams");
         return Ok(overload::come_back_later());
     };
-    let resume = Resume::of(&call.parts.headers, call.query);
     Ok(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response())
 }
 
@@ -201,6 +205,10 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::Codes => Ok(ecarus::codes(&*call.picture("self")?)),
         Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
         Route::History => history::history(call, who).await,
+        Route::Pong(stream) => destiny::pong(call, who, stream),
+        Route::Subscribe(stream, token, wanted) => destiny::subscribe(call, who, stream, token, *wanted).await,
+        Route::Unit(unit) => destiny::unit(call, who, unit).await,
+        Route::PrimaryUnit(vehicle) => destiny::primary(call, who, vehicle).await,
         Route::Track => destiny::history(call).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
         Route::Fences => fences::list(call),

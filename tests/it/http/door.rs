@@ -29,10 +29,14 @@ impl Door {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Door {
+        Door::over(MemoryFeed::new(), change).await
+    }
+
+    /// A door before what a feed remembers already.
+    pub async fn over(feed: Arc<MemoryFeed>, change: impl FnOnce(&mut Settings)) -> Door {
         let mut settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Settings::default() };
         change(&mut settings);
-        let (feed, health, metrics, shutdown) =
-            (MemoryFeed::new(), Health::default(), Metrics::default(), CancellationToken::new());
+        let (health, metrics, shutdown) = (Health::default(), Metrics::default(), CancellationToken::new());
         let server = Server::bind(settings, feed.clone(), health.clone(), &metrics, shutdown.clone()).unwrap();
         let (addresses, pairing) = (server.addresses().to_vec(), server.pairing());
         let address = addresses[0];

@@ -166,6 +166,11 @@ impl MemoryFeed {
         self.inner.lock().unwrap().track = track;
     }
 
+    /// How many rows the doors keep under keys that begin so.
+    pub fn rows(&self, prefix: &str) -> usize {
+        self.inner.lock().unwrap().kept.keys().filter(|key| key.starts_with(prefix)).count()
+    }
+
     /// The journal can be read, or no longer.
     pub fn set_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::Relaxed);
