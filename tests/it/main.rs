@@ -22,3 +22,4 @@ mod power;
 mod scenarios;
 mod supervision;
 mod unit;
+mod units;
