@@ -242,6 +242,13 @@ mod tests {
     }
 
     #[test]
+    fn and_eight_receivers() {
+        let receivers = |most: usize| (0..most).map(|n| format!("[[gnss]]\ndevice = '/dev/ttyS{n}'\n")).collect::<String>();
+        assert_eq!(read(&receivers(8)).2, "");
+        assert_eq!(read(&receivers(9)).2, "site:17: gnss: are 9; name at most 8\n");
+    }
+
+    #[test]
     fn the_site_counts_before_the_vehicle_and_that_before_the_board() {
         let interface = |site, suggested| connected(site, suggested).0[0].interface.clone();
         assert_eq!(interface("[bus.body]\ninterface = 'can3'", Some("can2")), "can3");

@@ -141,7 +141,7 @@ fn a_trailers_receiver_is_shown_as_its_unit_and_decides_nothing() {
     let points = until("a point of the way", || way().filter(|points| !points.is_empty()));
     assert_eq!(points[0]["telemetry"]["gps"]["latitude"], 37.5);
     assert_eq!(daemon.get("/api/v1/telemetry/history?unit=40").status, 404);
-    daemon.kill();
+    daemon.stop();
 
     let daemon = Daemon::site(&config, folder.path(), Some(&token));
     let mut again = Page::open(&daemon, &page.last);
