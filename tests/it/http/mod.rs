@@ -4,9 +4,11 @@ mod client;
 mod door;
 mod feed;
 mod judge;
+pub mod secure;
 
 mod answers;
 mod cookies;
+mod discovery;
 mod limits;
 mod resume;
 mod rules;
@@ -14,3 +16,5 @@ mod sessions;
 mod sign_in;
 mod streams;
 mod tickets;
+mod tls;
+mod two;
