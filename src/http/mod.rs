@@ -15,23 +15,26 @@
 //! # How it is laid out
 //!
 //! `server` accepts, `connection` and `socket` judge how long it may take, `service` leads a request through `origin`,
-//! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
-//! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
+//! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`, `fieldpine`,
+//! `notifications`) is a small file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
 //! and [`Metrics`].
 
 mod body;
 mod connection;
 mod counters;
 mod credentials;
+mod cursor;
 mod devices;
 mod ecarus;
 mod entrance;
 mod fences;
+mod fieldpine;
 mod gate;
 mod history;
 mod interfaces;
 mod live;
 mod named;
+mod notifications;
 mod origin;
 mod overload;
 mod page;
@@ -77,6 +80,7 @@ struct Shared {
     gate: gate::Gate,
     streams: overload::StreamPlaces,
     pairing: Pairing,
+    publishers: notifications::Publishers,
     shutdown: CancellationToken,
 }
 
@@ -101,7 +105,16 @@ pub fn survives(target: &[u8]) {
         let _ = (route.pattern(), route.methods());
     }
     let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
+    let _ = fieldpine::EventSource::of(query);
     let _ = credentials::find(&headers, query, route::Standing::HeaderOrQuery).map(|credential| credential.hash());
+}
+
+/// For fuzzing: what a publisher writes is refused, or told on streams as it is, on one line.
+///
+/// # Errors
+/// What is told otherwise.
+pub fn publication_survives(body: &[u8]) -> Result<(), String> {
+    notifications::survives(body)
 }
 
 #[cfg(test)]
@@ -110,7 +123,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_target_survives(target in "(/|[?&=]|%[0-9a-f]{2}|api|v1|events|names|limit|since|types|lastEventId|token|[ -~]|.){0,60}") {
+        fn every_target_survives(target in "(/|[?&=]|%[0-9a-f]{2}|api|v1|events|names|limit|since|types|lastEventId|token|eventsource|want|child|debug|_1|[ -~]|.){0,60}") {
             super::survives(target.as_bytes());
         }
 

@@ -27,6 +27,7 @@ use super::counters::Counters;
 use super::entrance::Entrance;
 use super::gate::Gate;
 use super::interfaces::{Trusted, carrying};
+use super::notifications::Publishers;
 use super::origin::Names;
 use super::overload::StreamPlaces;
 use super::pairing::Pairing;
@@ -122,6 +123,7 @@ impl Server {
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
             gate: Gate::new(settings.guests.clone()),
             pairing: Pairing::default(),
+            publishers: Publishers::default(),
             metrics: metrics.clone(),
             settings: settings.clone(),
             feed,

@@ -28,7 +28,10 @@ use super::server::Door;
 use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
-use super::{Shared, credentials, devices, ecarus, fences, history, live, named, origin, overload, page, pairing, probes};
+use super::{
+    Shared, credentials, devices, ecarus, fences, fieldpine, history, live, named, notifications, origin, overload, page, pairing,
+    probes,
+};
 use crate::event::Kind;
 use crate::feed::Picture;
 use crate::vehicle::Vin;
@@ -41,6 +44,7 @@ pub(super) struct Call<'a> {
     pub(super) parts: &'a Parts,
     pub(super) query: Query<'a>,
     pub(super) address: IpAddr,
+    pub(super) watch: &'a Arc<Watch>,
     door: Door,
     body: &'a mut Incoming,
 }
@@ -58,9 +62,9 @@ pub(super) async fn answer(
     let (parts, mut body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let query = Query::new(parts.uri.query());
-    let mut call = Call { shared: &shared, parts: &parts, query, address, door, body: &mut body };
+    let mut call = Call { shared: &shared, parts: &parts, query, address, watch: &watch, door, body: &mut body };
 
-    let responding = respond(&mut call, route.as_ref(), &watch);
+    let responding = respond(&mut call, route.as_ref());
     let answered = tokio::time::timeout(ANSWER_WITHIN, responding).await;
     let late = |_| Err(Problem::unavailable("the unit did not get to it in time; try again"));
     let mut response = answered.unwrap_or_else(late).unwrap_or_else(Problem::into_response);
@@ -77,7 +81,7 @@ pub(super) async fn answer(
     response
 }
 
-async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> Result<Response<Body>, Problem> {
+async fn respond(call: &mut Call<'_>, route: Option<&Route>) -> Result<Response<Body>, Problem> {
     check_size(call.parts).and_then(|()| call.shared.names.check(call.parts)).map_err(|problem| refuse(call, problem))?;
     if call.parts.method == Method::OPTIONS {
         return preflight(call, route);
@@ -104,15 +108,15 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
             let credential = credentials::find(&call.parts.headers, call.query, standing);
             let who = match call.shared.gate.judge(&*call.shared.feed, credential, standing, call.address) {
                 Verdict::Valid(who) => who,
-                Verdict::Revoked if route.is_stream() => return Ok(no_content()),
+                Verdict::Revoked if route.is_stream(&method) => return Ok(no_content()),
                 Verdict::Revoked => return Err(refuse(call, Problem::sign_in("this device was revoked; pair it again"))),
                 Verdict::Refused(problem) => return Err(refuse(call, problem)),
             };
-            watch.signed_in();
+            call.watch.signed_in();
             if !who.has(scope) {
                 return Err(scope_missing(scope));
             }
-            if route.is_stream() {
+            if route.is_stream(&method) {
                 return stream(call, route, who);
             }
             admit(call, Some(&who))?;
@@ -162,6 +166,7 @@ fn refuse(call: &Call<'_>, problem: Problem) -> Problem {
 async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Problem> {
     match route {
         Route::Asset(asset) => Ok(page::answer(*asset)),
+        Route::TestPage(file) => Ok(file.answer()),
         Route::Healthz => Ok(probes::healthz(&call.shared.health)),
         Route::Readyz => probes::readyz(&call.shared.health),
         Route::Metrics => Ok(probes::metrics(&call.shared.metrics)),
@@ -171,11 +176,14 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
 
 /// A stream, or 200 and `retry:` where there is no place for one.
 fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
-    let (vin, surface): (Vin, Box<dyn Surface>) = match route {
+    let resume = Resume::of(&call.parts.headers, call.query);
+    let (vin, mut surface): (Vin, Box<dyn Surface>) = match route {
         Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
         Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
         Route::DiagnosisEvents => (call.own_vehicle()?, Box::<ecarus::Diagnosis>::default()),
         Route::Heartbeat => (call.own_vehicle()?, Box::new(named::Heartbeat)),
+        Route::EventSource => (call.own_vehicle()?, Box::new(fieldpine::EventSource::of(call.query)?)),
+        Route::Notifications => (call.own_vehicle()?, Box::new(notifications::Notifications::of(call, &who)?)),
         _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
     };
     let shared = call.shared;
@@ -184,7 +192,7 @@ fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body
         shared.counters.dropped("streams");
         return Ok(overload::come_back_later());
     };
-    let resume = Resume::of(&call.parts.headers, call.query);
+    let resume = surface.resume(resume);
     Ok(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response())
 }
 
@@ -200,6 +208,7 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
         Route::History => history::history(call, who).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
+        Route::Notifications => notifications::publish(call, who).await,
         Route::Fences => fences::list(call),
         Route::Fence(id) if is_delete => fences::delete(call, id).await,
         Route::Fence(id) if *method == Method::PUT => fences::put(call, id).await,
@@ -247,7 +256,7 @@ fn finish(response: &mut Response<Body>, shared: &Shared, parts: &Parts, route: 
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let is_page = matches!(route, Some(Route::Asset(_))) && status == StatusCode::OK;
+    let is_page = matches!(route, Some(Route::Asset(_) | Route::TestPage(_))) && status == StatusCode::OK;
     headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { page::POLICY } else { NOTHING });
     if parts.method != Method::OPTIONS {
         let explicit = credentials::is_explicit(&parts.headers, Query::new(parts.uri.query()));
