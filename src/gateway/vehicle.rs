@@ -12,8 +12,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::core::Core;
-use super::{picture, published};
 use super::track::Decimation;
+use super::{picture, published};
 use crate::clock::{Boot, Clock, Stamp};
 use crate::detect;
 use crate::event::{Event, Step};

@@ -16,6 +16,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
+use super::Shared;
 use super::connection::Watch;
 use super::gate::SignedIn;
 use super::stream::Resume;
@@ -32,7 +33,7 @@ const WRITE_EVERY: Duration = Duration::from_secs(30);
 
 /// A device's position, for as long as its stream lasts.
 pub(super) struct Cursor {
-    feed: Arc<dyn Feed>,
+    shared: Arc<Shared>,
     watch: Arc<Watch>,
     owner: String,
     key: String,
@@ -75,14 +76,14 @@ impl Kept {
 
 impl Cursor {
     /// That of the device which calls itself `name`.
-    pub(super) fn new(feed: Arc<dyn Feed>, watch: Arc<Watch>, vin: &Vin, who: &SignedIn, name: &[u8]) -> Cursor {
+    pub(super) fn new(shared: Arc<Shared>, watch: Arc<Watch>, vin: &Vin, who: &SignedIn, name: &[u8]) -> Cursor {
         let hash: String = Sha256::digest(name).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         let owner = who.device.id.clone();
-        let came = feed.head(vin).map(|head| *head.borrow()).unwrap_or_default();
+        let came = shared.feed.head(vin).map(|head| *head.borrow()).unwrap_or_default();
         Cursor {
             key: format!("{KEYS}{owner}/{hash}"),
             owner,
-            feed,
+            shared,
             watch,
             at: None,
             kept: None,
@@ -142,7 +143,7 @@ impl Cursor {
     }
 
     fn row(&self) -> Option<Kept> {
-        let rows = self.feed.kept(&self.key);
+        let rows = self.shared.feed.kept(&self.key);
         rows.iter().find(|(key, _)| *key == self.key).and_then(|(_, row)| Kept::read(row))
     }
 
@@ -159,19 +160,21 @@ impl Cursor {
         let Some(at) = self.at else { return };
         let kept = Kept { at, came: self.came };
         if self.row() != Some(kept) {
-            set(&*self.feed, vec![Row { key: self.key.clone(), value: Some(kept.write()) }]);
+            set(&*self.shared.feed, vec![Row { key: self.key.clone(), value: Some(kept.write()) }]);
         }
     }
 
     /// Forgets devices of sign-ins that are gone, and of this one those that have not come for longest.
     fn make_room(&self) {
-        let paired = self.feed.devices();
+        let paired = self.shared.feed.devices();
+        let guests = self.shared.settings.guests.iter().map(|(_, guest)| guest);
+        let known: Vec<&str> = paired.iter().map(|device| &**device).chain(guests).map(|device| device.id.as_str()).collect();
         let owner = |key: &str| key.strip_prefix(KEYS).and_then(|key| key.rsplit_once('/')).map(|(owner, _)| owner.to_owned());
         let (mut own, mut gone) = (Vec::new(), Vec::new());
-        for (key, row) in self.feed.kept(KEYS) {
+        for (key, row) in self.shared.feed.kept(KEYS) {
             match owner(&key) {
                 Some(owner) if owner == self.owner => own.push((Kept::read(&row).map(|kept| kept.came), key)),
-                Some(owner) if paired.iter().any(|device| device.id == owner) => {}
+                Some(owner) if known.contains(&owner.as_str()) => {}
                 _ => gone.push(key),
             }
         }
@@ -179,7 +182,7 @@ impl Cursor {
         let too_many = (own.len() + 1).saturating_sub(DEVICES);
         gone.extend(own.into_iter().take(too_many).map(|(_, key)| key));
         if !gone.is_empty() {
-            set(&*self.feed, gone.into_iter().map(|key| Row { key, value: None }).collect());
+            set(&*self.shared.feed, gone.into_iter().map(|key| Row { key, value: None }).collect());
         }
     }
 }

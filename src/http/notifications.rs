@@ -70,7 +70,7 @@ impl Notifications {
             return Err(Problem::parameter("Device-Id", format!("a Device-Id of at most {LONGEST_NAME} bytes would be right")));
         }
         let vin = call.own_vehicle()?;
-        let cursor = name.map(|name| Cursor::new(call.shared.feed.clone(), call.watch.clone(), &vin, who, name));
+        let cursor = name.map(|name| Cursor::new(call.shared.clone(), call.watch.clone(), &vin, who, name));
         Ok(Notifications { filter, cursor })
     }
 }

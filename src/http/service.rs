@@ -29,8 +29,8 @@ use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
 use super::{
-    Shared, credentials, devices, ecarus, fences, fieldpine, history, live, named, notifications, origin, overload, page, pairing,
-    probes,
+    Shared, credentials, devices, ecarus, fences, fieldpine, history, live, named, notifications, origin, overload, page,
+    pairing, probes,
 };
 use crate::event::Kind;
 use crate::feed::Picture;

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use hyper::StatusCode;
-use nix::sys::socket::sockopt::GetStruct;
 use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::GetStruct;
 use nix::{getsockopt_impl, libc};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;

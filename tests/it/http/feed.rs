@@ -244,7 +244,7 @@ impl MemoryFeed {
         let mut json: serde_json::Map<_, _> = serde_json::from_str(&plain.json).unwrap();
         json.insert("body".to_owned(), body.clone().into());
         let durable = if self.told_from_memory.load(Ordering::Relaxed) { ",\"durable\":false}" } else { "}" };
-        let text = serde_json::to_string(&json).unwrap();
+        let text = telltale::event::escape_line_ends(serde_json::to_string(&json).unwrap());
         plain.json = format!("{}{durable}", text.strip_suffix('}').unwrap()).into();
         self.commit(event.clone());
         Ok(Outcome { answer: Answer::Event(id), event: Some(event) })

@@ -6,7 +6,9 @@ mod feed;
 mod judge;
 
 mod answers;
+mod fieldpine;
 mod limits;
+mod notifications;
 mod resume;
 mod rules;
 mod sign_in;
