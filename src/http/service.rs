@@ -12,28 +12,30 @@ use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::body::{Body, discard, read};
 use super::connection::Watch;
+use super::cookie::Page;
 use super::counters::Asked;
 use super::gate::{SignedIn, Verdict, scope_missing};
 use super::problem::{Problem, allow_header};
 use super::query::Query;
 use super::reply::no_content;
-use super::route::{Access, Route};
+use super::route::{Access, Route, Standing};
 use super::server::Door;
+use super::sign_in::Want;
 use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
 use super::{
-    Shared, credentials, devices, ecarus, fences, fieldpine, history, live, named, notifications, origin, overload, page,
-    pairing, probes,
+    Shared, cookie, credentials, destiny, devices, ecarus, fences, fieldpine, history, live, login, named, notifications, origin,
+    overload, page, pairing, probes,
 };
 use crate::event::Kind;
-use crate::feed::Picture;
+use crate::feed::{Picture, Scope};
 use crate::vehicle::Vin;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -45,6 +47,8 @@ pub(super) struct Call<'a> {
     pub(super) query: Query<'a>,
     pub(super) address: IpAddr,
     pub(super) watch: &'a Arc<Watch>,
+    /// Whether it came within TLS: the scheme is `https`.
+    pub(super) secure: bool,
     door: Door,
     body: &'a mut Incoming,
 }
@@ -62,12 +66,22 @@ pub(super) async fn answer(
     let (parts, mut body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let query = Query::new(parts.uri.query());
-    let mut call = Call { shared: &shared, parts: &parts, query, address, watch: &watch, door, body: &mut body };
+    let mut call = Call {
+        shared: &shared,
+        parts: &parts,
+        query,
+        address,
+        watch: &watch,
+        secure: door == Door::Secure,
+        door,
+        body: &mut body,
+    };
 
     let responding = respond(&mut call, route.as_ref());
     let answered = tokio::time::timeout(ANSWER_WITHIN, responding).await;
     let late = |_| Err(Problem::unavailable("the unit did not get to it in time; try again"));
     let mut response = answered.unwrap_or_else(late).unwrap_or_else(Problem::into_response);
+    let secure = call.secure;
     if !body.is_end_stream() && !parts.headers.contains_key(header::EXPECT) {
         discard(&mut body).await;
     }
@@ -75,7 +89,7 @@ pub(super) async fn answer(
 
     let (pattern, status) = (route.map_or("unknown", |route| route.pattern()), response.status().as_u16());
     shared.counters.requests.get_or_create(&Asked { route: pattern, status }).inc();
-    tracing::debug!(route = pattern, status, ms = asked.elapsed().as_millis() as u64, "answered");
+    tracing::debug!(route = pattern, secure, status, ms = asked.elapsed().as_millis() as u64, "answered");
     let is_told = response.body().is_told();
     response.body_mut().hold(watch.answering(is_told));
     response
@@ -83,6 +97,10 @@ pub(super) async fn answer(
 
 async fn respond(call: &mut Call<'_>, route: Option<&Route>) -> Result<Response<Body>, Problem> {
     check_size(call.parts).and_then(|()| call.shared.names.check(call.parts)).map_err(|problem| refuse(call, problem))?;
+    if let (Door::Elsewhere(port), false) = (call.door, matches!(route, Some(Route::Healthz | Route::Readyz))) {
+        admit(call, None)?;
+        return origin::to_tls(call.parts, port);
+    }
     if call.parts.method == Method::OPTIONS {
         return preflight(call, route);
     }
@@ -93,7 +111,7 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>) -> Result<Response<
         return Err(refuse(call, Problem::method(route.methods())));
     }
     let access = match (call.door, route) {
-        (Door::Phones, _) => route.access(&method),
+        (Door::Phones | Door::Secure | Door::Elsewhere(_), _) => route.access(&method),
         (Door::Metrics, Route::Healthz | Route::Readyz | Route::Metrics) => Access::Open,
         (Door::Metrics, _) => {
             return Err(refuse(call, Problem::not_found("only /metrics, /healthz and /readyz are here")));
@@ -104,25 +122,47 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>) -> Result<Response<
             admit(call, None)?;
             open(call, route).await
         }
-        Access::Needs(scope, standing) => {
-            let credential = credentials::find(&call.parts.headers, call.query, standing);
-            let who = match call.shared.gate.judge(&*call.shared.feed, credential, standing, call.address) {
-                Verdict::Valid(who) => who,
-                Verdict::Revoked if route.is_stream(&method) => return Ok(no_content()),
-                Verdict::Revoked => return Err(refuse(call, Problem::sign_in("this device was revoked; pair it again"))),
-                Verdict::Refused(problem) => return Err(refuse(call, problem)),
-            };
-            call.watch.signed_in();
-            if !who.has(scope) {
-                return Err(scope_missing(scope));
-            }
-            if route.is_stream(&method) {
-                return stream(call, route, who);
-            }
-            admit(call, Some(&who))?;
-            signed_in(call, route, &method, &who).await
-        }
+        Access::SignedIn => guarded(call, route, &method, None, Standing::Header).await,
+        Access::Needs(scope, standing) => guarded(call, route, &method, Some(scope), standing).await,
     }
+}
+
+/// What is behind a sign-in.
+async fn guarded(
+    call: &mut Call<'_>,
+    route: &Route,
+    method: &Method,
+    scope: Option<Scope>,
+    standing: Standing,
+) -> Result<Response<Body>, Problem> {
+    let page = call.page();
+    let cookie = cookie::value(&call.parts.headers, call.secure).filter(|_| page.may_use_cookies());
+    let shown = credentials::find(&call.parts.headers, call.query, standing, cookie);
+    let who = match call.shared.gate.judge(&*call.shared.feed, &shown, standing, call.address) {
+        Verdict::Valid(who) => who,
+        Verdict::Revoked if route.is_stream(method) => return Ok(no_content()),
+        Verdict::Revoked => return Err(refuse(call, Problem::sign_in("this sign-in was revoked; sign in or pair again"))),
+        Verdict::Refused(problem) => return Err(refuse(call, problem)),
+    };
+    call.watch.signed_in();
+    if who.by_cookie() && route.is_change(method) {
+        page.may_change(&call.parts.headers, !call.body.is_end_stream())?;
+    }
+    if let Some(scope) = scope.filter(|scope| !who.has(*scope)) {
+        return Err(scope_missing(scope));
+    }
+    if let Some(ticket) = who.ticket() {
+        let opened = call.shared.gate.sign_ins.open(ticket, call.parts.uri.path(), Want::of(call.query)?).await;
+        opened.map_err(|shut| refuse(call, Problem::sign_in(shut.sentence())))?;
+    }
+    if route.is_stream(method) {
+        return stream(call, route, who);
+    }
+    admit(call, Some(&who))?;
+    if *route == Route::Token {
+        return Ok(login::again(&shown));
+    }
+    signed_in(call, route, method, &who).await
 }
 
 fn check_size(parts: &Parts) -> Result<(), Problem> {
@@ -170,17 +210,22 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
         Route::Healthz => Ok(probes::healthz(&call.shared.health)),
         Route::Readyz => probes::readyz(&call.shared.health),
         Route::Metrics => Ok(probes::metrics(&call.shared.metrics)),
+        Route::Login => login::login(call).await,
         _ => pairing::pair(call).await,
     }
 }
 
 /// A stream, or 200 and `retry:` where there is no place for one.
 fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
-    let resume = Resume::of(&call.parts.headers, call.query);
+    let (resume, stream_id) = match route {
+        Route::Connect => destiny::resume(&call.parts.headers, call.query),
+        _ => (Resume::of(&call.parts.headers, call.query), None),
+    };
     let (vin, mut surface): (Vin, Box<dyn Surface>) = match route {
         Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
         Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
         Route::DiagnosisEvents => (call.own_vehicle()?, Box::<ecarus::Diagnosis>::default()),
+        Route::Connect => (call.own_vehicle()?, destiny::connect(call, &who, stream_id)?),
         Route::Heartbeat => (call.own_vehicle()?, Box::new(named::Heartbeat)),
         Route::EventSource => (call.own_vehicle()?, Box::new(fieldpine::EventSource::of(call.query)?)),
         Route::Notifications => (call.own_vehicle()?, Box::new(notifications::Notifications::of(call, &who)?)),
@@ -207,6 +252,11 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::Codes => Ok(ecarus::codes(&*call.picture("self")?)),
         Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
         Route::History => history::history(call, who).await,
+        Route::Pong(stream) => destiny::pong(call, who, stream),
+        Route::Subscribe(stream, token, wanted) => destiny::subscribe(call, who, stream, token, *wanted).await,
+        Route::Unit(unit) => destiny::unit(call, who, unit).await,
+        Route::PrimaryUnit(vehicle) => destiny::primary(call, who, vehicle).await,
+        Route::Track => destiny::history(call).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
         Route::Notifications => notifications::publish(call, who).await,
         Route::Fences => fences::list(call),
@@ -215,6 +265,8 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::Fence(id) => fences::get(call, id),
         Route::Devices => Ok(devices::list(call, who)),
         Route::Device(id) => devices::revoke(call, who, id).await,
+        Route::AboutMe => login::about_me(call, who).await,
+        Route::Logout => Ok(login::logout(call, who).await),
         _ => Ok(probes::metrics(&call.shared.metrics)),
     }
 }
@@ -237,6 +289,11 @@ impl Call<'_> {
         Ok(picture)
     }
 
+    /// Whose page sends it.
+    pub(super) fn page(&self) -> Page {
+        Page::of(self.parts, self.secure, &self.shared.settings.origins)
+    }
+
     /// The request's body, `most` bytes.
     pub(super) async fn body(&mut self, most: usize) -> Result<Bytes, Problem> {
         read(self.body, most, self.shared.settings.limits.body()).await
@@ -255,14 +312,18 @@ fn finish(response: &mut Response<Body>, shared: &Shared, parts: &Parts, route: 
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Counts for what a page of another origin embeds; what it fetches is judged by CORS.
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let is_page = matches!(route, Some(Route::Asset(_) | Route::TestPage(_))) && status == StatusCode::OK;
     headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { page::POLICY } else { NOTHING });
     if parts.method != Method::OPTIONS {
-        let explicit = credentials::is_explicit(&parts.headers, Query::new(parts.uri.query()));
+        // A login brings the device's token in its body.
+        let brings = route == Some(&Route::Login) && !origin::is_listed(&parts.headers, &shared.settings.origins);
+        let explicit = brings || credentials::is_explicit(&parts.headers, Query::new(parts.uri.query()));
         origin::allow(headers, &parts.headers, explicit, &shared.settings.origins);
     }
-    if is_last(status) {
+    if is_last(status) && parts.version < Version::HTTP_2 {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -21,5 +21,8 @@ mod phone;
 mod power;
 mod published;
 mod scenarios;
+mod secure;
+mod signing_in;
 mod supervision;
 mod unit;
+mod units;

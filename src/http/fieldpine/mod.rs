@@ -51,7 +51,6 @@ pub(super) struct EventSource {
     filter: Filter,
     positions: Option<Positions>,
     debug: bool,
-    told: EventId,
 }
 
 impl EventSource {
@@ -72,7 +71,7 @@ impl EventSource {
         if !known {
             return Err(nothing_wanted("name what you want"));
         }
-        Ok(EventSource { filter: Filter::of(&kinds), positions: gps.then(Positions::default), debug, told: EventId(0) })
+        Ok(EventSource { filter: Filter::of(&kinds), positions: gps.then(Positions::default), debug })
     }
 }
 
@@ -112,10 +111,6 @@ impl Surface for EventSource {
         sse::json_frame(Some("revoked"), &json!({"Revoked": [{"reason": "the device was revoked; pair it again"}]}), None)
     }
 
-    fn told(&mut self, at: EventId) {
-        self.told = at;
-    }
-
     fn live(&mut self, moment: &Moment, wire: &mut Vec<u8>) {
         if let Some(gps) = self.positions.as_mut().and_then(|positions| positions.due(moment)) {
             wire.extend(sse::json_frame(Some("gps"), &json!({"Gps": [gps]}), None));
@@ -129,7 +124,7 @@ impl Surface for EventSource {
     /// The packets carry the `RVE` up to which everything real was told, so that a client which takes one for real and
     /// goes on from it misses nothing.
     fn tick(&mut self, moment: &Moment, wire: &mut Vec<u8>) -> ControlFlow<()> {
-        for sample in samples::events(&moment.picture, self.told) {
+        for sample in samples::events(&moment.picture, moment.at) {
             wire.extend(sse::frame(Some("debug"), &packet(&sample, ",\"test\":true"), None));
         }
         if let Some(Value::Object(mut gps)) = Positions::default().due(moment) {
