@@ -43,8 +43,7 @@ async fn renew(in_force: &mut InForce, new: &Config, changes: &mpsc::Sender<Chan
     let left = in_force.renew(new);
     let Config { detect, fences, buses, receivers, http, .. } = in_force.config().clone();
     let (done, hears) = oneshot::channel();
-    let receiver = receivers.into_iter().next();
-    if changes.send(Change { detect, fences, buses, receiver, given: http.given, done }).await.is_err() {
+    if changes.send(Change { detect, fences, buses, receivers, given: http.given, done }).await.is_err() {
         return;
     }
     let mut lacks = hears.await.unwrap_or_default();

@@ -183,7 +183,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
         fences: fences::read(&tree, findings),
         detect: numbers(&tree, findings),
         metrics: metrics(&tree, findings),
-        http: doors(&tree, &units, &journal.dir, findings),
+        http: doors(&tree, &units, &receivers, &journal.dir, findings),
         journal,
         diagnostics,
         receivers,
@@ -233,7 +233,7 @@ fn metrics(tree: &Node, findings: &mut Findings) -> Option<SocketAddr> {
 }
 
 /// What is listened on. A site that says nothing of it has TLS too.
-fn doors(tree: &Node, units: &[Unit], state: &Path, findings: &mut Findings) -> http::Settings {
+fn doors(tree: &Node, units: &[Unit], receivers: &[gnss::Settings], state: &Path, findings: &mut Findings) -> http::Settings {
     let mut settings: http::Settings = section_checked(tree, "http", http::Settings::check, findings);
     if tree.find("http.tls").is_none() && tree.find("http.listen").is_none() {
         settings.tls = vec![http::TLS_PORT];
@@ -263,7 +263,13 @@ fn doors(tree: &Node, units: &[Unit], state: &Path, findings: &mut Findings) -> 
         }
     }
     let unit = units.first().map_or(1, |unit| unit.id);
-    http::Settings { unit, metrics: metrics.into_iter().collect(), ..settings }
+    let place = |name: &String| receivers.iter().position(|receiver| receiver.name == *name);
+    let known = |unit: &Unit| {
+        let Unit { id, name, gnss } = unit.clone();
+        http::Unit { id, name, receiver: gnss.as_ref().and_then(place) }
+    };
+    let units = units.iter().map(known).collect();
+    http::Settings { unit, units, metrics: metrics.into_iter().collect(), ..settings }
 }
 
 /// What the owner's certificate and its key hold.

@@ -44,7 +44,7 @@ impl InForce {
             ("journal", old.journal != new.journal),
             ("http", doors(&old.http) != doors(&new.http)),
             ("metrics.listen", old.metrics != new.metrics),
-            ("units", old.units != new.units),
+            ("units", old.units != new.units || old.http.units != new.http.units),
             ("diagnostics", old.diagnostics != new.diagnostics),
         ];
         if !other_profile {
@@ -71,7 +71,8 @@ fn doors(settings: &http::Settings) -> http::Settings {
         Some(_) => (Some(PathBuf::new()), None),
         None => (settings.certificate.clone(), settings.key.clone()),
     };
-    http::Settings { unit: 0, metrics: Vec::new(), given: None, state: None, certificate, key, ..settings.clone() }
+    let (units, metrics) = (Vec::new(), Vec::new());
+    http::Settings { unit: 0, units, metrics, given: None, state: None, certificate, key, ..settings.clone() }
 }
 
 /// Tells two profiles apart without keeping one.

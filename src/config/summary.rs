@@ -42,16 +42,13 @@ impl Config {
             let what = if self.diagnostics.transmit { "ask     the ECUs on" } else { "hear    what ECUs tell unasked on" };
             writeln!(out, "  {what} {}", asked.join(", "))?;
         }
-        if let Some(receiver) = self.receivers.first() {
+        for receiver in &self.receivers {
             write!(out, "  read    receiver {} from {}", receiver.name, receiver.device.display())?;
             // Files have no speed.
             if receiver.device.starts_with("/dev") {
                 write!(out, " at {} baud", receiver.baud)?;
             }
             writeln!(out)?;
-        }
-        for receiver in self.receivers.iter().skip(1) {
-            writeln!(out, "  leave   receiver {} unread", receiver.name)?;
         }
         if !self.fences.is_empty() {
             writeln!(out, "  know    {}", count(self.fences.len(), "fence", "fences"))?;

@@ -14,8 +14,8 @@ pub struct Change {
     pub fences: Vec<Fence>,
     /// Where the profile's buses come from.
     pub buses: Vec<config::Bus>,
-    /// The car's own receiver.
-    pub receiver: Option<gnss::Settings>,
+    /// The receivers, the car's own first.
+    pub receivers: Vec<gnss::Settings>,
     /// The owner's certificate, where there is one.
     pub given: Option<http::Given>,
     /// Hears what of it could not be done, and why, once it is done.

@@ -183,12 +183,12 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
                 _ => {}
             },
             ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
-            Some(Change { detect, fences, buses, receiver, given, done }) = changes.recv() => {
+            Some(Change { detect, fences, buses, receivers, given, done }) = changes.recv() => {
                 if let Some(given) = given {
                     certificates.swap(&given);
                 }
                 let refused = vehicle.renew(detect, fences);
-                readers.renew(buses, receiver, &mut tasks);
+                readers.renew(buses, receivers, &mut tasks);
                 // Who asked may have gone.
                 let _ = done.send(refused.iter().map(ToString::to_string).collect());
             }

@@ -18,7 +18,7 @@
 //! `server` accepts, `serve` has the handshake and speaks HTTP, `connection` and `socket` judge how long it may take, `flow`
 //! how long a stream of HTTP/2 may be shut, `service` leads a request through `origin`, `route`, `cookie`, `credentials` and
 //! `gate` to its handler. `gate` knows whose a credential is, `sign_in` keeps sessions and tickets, which `login` gives and
-//! takes. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
+//! takes. `stream` is the one stream; a surface (`ecarus`, `named`, `destiny`) is a small
 //! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
 //! and [`Metrics`].
 
@@ -27,6 +27,7 @@ mod connection;
 mod cookie;
 mod counters;
 mod credentials;
+mod destiny;
 mod devices;
 mod discovery;
 mod ecarus;
@@ -65,7 +66,7 @@ pub use credentials::{hash_token, new_token};
 pub use entrance::Entrance;
 pub use pairing::{Invitation, Pairing};
 pub use server::Server;
-pub use settings::{Limits, RealTime, Settings, TLS_PORT};
+pub use settings::{Limits, RealTime, Settings, TLS_PORT, Unit};
 pub use tls::{Certificates, Given, GivenFault};
 
 use std::fmt;
@@ -90,6 +91,7 @@ struct Shared {
     pairing: Pairing,
     /// Where there is TLS.
     tls: Option<tls::Tls>,
+    destiny: destiny::Destiny,
     shutdown: CancellationToken,
 }
 
@@ -113,11 +115,17 @@ pub fn survives(target: &[u8]) {
     if let Some(route) = route::Route::of(path) {
         let _ = (route.pattern(), route.methods());
     }
-    let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
+    let _ = (
+        stream::Resume::of(&headers, query),
+        destiny::resume(&headers, query),
+        named::MyEvents::of(query),
+        history::is_well_formed(query),
+        destiny::is_well_formed(query),
+        sign_in::Want::of(query),
+    );
     for credential in credentials::find(&headers, query, route::Standing::Stream, Some(path)) {
         let _ = credential.hash();
     }
-    let _ = sign_in::Want::of(query);
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use super::connection::Connections;
 use super::counters::Counters;
+use super::destiny::Destiny;
 use super::discovery::Discovery;
 use super::entrance::Entrance;
 use super::gate::{Gate, wall_now};
@@ -137,6 +138,7 @@ impl Server {
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
             gate: Gate::new(settings.guests.clone(), SignIns::new(feed.clone(), settings.clock.0.clone())),
             pairing: Pairing::default(),
+            destiny: Destiny::new(&feed),
             metrics: metrics.clone(),
             settings: settings.clone(),
             feed,

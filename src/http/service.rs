@@ -31,7 +31,8 @@ use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
 use super::{
-    Shared, cookie, credentials, devices, ecarus, fences, history, live, login, named, origin, overload, page, pairing, probes,
+    Shared, cookie, credentials, destiny, devices, ecarus, fences, history, live, login, named, origin, overload, page, pairing,
+    probes,
 };
 use crate::event::Kind;
 use crate::feed::{Picture, Scope};
@@ -206,10 +207,15 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
 
 /// A stream, or 200 and `retry:` where there is no place for one.
 fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
+    let (resume, stream_id) = match route {
+        Route::Connect => destiny::resume(&call.parts.headers, call.query),
+        _ => (Resume::of(&call.parts.headers, call.query), None),
+    };
     let (vin, surface): (Vin, Box<dyn Surface>) = match route {
         Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
         Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
         Route::DiagnosisEvents => (call.own_vehicle()?, Box::<ecarus::Diagnosis>::default()),
+        Route::Connect => (call.own_vehicle()?, destiny::connect(call, &who, stream_id)?),
         Route::Heartbeat => (call.own_vehicle()?, Box::new(named::Heartbeat)),
         _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
     };
@@ -219,7 +225,6 @@ fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body
         shared.counters.dropped("streams");
         return Ok(overload::come_back_later());
     };
-    let resume = Resume::of(&call.parts.headers, call.query);
     Ok(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response())
 }
 
@@ -234,6 +239,11 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::Codes => Ok(ecarus::codes(&*call.picture("self")?)),
         Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
         Route::History => history::history(call, who).await,
+        Route::Pong(stream) => destiny::pong(call, who, stream),
+        Route::Subscribe(stream, token, wanted) => destiny::subscribe(call, who, stream, token, *wanted).await,
+        Route::Unit(unit) => destiny::unit(call, who, unit).await,
+        Route::PrimaryUnit(vehicle) => destiny::primary(call, who, vehicle).await,
+        Route::Track => destiny::history(call).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
         Route::Fences => fences::list(call),
         Route::Fence(id) if is_delete => fences::delete(call, id).await,

@@ -48,6 +48,9 @@ pub struct Settings {
     /// The number of the car's own unit (`[[units]]`), for phones that pair.
     #[serde(skip)]
     pub unit: u32,
+    /// The units, each with a number of its own; the first is the car's own.
+    #[serde(skip)]
+    pub units: Vec<Unit>,
     /// Who comes in without having been paired, as long as the daemon runs: the demo's own phone.
     #[serde(skip)]
     pub guests: Vec<(TokenHash, Device)>,
@@ -78,6 +81,17 @@ impl PartialEq for RealTime {
     }
 }
 
+/// A unit of the vehicle: the car's receiver, or a trailer's, under a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Positive.
+    pub id: u32,
+    /// For people.
+    pub name: Option<String>,
+    /// Its receiver, by the place of its `[[gnss]]`: the car's own is 0. `None` on a unit without any.
+    pub receiver: Option<usize>,
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
@@ -92,6 +106,7 @@ impl Default for Settings {
             limits: Limits::default(),
             metrics: Vec::new(),
             unit: 1,
+            units: vec![Unit { id: 1, name: None, receiver: Some(0) }],
             guests: Vec::new(),
             clock: RealTime::default(),
             given: None,

@@ -24,3 +24,4 @@ mod secure;
 mod signing_in;
 mod supervision;
 mod unit;
+mod units;

@@ -8,6 +8,7 @@ pub mod secure;
 
 mod answers;
 mod cookies;
+mod destiny;
 mod discovery;
 mod limits;
 mod resume;
