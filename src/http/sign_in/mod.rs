@@ -11,8 +11,9 @@
 //! written, signing in works all the same; a restart ends what was not written by then.
 //!
 //! **Time** is boot time as long as the daemon runs; a step of the wall clock ends nothing. Over a restart it is wall time,
-//! which counts only while it is known, then and now: else the time in between is not counted. All of it is the world's time,
-//! also where the car's runs faster.
+//! which counts only while it is known, then and now: else the time in between is not counted. What is over by a wall time
+//! that may yet turn out to be wrong opens nothing, and is kept until the time is settled. All of it is the world's time, also
+//! where the car's runs faster.
 
 mod shelf;
 mod ticket;

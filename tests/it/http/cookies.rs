@@ -2,7 +2,9 @@
 
 use telltale::request::Request;
 
+use super::client::Client;
 use super::door::Door;
+use super::secure::App;
 
 const SAFE: &str = "/api/v1/childcare/vehicles/self/child-alert/safe";
 const JSON: &str = "Content-Type: application/json";
@@ -112,4 +114,29 @@ async fn a_page_of_another_site_logs_in_with_its_own_token_and_gets_no_cookie() 
         assert_eq!(answer.header("access-control-expose-headers"), Some("Authorization"), "{origin}");
         assert_eq!(answer.header("set-cookie").is_some(), gets, "{origin}");
     }
+}
+
+#[tokio::test]
+async fn over_tls_the_cookie_is_another_one_and_so_is_the_origin() {
+    let door = Door::with(|settings| settings.tls = vec!["127.0.0.1:0".parse().unwrap()]).await;
+    let pin = door.entrance.pin().unwrap();
+    let ask = async |method: &str, path: &str, headers: &[&str], body: &str| {
+        let (stream, _) = App::new(&pin).connect(door.addresses[1]).await.unwrap();
+        Client::of(stream).ask(method, path, headers, body).await
+    };
+    let login = ask("POST", "/api/v1/auth/login", &[JSON], r#"{"username": "mum", "password": "control"}"#).await;
+    let session = login.json()["data"]["token"].as_str().unwrap().to_owned();
+    let set = format!("__Host-telltale={session}; Path=/; Max-Age=34560000; HttpOnly; SameSite=Strict; Secure");
+    assert_eq!(login.header("set-cookie"), Some(set.as_str()));
+
+    let (host, plain) = (format!("Cookie: __Host-telltale={session}"), format!("Cookie: telltale={session}"));
+    for (cookie, over_tls, over_http) in [(&host, 200, 401), (&plain, 401, 200)] {
+        assert_eq!(ask("GET", "/api/v1/events", &[cookie], "").await.status(), over_tls, "{cookie}");
+        assert_eq!(door.ask("GET", "/api/v1/events", &[cookie], "").await.status(), over_http, "{cookie}");
+    }
+    let home = "/api/v1/geofences/home";
+    assert_eq!(ask("DELETE", home, &[&host, "Origin: http://localhost"], "").await.status(), 401, "the plain page");
+    assert_eq!(ask("DELETE", home, &[&host, "Origin: https://localhost"], "").await.status(), 204);
+    let logout = ask("POST", "/api/v1/auth/logout", &[&host, "Origin: https://localhost"], "").await;
+    assert_eq!(logout.header("set-cookie"), Some("__Host-telltale=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure"));
 }
