@@ -215,13 +215,13 @@ export class Map2D {
 	}
 
 	outline(pen, fence, colour) {
-		const { geometry: { type }, properties: { radius, corridor_m: corridor, name } } = fence;
+		const { radius, corridor_m: corridor, name } = fence.properties;
 		const all = lines(fence).flatMap((line) => line.map((each, n) => ({ ...each, isBreak: n === 0 })));
 		const points = all.map((each) => this.point(each));
 		const round = radius ? Math.max(2, this.pixels(radius, all[0].latitude)) : 0;
 		[pen.strokeStyle, pen.fillStyle, pen.lineWidth] = [colour, colour, corridor ? Math.max(3, this.pixels(corridor)) : 2.5];
-		this.trace(pen, all);
-		if (type === "Point") pen.arc(...points[0], round, 0, 7);
+		this.trace(pen, round ? [] : all);
+		if (round) pen.arc(...points[0], round, 0, 7);
 		pen.globalAlpha = corridor ? 0.3 : 0.14;
 		if (!corridor) {
 			pen.fill("evenodd");
