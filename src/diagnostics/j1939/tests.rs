@@ -41,7 +41,7 @@ proptest! {
 
     #[test]
     fn anything_on_the_bus_is_survived(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
-        survives(&bytes);
+        prop_assert_eq!(survives(&bytes), Ok(()));
     }
 }
 
