@@ -10,14 +10,14 @@ use telltale::can::candump::Line;
 use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
 use telltale::diagnostics::j1939 as trucks;
-use telltale::diagnostics::{isotp, show};
+use telltale::diagnostics::{isotp, show, survives};
 use telltale::{geo, gnss, http};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
@@ -28,6 +28,8 @@ pub const TARGETS: [Target; 10] = [
     ("j1939", j1939),
     ("obd", obd),
     ("publication", publication),
+    ("uds", uds),
+    ("ecus", ecus),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -90,14 +92,32 @@ pub fn isotp(bytes: &[u8]) {
     }
 }
 
-/// A bus of a truck: frames in any order, at any time.
+/// A bus of a truck: frames in any order, at any time. No message comes out that nobody said.
 pub fn j1939(bytes: &[u8]) {
-    trucks::survives(bytes);
+    if let Err(difference) = trucks::survives(bytes) {
+        panic!("{difference}");
+    }
 }
 
-/// A message of a tester or an ECU: whatever it says, all of it is kept, and told in JSON.
+/// An answer of OBD-II: whatever it says, all of it is kept, and told in JSON.
 pub fn obd(bytes: &[u8]) {
-    show::survives(bytes);
+    if let Err(difference) = show::survives(bytes, &[0x41, 0x42, 0x43, 0x44, 0x47, 0x49, 0x4A, 0x7F]) {
+        panic!("{difference}");
+    }
+}
+
+/// The same of UDS and OBDonUDS.
+pub fn uds(bytes: &[u8]) {
+    if let Err(difference) = show::survives(bytes, &[0x54, 0x59, 0x62, 0x59, 0x62, 0x7F]) {
+        panic!("{difference}");
+    }
+}
+
+/// Frames of a hostile bus, while its ECUs are asked: only what reads is asked, gently, and nothing grows.
+pub fn ecus(bytes: &[u8]) {
+    if let Err(difference) = survives(bytes) {
+        panic!("{difference}");
+    }
 }
 
 /// What somebody publishes: it is refused, or told on streams as it is, on one line.

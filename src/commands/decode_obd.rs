@@ -25,6 +25,8 @@ use crate::vehicle::{Frame, FrameKind};
 const MOST_INTERFACES: usize = 64;
 /// Questions remembered on each, for their answers.
 const MOST_QUESTIONS: usize = 32;
+/// Senders remembered of which a message is lost.
+const MOST_LOST: usize = 64;
 /// Longest message taken.
 const LONGEST: u16 = 4095;
 
@@ -132,6 +134,8 @@ struct Bus {
     trucks: Describer,
     /// The last questions, with the ids they went to; the newest last.
     asked: VecDeque<(u32, Vec<u8>)>,
+    /// Ids of which a message is lost and was told: what still comes of it is not told again.
+    lost: VecDeque<(u32, bool)>,
 }
 
 impl Bus {
@@ -141,6 +145,19 @@ impl Bus {
             watcher: Watcher::new(LONGEST),
             trucks: Describer::new(Conversion::default()),
             asked: VecDeque::new(),
+            lost: VecDeque::new(),
+        }
+    }
+
+    /// Tells of a part of a message that never began, once.
+    fn look_for_stray(&mut self, frame: &Frame, tell: &mut dyn FnMut(&str)) {
+        let sender = (frame.id, frame.extended);
+        if !self.watcher.is_stray(frame) {
+            return;
+        }
+        if !self.lost.contains(&sender) {
+            tell(&format!("{}: a consecutive frame of a message that did not begin", id(frame.id, frame.extended)));
+            lose(&mut self.lost, sender);
         }
     }
 
@@ -149,16 +166,21 @@ impl Bus {
             tell(&format!("{}: {fault}", id(frame.id, frame.extended)));
             return Ok(());
         }
-        let Bus { interface, watcher, trucks, asked } = self;
+        self.look_for_stray(frame, tell);
+        let Bus { interface, watcher, trucks, asked, lost } = self;
         let mut written = Ok(());
         let mut watched = |watched: Watched<'_>| match watched {
             Watched::Message(message) => {
+                lost.retain(|sender| *sender != (message.id, message.extended));
                 let object = describe(asked, &message, texts);
                 if written.is_ok() {
                     written = write(message.at, interface, &object, out);
                 }
             }
-            Watched::Problem { id: of, extended, problem, .. } => tell(&format!("{}: {problem}", id(of, extended))),
+            Watched::Problem { id: of, extended, problem, .. } => {
+                lose(lost, (of, extended));
+                tell(&format!("{}: {problem}", id(of, extended)));
+            }
         };
         watcher.pass(frame.at, &mut watched);
         watcher.hear(frame, &mut watched);
@@ -175,6 +197,16 @@ impl Bus {
                 tell(&format!("{}: {problem}", id(of, extended)));
             }
         });
+    }
+}
+
+/// Remembers that a message of this sender is lost.
+fn lose(lost: &mut VecDeque<(u32, bool)>, sender: (u32, bool)) {
+    if !lost.contains(&sender) {
+        lost.push_back(sender);
+    }
+    if lost.len() > MOST_LOST {
+        lost.pop_front();
     }
 }
 
@@ -293,6 +325,20 @@ mod tests {
         begin("5: 7E8", "no frame of ISO-TP");
         begin("7: 18DAF110", "the rest never came");
         assert_eq!(told.len(), 5);
+    }
+
+    #[test]
+    fn a_part_of_nothing_is_told_once_and_the_rest_of_a_lost_message_not_again() {
+        let (objects, told) = decoded(
+            "(1.0) can0 7E8#215A5A5A38375A41\n(1.1) can0 7E8#225A5A5A38375A41\n(1.2) can0 7E8#03410D20\n\
+             (1.3) can0 7E8#235A5A5A38375A41\n(1.4) can0 7E9#1014490201574155\n(1.5) can0 7E9#225A5A5A38375A41\n\
+             (1.6) can0 7E9#235A5A5A38375A41\n(1.7) can0 7E9#1008430301010402\n(1.8) can0 7E9#2104030101\n\
+             (1.9) can0 7E9#225A5A5A38375A41\n(1.9) can0 123#215A5A5A38375A41\n",
+        );
+        let heads: Vec<&str> = told.iter().map(|told| told.split(" of ").next().unwrap()).collect();
+        assert_eq!(heads[..2], ["1: 7E8: a consecutive frame", "4: 7E8: a consecutive frame"]);
+        assert!(told[2].starts_with("6: 7E9: consecutive frame 2 came where 1 was due"), "{told:#?}");
+        assert_eq!((heads[3], told.len(), objects.len()), ("10: 7E9: a consecutive frame", 4, 2));
     }
 
     #[test]

@@ -364,6 +364,11 @@ impl Engine {
         self.codes.left_out()
     }
 
+    /// How often trouble codes or the lamp were not told at once, because they had been told of too often.
+    pub fn codes_held_back(&self) -> u64 {
+        self.codes.held_back()
+    }
+
     /// Rises whenever [`Engine::codes_now`] changes in more than when a code was last listed.
     pub fn codes_revision(&self) -> u64 {
         self.codes.revision()

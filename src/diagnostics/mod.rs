@@ -21,11 +21,13 @@ mod settings;
 pub mod show;
 pub mod texts;
 pub mod uds;
+mod witness;
 
 pub use asker::{Asker, Deed, Surroundings, run, run_on_wire};
 pub use counters::Counters;
 pub use listener::Listener;
 pub use settings::{IsoTp, Settings};
+pub use witness::survives;
 
 use crate::can::profile::Profile;
 use crate::vehicle::{Layout, Signal};

@@ -1,24 +1,29 @@
 //! What an ECU's answer tells the vehicle, whoever asked.
 
 use super::negative::Negative;
+use super::obd::item::Item;
 use super::obd::{self, Response, info};
 use super::uds;
-use super::uds::identifier::{Content, Data};
+use super::uds::identifier::Content;
 use crate::vehicle::Vin;
-use crate::vehicle::trouble::{Classes, CodeReading, Ecu, Heard, Protocol};
+use crate::vehicle::trouble::{Classes, CodeReading, Ecu, Heard, Identified, Lamp, Protocol};
 
 /// ECUs whose freeze frames are put together at once.
 const MOST_ECUS: usize = 16;
-/// Answers of which a freeze frame is put together.
-const MOST_ANSWERS: usize = 64;
+/// PIDs of which a freeze frame is put together.
+const MOST_ITEMS: usize = 64;
+/// Bytes of what an ECU says of itself, in text.
+const LONGEST_TEXT: usize = 256;
+/// The bits of a status that say that a code is confirmed, and that it asks for the lamp.
+const CONFIRMED_AND_LAMP: u8 = 0x88;
 /// Numbers kept that were told once.
 const MOST_NUMBERS: usize = 4;
 
-/// Reads answers, and keeps what several of them make together: a freeze frame; a VIN, which counts when it was told
-/// twice alike.
+/// Reads answers, and keeps what several of them make together: a freeze frame (64 PIDs of 16 ECUs); a VIN, which counts
+/// when it was told twice alike.
 #[derive(Debug, Default)]
 pub struct Reader {
-    frames: Vec<(Ecu, Vec<Response>)>,
+    frames: Vec<(Ecu, Vec<Item>)>,
     numbers: Numbers,
 }
 
@@ -75,9 +80,9 @@ impl Reader {
         }
         match response {
             Response::Cleared => heard.push(Heard::Cleared(ecu)),
-            Response::Info(info::Info { content: info::Content::Vin(vin), .. }) => heard.extend(self.numbers.hear(&vin)),
-            Response::Freeze { .. } => heard.extend(self.freeze(ecu, response)),
-            _ => {}
+            Response::Info(info) => heard.extend(self.info(ecu, &info)),
+            Response::Freeze { items, .. } => heard.extend(self.freeze(ecu, items)),
+            Response::Current(_) | Response::Codes { .. } => {}
         }
         heard
     }
@@ -85,16 +90,49 @@ impl Reader {
     fn uds(&mut self, ecu: Ecu, payload: &[u8], asked: Option<&[u8]>) -> Vec<Heard> {
         match uds::decode(payload, asked) {
             Some(uds::Response::Cleared) => vec![Heard::Cleared(ecu)],
-            Some(uds::Response::Codes(codes)) => listed(ecu, &codes, asked).into_iter().collect(),
+            Some(uds::Response::Codes(codes)) => {
+                listed(ecu, &codes, asked).into_iter().chain(lamp(ecu, &codes, asked).map(Heard::Lamp)).collect()
+            }
             Some(uds::Response::Snapshots(snapshots)) => snapshots.freeze(ecu).map(Heard::Freeze).into_iter().collect(),
-            Some(uds::Response::Data(data)) => data.iter().filter_map(number).filter_map(|vin| self.numbers.hear(vin)).collect(),
+            Some(response @ uds::Response::Data(_)) => self.data(ecu, &response),
             _ => Vec::new(),
         }
     }
 
+    /// PIDs and info types say under an identifier what they say in OBD-II. The lamp alone is told by the codes: [`lamp`].
+    fn data(&mut self, ecu: Ecu, response: &uds::Response) -> Vec<Heard> {
+        let mut heard = Vec::new();
+        if let Some(current) = response.as_current() {
+            heard.extend(current.monitors(ecu).map(|(_, readiness)| Heard::Readiness(readiness)));
+            heard.extend(current.signals().into_iter().map(|(signal, value)| Heard::Measured(signal, value)));
+        }
+        let uds::Response::Data(all) = response else { return heard };
+        for data in all {
+            match &data.content {
+                Content::Text("vin", vin) => heard.extend(self.numbers.hear(vin)),
+                Content::Info(info) => heard.extend(self.info(ecu, info)),
+                Content::Text(..) | Content::Pid(_) | Content::Raw => {}
+            }
+        }
+        heard
+    }
+
+    /// The VIN, or what an ECU has as its calibrations and its name.
+    fn info(&mut self, ecu: Ecu, info: &info::Info) -> Option<Heard> {
+        let (name, value) = match &info.content {
+            info::Content::Vin(vin) => return self.numbers.hear(vin),
+            info::Content::Calibrations(ids) => ("calibrationIds", ids.join(", ")),
+            info::Content::CheckSums(sums) => ("calibrationCheckSums", check_sums(sums)),
+            info::Content::Name(name) => ("ecuName", name.clone()),
+            _ => return None,
+        };
+        let value = value.chars().take(LONGEST_TEXT).collect();
+        Some(Heard::Identified(Identified { ecu, name: name.to_owned(), value }))
+    }
+
     /// A freeze frame begins with its code, PID 02.
-    fn freeze(&mut self, ecu: Ecu, response: Response) -> Option<Heard> {
-        let begins = response.items().iter().any(|item| item.pid == 0x02);
+    fn freeze(&mut self, ecu: Ecu, items: Vec<Item>) -> Option<Heard> {
+        let begins = items.iter().any(|item| item.pid == 0x02);
         let place = match self.frames.iter().position(|(whose, _)| *whose == ecu) {
             Some(place) => place,
             None if self.frames.len() < MOST_ECUS => {
@@ -103,15 +141,27 @@ impl Reader {
             }
             None => return None,
         };
-        let (_, answers) = self.frames.get_mut(place)?;
+        let (_, frame) = self.frames.get_mut(place)?;
         if begins {
-            answers.clear();
+            frame.clear();
         }
-        if answers.len() < MOST_ANSWERS {
-            answers.push(response);
-        }
-        obd::freeze(ecu, answers).filter(|frame| !frame.values.is_empty()).map(Heard::Freeze)
+        let room = MOST_ITEMS.saturating_sub(frame.len());
+        frame.extend(items.into_iter().take(room));
+        obd::freeze(ecu, frame).filter(|frame| !frame.values.is_empty()).map(Heard::Freeze)
     }
+}
+
+/// The lamp of an ECU of OBDonUDS: lit where one of its confirmed codes of emissions asks for it (19 42, status bit 7).
+fn lamp(ecu: Ecu, codes: &uds::codes::Codes, asked: Option<&[u8]>) -> Option<Lamp> {
+    let (0x42, [_, _, _, mask, ..]) = (codes.sub, asked?) else { return None };
+    let tells = codes.available? & CONFIRMED_AND_LAMP == CONFIRMED_AND_LAMP && mask & CONFIRMED_AND_LAMP != 0;
+    let on = codes.codes.iter().any(|code| code.status & CONFIRMED_AND_LAMP == CONFIRMED_AND_LAMP);
+    (tells && codes.rest.is_empty()).then_some(Lamp { ecu, on, count: None })
+}
+
+fn check_sums(sums: &[[u8; 4]]) -> String {
+    let each: Vec<String> = sums.iter().map(|sum| sum.iter().map(|byte| format!("{byte:02X}")).collect()).collect();
+    each.join(", ")
 }
 
 /// The list of an ECU. Without the question nobody knows of which classes it is whole.
@@ -125,11 +175,4 @@ fn listed(ecu: Ecu, codes: &uds::codes::Codes, asked: Option<&[u8]>) -> Option<H
     let covers = if codes.sub == 0x55 { Classes::PERMANENT } else { uds::codes::covers(mask, codes.available?) };
     let list = codes.listed()?;
     (covers != Classes::NONE).then(|| Heard::Codes(CodeReading { protocol: Protocol::Uds, covers, lists: vec![(ecu, list)] }))
-}
-
-fn number(data: &Data) -> Option<&str> {
-    match &data.content {
-        Content::Text("vin", vin) | Content::Info(info::Info { content: info::Content::Vin(vin), .. }) => Some(vin),
-        _ => None,
-    }
 }

@@ -87,7 +87,7 @@ impl Vehicle {
     /// Counts what its engine leaves out: `telltale_detect_dropped_total{reason}`.
     pub fn count(&self, metrics: &Metrics) {
         metrics.register("detect", |registry| {
-            registry.register("dropped", "Trouble codes listed for which there was no room (codes)", self.0.dropped.clone());
+            registry.register("dropped", "Trouble codes listed for which there was no room (codes); changes of codes or lamp not told at once, as there had been too many (flicker)", self.0.dropped.clone());
         });
     }
 
@@ -293,6 +293,8 @@ impl Vehicle {
     fn picture(&self, watched: &mut Watched) -> Arc<Picture> {
         let codes = self.0.dropped.get_or_create_owned(&Reason { reason: "codes" });
         codes.inc_by(watched.core.engine().codes_left_out().saturating_sub(codes.get()));
+        let flicker = self.0.dropped.get_or_create_owned(&Reason { reason: "flicker" });
+        flicker.inc_by(watched.core.engine().codes_held_back().saturating_sub(flicker.get()));
         let stamp = self.0.clock.stamp(self.0.clock.now());
         let Watched { core, further, drawn, .. } = watched;
         picture::of(&self.0.vin, core, further, drawn, stamp, &self.0.health)

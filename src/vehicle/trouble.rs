@@ -36,6 +36,18 @@ pub enum Ecu {
     J1939(u8),
 }
 
+impl Ecu {
+    /// The id under which it is asked alone: 8 below that of its answers, or `18DAxxF1`. `None` where a question would not be
+    /// one: outside of `700` to `7F7` other messages of the car live, `7DF` is for all, and under `7E8` to `7EF` ECUs answer.
+    pub fn asked_at(self) -> Option<u32> {
+        match self {
+            Ecu::Normal(id @ (0x708..=0x7DE | 0x7E8..=0x7EF | 0x7F8..=0x7FF)) => Some(u32::from(id) - 8),
+            Ecu::Fixed(id) if id >> 8 == 0x0018_DAF1 && id & 0xFF < 0xF0 => Some(0x18DA_00F1 | (id & 0xFF) << 8),
+            Ecu::Normal(_) | Ecu::Fixed(_) | Ecu::J1939(_) => None,
+        }
+    }
+}
+
 /// As people write it: `7E8`, `18DAF110`, `SA 0`.
 impl fmt::Display for Ecu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -318,6 +330,18 @@ pub enum Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_ecu_is_asked_under_an_id_that_may_be_another_message_of_the_car() {
+        let normal = |id| Ecu::Normal(id).asked_at();
+        assert_eq!([normal(0x7E8), normal(0x7EF), normal(0x72E), normal(0x7FF)], [0x7E0, 0x7E7, 0x726, 0x7F7].map(Some));
+        for id in [0, 8, 0x0A8, 0x6FF, 0x707, 0x7DF, 0x7E7, 0x7F0, 0x7F7, 0x800] {
+            assert_eq!(normal(id), None, "{id:X}");
+        }
+        let fixed = |id| Ecu::Fixed(id).asked_at();
+        assert_eq!([fixed(0x18DA_F110), fixed(0x18DA_F1F1), fixed(0x18FE_CA00)], [Some(0x18DA_10F1), None, None]);
+        assert_eq!(Ecu::J1939(0).asked_at(), None);
+    }
 
     #[test]
     fn codes_and_ecus_are_written_as_people_write_them() {

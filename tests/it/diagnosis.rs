@@ -379,11 +379,12 @@ fn what_can_leave_for_a_bus_is_known() {
     };
     assert_eq!(uses("Permission::granted("), ["gateway/sources.rs"], "the owner's word");
     assert_eq!(uses("Permission(())"), ["diagnostics/port/mod.rs"]);
-    assert_eq!(uses("Port::open("), ["diagnostics/asker.rs"]);
-    assert_eq!(uses("Voice::open("), ["diagnostics/asker.rs"]);
+    assert_eq!(uses("Port::open("), ["diagnostics/asker/desk.rs"]);
+    assert_eq!(uses("Voice::open("), ["diagnostics/asker/desk.rs"]);
+    assert_eq!(uses("CanSocket::open"), ["commands/sim_ecus.rs"], "a debug build's, and no part of the daemon");
     assert_eq!(uses("AF_CAN"), ["diagnostics/port/socket.rs"]);
     assert_eq!(uses("CanFdSocket::open"), ["can/socket.rs"], "which has no way to send");
-    assert_eq!(uses("port.ask("), ["diagnostics/asker.rs"], "of a `Request`, encoded");
+    assert_eq!(uses("port.ask("), ["diagnostics/asker/desk.rs"], "of a `Request`, encoded");
 
     // What a request can be is held by its own module; here that the poller's way there takes nothing else.
     let reading = [0x01, 0x02, 0x03, 0x07, 0x09, 0x0A, 0x19, 0x22];

@@ -133,13 +133,18 @@ fn identifier(document: &Document<'_>, table: &DeTable<'_>, span: Range<usize>) 
 /// An ECU by the id of its answers: 11 bits, or `18DAF1` and its address.
 fn ecu(fields: &Fields<'_, '_>) -> Option<Ecu> {
     let (text, span) = fields.needed_text("ecu", "7E8")?;
-    let ecu = match (text.len(), u32::from_str_radix(text, 16)) {
+    let ecu: Option<Ecu> = match (text.len(), u32::from_str_radix(text, 16)) {
         (3, Ok(id @ 0..=0x7FF)) => u16::try_from(id).ok().map(Ecu::Normal),
         (8, Ok(id)) if id >> 8 == 0x0018_DAF1 => Some(Ecu::Fixed(id)),
         _ => None,
     };
     if ecu.is_none() {
         fields.problem(span, "ecu", format!("`{text}` is no ECU; give the id of its answers, as `7E8` or `18DAF110`"));
+    } else if ecu.and_then(Ecu::asked_at).is_none() {
+        let what = "the question would go out under an id that is none of diagnosis; an ECU of 11 bit ids answers in 708 to 7DE, \
+                    7E8 to 7EF, or 7F8 to 7FF, one of 29 bits has an address under F0";
+        fields.problem(span, "ecu", format!("`{text}`: {what}"));
+        return None;
     }
     ecu
 }

@@ -343,6 +343,11 @@ fn what_is_wrong_with_the_diagnosis_is_told() {
             "diagnostics.identifiers.ecu",
             "18DAF110",
         ),
+        (
+            "obd = \"body\"\nidentifiers = [{ ecu = \"0A8\", did = 1, name = \"a\" }]",
+            "diagnostics.identifiers.ecu",
+            "none of diagnosis",
+        ),
         ("j1939 = \"body\"\nidentifiers = [{ ecu = \"7E8\", did = 1, name = \"a\" }]", "diagnostics.identifiers", "add `obd"),
     ] {
         let problems = profile(&format!("{BUS}[diagnostics]\n{said}\n")).unwrap_err();

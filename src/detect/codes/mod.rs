@@ -12,11 +12,17 @@
 //! - Permanent and previously active codes are shown, and neither set nor hold a fault: the ECU itself says it is gone.
 //! - What was measured when a fault was set comes in pieces and by more than one protocol: each adds to what is shown, until
 //!   the fault is set anew.
-//! - Silence clears nothing, as a reading has no list of an ECU that did not answer.
+//! - Silence clears nothing, as a reading has no list of an ECU that did not answer. So it is with the lamp: one that an ECU
+//!   said is lit stays lit, over restarts too, until that ECU says otherwise or confirms a tester's clear. Missing is not
+//!   false, and who replaces an ECU has one that answers in its place.
+//! - What flickers is told with a bound: of one ECU at most 10 times a minute, of all 60 times, of the lamp 10 times. What is
+//!   held back is shown all the same, is counted, and is told with that ECU's next reading for which there is room, unless it is as
+//!   it was by then: a few events that are true rather than a flood.
 //! - At most 256 records are kept. What is not held makes room, listed longest ago first, and goes after 30 days anyway;
 //!   a code for which there is no room then is counted and not told.
 
 mod keep;
+mod pace;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -25,9 +31,10 @@ use serde::{Deserialize, Serialize};
 
 use self::keep::Written;
 pub(super) use self::keep::{LAMPS, RECORD};
+use self::pace::Pace;
 use self::record::Fault;
 use super::Outbox;
-use crate::clock::{Stamp, Wall};
+use crate::clock::{Boot, Stamp, Wall};
 use crate::event::{Details, Diagnosis, EventType, Severity};
 use crate::vehicle::trouble::{Code, CodeReading, CodeRecord, Ecu, FreezeFrame, Heard, Identified, Listed, Protocol, Readiness};
 
@@ -51,6 +58,8 @@ pub(super) struct Codes {
     written: Written,
     /// Codes listed for which there was no room, each time.
     left_out: u64,
+    /// Events that were not told when they could have been.
+    held_back: u64,
 }
 
 /// What it remembers within a run; all of it serves a replay that goes on.
@@ -63,6 +72,8 @@ pub(super) struct Memory {
     identified: Vec<Identified>,
     /// Some ECU said what it has, or that it has nothing.
     read: bool,
+    #[serde(default)]
+    pace: Pace,
 }
 
 /// What each ECU says of the lamp, and what was told of it.
@@ -97,18 +108,18 @@ impl Codes {
     /// What diagnosis heard.
     pub(super) fn hear(&mut self, now: Stamp, heard: &Heard) {
         match heard {
-            Heard::Codes(reading) => self.read(now.wall, reading),
-            Heard::Lamp(lamp) => self.lamp(lamp.ecu, lamp.on),
+            Heard::Codes(reading) => self.read(now, reading),
+            Heard::Lamp(lamp) => self.lamp(now.boot, lamp.ecu, lamp.on),
             Heard::Readiness(readiness) => self.readiness(readiness),
             Heard::Identified(identified) => self.identified(identified),
             Heard::Freeze(frame) => self.freeze(frame),
-            Heard::Cleared(ecu) => self.cleared(*ecu),
+            Heard::Cleared(ecu) => self.cleared(now.boot, *ecu),
             // Of the vehicle's state, and of the daemon's health.
             Heard::Measured(..) | Heard::Vin(_) | Heard::Answering { .. } => {}
         }
     }
 
-    fn read(&mut self, now: Wall, reading: &CodeReading) {
+    fn read(&mut self, Stamp { boot, wall: now, .. }: Stamp, reading: &CodeReading) {
         let CodeReading { protocol, covers, lists } = reading;
         self.revision += u64::from(!self.memory.read && !lists.is_empty());
         self.memory.read |= !lists.is_empty();
@@ -125,18 +136,35 @@ impl Codes {
             }
         }
         self.memory.faults.sort_by_key(Fault::key);
-        let (mut set, mut gone) = (Vec::new(), Vec::new());
         for fault in self.memory.faults.iter_mut().filter(answered) {
             self.revision += u64::from(fault.end(*protocol, *covers));
-            match fault.turn() {
+        }
+        self.tell_turns(boot, protocol.source(), |fault| lists.iter().any(|(ecu, _)| *ecu == fault.ecu()));
+    }
+
+    /// Tells what is set and what is gone, of those ECUs that were not told of too often.
+    fn tell_turns(&mut self, now: Boot, source: &'static str, of: impl Fn(&Fault) -> bool) {
+        let (mut set, mut gone) = (Vec::new(), Vec::new());
+        let Memory { faults, pace, .. } = &mut self.memory;
+        let mut asked: Vec<(Ecu, bool)> = Vec::new();
+        for fault in faults.iter_mut().filter(|fault| of(fault) && fault.turns()) {
+            let ecu = fault.ecu();
+            let known = asked.iter().find(|(other, _)| *other == ecu).map(|(_, allowed)| *allowed);
+            let allowed = known.unwrap_or_else(|| {
+                let allowed = pace.allows(now, Some(ecu));
+                asked.push((ecu, allowed));
+                self.held_back += u64::from(!allowed);
+                allowed
+            });
+            match allowed.then(|| fault.turn()) {
                 Some(true) => set.push(fault.record()),
                 Some(false) => gone.push(fault.end_of()),
                 None => {}
             }
         }
-        self.memory.faults.retain(|fault| !fault.is_empty());
-        self.tell(EventType::DtcSet, protocol.source(), set);
-        self.tell(EventType::DtcCleared, protocol.source(), gone);
+        faults.retain(|fault| !fault.is_over());
+        self.tell(EventType::DtcSet, source, set);
+        self.tell(EventType::DtcCleared, source, gone);
     }
 
     /// Each fault that is meant is listed; a new one where none is. Of several with one code those are meant that another
@@ -178,9 +206,9 @@ impl Codes {
             return true;
         }
         let long_ago = |fault: &Fault| now.micros().saturating_sub(fault.last_seen().micros()) > FORGET_AFTER_US;
-        faults.retain(|fault| fault.is_held() || !long_ago(fault));
+        faults.retain(|fault| fault.is_held() || fault.turns() || !long_ago(fault));
         if faults.len() >= MOST_RECORDS {
-            let gone = faults.iter().enumerate().filter(|(_, fault)| !fault.is_held());
+            let gone = faults.iter().enumerate().filter(|(_, fault)| !(fault.is_held() || fault.turns()));
             if let Some((at, _)) = gone.min_by_key(|(_, fault)| fault.last_seen()) {
                 faults.remove(at);
             }
@@ -188,46 +216,49 @@ impl Codes {
         faults.len() < MOST_RECORDS
     }
 
-    fn cleared(&mut self, ecu: Ecu) {
-        let mut gone = Vec::new();
-        let mut sources = Vec::new();
-        for fault in self.memory.faults.iter_mut().filter(|fault| fault.ecu() == ecu) {
-            fault.clear();
-            if fault.turn() == Some(false) {
-                sources.extend(fault.protocols().first().copied());
-                gone.push(fault.end_of());
-            }
-        }
-        self.memory.faults.retain(|fault| !fault.is_empty());
+    fn cleared(&mut self, now: Boot, ecu: Ecu) {
+        let of = |fault: &Fault| fault.ecu() == ecu;
+        let sources = self.memory.faults.iter().filter(|fault| of(fault) && fault.is_held());
+        let source = sources.filter_map(|fault| fault.protocols().first().copied()).min().unwrap_or(Protocol::Obd);
+        self.memory.faults.iter_mut().filter(|fault| of(fault)).for_each(Fault::clear);
         self.revision += 1;
-        let protocol = sources.into_iter().min().unwrap_or(Protocol::Obd);
-        self.tell(EventType::DtcCleared, protocol.source(), gone);
+        self.tell_turns(now, source.source(), of);
         // Whoever clears its codes turns its lamp off (SAE J1979, mode 04; ISO 14229-1, 0x14).
         if self.memory.lamps.lit.iter().any(|(other, _)| *other == ecu) {
-            self.lamp(ecu, false);
+            self.lamp(now, ecu, false);
         }
     }
 
-    fn lamp(&mut self, ecu: Ecu, on: bool) {
-        let Lamps { lit, told } = &mut self.memory.lamps;
+    fn lamp(&mut self, now: Boot, ecu: Ecu, on: bool) {
+        let Memory { lamps: Lamps { lit, told }, pace, .. } = &mut self.memory;
         let is_full = lit.len() >= MOST_ECUS;
         match lit.iter_mut().find(|(other, _)| *other == ecu) {
-            Some((_, last)) if *last == on => return,
-            Some((_, last)) => *last = on,
+            Some((_, last)) if *last == on => {}
+            Some((_, last)) => {
+                *last = on;
+                self.revision += 1;
+            }
             None if is_full => return,
-            None => lit.push((ecu, on)),
+            None => {
+                lit.push((ecu, on));
+                self.revision += 1;
+            }
         }
-        self.revision += 1;
         let any = lit.iter().any(|(_, on)| *on);
-        if *told != any {
-            *told = any;
-            let source = match ecu {
-                Ecu::J1939(_) => Protocol::J1939,
-                Ecu::Normal(_) | Ecu::Fixed(_) => Protocol::Obd,
-            };
-            let event = if any { EventType::MilOn } else { EventType::MilOff };
-            self.due.push(Due { event, source: source.source(), codes: Vec::new() });
+        if *told == any {
+            return;
         }
+        if !pace.allows(now, None) {
+            self.held_back += 1;
+            return;
+        }
+        *told = any;
+        let source = match ecu {
+            Ecu::J1939(_) => Protocol::J1939,
+            Ecu::Normal(_) | Ecu::Fixed(_) => Protocol::Obd,
+        };
+        let event = if any { EventType::MilOn } else { EventType::MilOff };
+        self.due.push(Due { event, source: source.source(), codes: Vec::new() });
     }
 
     fn readiness(&mut self, readiness: &Readiness) {
@@ -288,11 +319,16 @@ impl Codes {
         self.left_out
     }
 
+    /// How often something was not told because too much was told before.
+    pub(super) fn held_back(&self) -> u64 {
+        self.held_back
+    }
+
     /// Everything that is shown.
     pub(super) fn now(&self) -> CodesNow {
-        let Memory { faults, lamps, readiness, identified, read } = &self.memory;
+        let Memory { faults, lamps, readiness, identified, read, .. } = &self.memory;
         CodesNow {
-            mil: (!lamps.lit.is_empty()).then_some(lamps.told),
+            mil: (!lamps.lit.is_empty()).then(|| lamps.lit.iter().any(|(_, on)| *on)),
             records: (*read || !faults.is_empty()).then(|| faults.iter().map(Fault::record).collect()),
             readiness: readiness.clone(),
             identified: identified.clone(),

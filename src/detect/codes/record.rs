@@ -141,21 +141,24 @@ impl Fault {
         self.lists.iter().any(|lists| lists.protocol != protocol && lists.classes.any(Classes::HELD))
     }
 
-    /// Whether no list has it any more.
-    pub(super) fn is_empty(&self) -> bool {
-        self.classes() == Classes::NONE
+    /// Whether no list has it any more, and that was told.
+    pub(super) fn is_over(&self) -> bool {
+        self.classes() == Classes::NONE && !self.told
     }
 
-    /// Whether it has to be told, and as what: set or gone.
-    pub(super) fn turn(&mut self) -> Option<bool> {
-        let held = self.is_held();
-        let turns = held != self.told;
-        self.told = held;
-        if turns && held {
+    /// Whether it has to be told.
+    pub(super) fn turns(&self) -> bool {
+        self.is_held() != self.told
+    }
+
+    /// It is told, as what it is: set or gone.
+    pub(super) fn turn(&mut self) -> bool {
+        self.told = self.is_held();
+        if self.told {
             // What was measured then was another time.
             self.freeze_frame.clear();
         }
-        turns.then_some(held)
+        self.told
     }
 
     /// Takes the values of a freeze frame beside those there are; whether that changes any.

@@ -124,6 +124,14 @@ impl Watcher {
         self.conversations.iter().any(|conversation| conversation.receiver.is_busy())
     }
 
+    /// Whether this is a consecutive frame of a message of which nothing is known: its first frame was not heard, or what was
+    /// wrong with it was told.
+    pub fn is_stray(&self, frame: &Frame) -> bool {
+        let Some((sender, bytes)) = Key::of(frame) else { return false };
+        let part = Pdu::read(bytes, frame.data.len().saturating_sub(bytes.len()));
+        matches!(part, Some(Pdu::Consecutive { .. })) && !self.conversations.iter().any(|one| one.is_of(sender))
+    }
+
     /// Takes a frame of the bus, whosever it is.
     pub fn hear(&mut self, frame: &Frame, out: &mut impl FnMut(Watched<'_>)) {
         let at = frame.at;

@@ -9,6 +9,7 @@
 //! | claiming, claimed | request for address claimed | claims it again |
 //! | retreating | 0 to 153 ms, by the NAME | says that it cannot claim: *without* |
 //! | without | request for address claimed | *retreating* |
+//! | any | the caller could not say what it was to say | *silent*, until the next `start` |
 //!
 //! Only who is in *claimed* has an address to send from. A claim under our own NAME is an echo of ours. A commanded address
 //! (PGN 65240) is not obeyed: nobody moves a tool about.
@@ -73,6 +74,11 @@ impl Claim {
         if self.state == State::Silent {
             self.claim_next(now, Some(Own::TOOL), out);
         }
+    }
+
+    /// A claim was not said: nobody can know of the address, so it is none.
+    pub fn hush(&mut self) {
+        self.state = State::Silent;
     }
 
     /// What the time that passed makes due.

@@ -95,6 +95,11 @@ impl Listener {
         self.transport.counts()
     }
 
+    /// Fingerprints remembered.
+    pub(super) fn remembered(&self) -> usize {
+        self.told.len()
+    }
+
     /// Diagnostic messages of a length that cannot be.
     pub fn malformed(&self) -> u64 {
         self.malformed
@@ -190,46 +195,4 @@ fn acknowledged(message: Message<'_>) -> Option<Told> {
         Some(classes) => Told::Cleared(ecu, classes),
         None => Told::Acknowledged(ecu, group, how),
     })
-}
-
-/// Takes any bytes as frames of a bus and panics where a promise is broken: for fuzzing. Each frame is a byte of time (in
-/// 10 ms), four of id, one of length, and the data.
-pub fn survives(bytes: &[u8]) {
-    let (mut listener, mut claim) = (Listener::default(), super::Claim::new(super::Name::tool(2047, 1)));
-    let mut describer = super::Describer::default();
-    let (mut now, mut out, mut told) = (Boot::default(), Vec::new(), Vec::new());
-    claim.start(now, &mut out);
-    let mut rest = bytes;
-    while let Some((&[wait, a, b, c, d, length], tail)) = rest.split_first_chunk() {
-        let (data, tail) = tail.split_at(usize::from(length % 9).min(tail.len()));
-        rest = tail;
-        now = now + Duration::from_millis(u64::from(wait) * 10);
-        let frame = Frame {
-            at: now,
-            kind: crate::vehicle::FrameKind::Classical,
-            id: u32::from_be_bytes([a, b, c, d]) & 0x1FFF_FFFF,
-            extended: true,
-            data: data.iter().copied().collect(),
-        };
-        out.clear();
-        told.clear();
-        if let Some(id) = Id::of(&frame) {
-            assert_eq!(id.raw(), frame.id);
-            claim.hear(now, id, &frame.data, &mut out);
-        }
-        listener.hear(now, claim.address(), &frame, &mut out, &mut told);
-        describer.hear(now, &frame);
-        assert!(listener.transport.open() <= super::MOST_SESSIONS);
-        assert!(out.len() <= 2 * super::MOST_SESSIONS + 4);
-        for outgoing in out.iter().map(|emission| emission.encode()) {
-            let id = Id::from_raw(outgoing.id);
-            assert!(matches!(id.pgn, pgn::CLAIM | pgn::CONNECTION), "{outgoing:?}");
-            assert!(id.source >= 128 && id.priority >= 6 && outgoing.data.len() == 8, "{outgoing:?}");
-        }
-        for news in &told {
-            if let Told::Heard(Heard::Codes(reading)) = news {
-                assert!(reading.lists.iter().all(|(_, codes)| codes.len() <= 445));
-            }
-        }
-    }
 }

@@ -23,6 +23,7 @@ mod name;
 pub mod pgn;
 mod transport;
 mod trouble;
+mod witness;
 
 pub use claim::Claim;
 pub use describe::Describer;
@@ -34,7 +35,7 @@ pub use name::Name;
 pub use transport::{Counts, MOST_BYTES, MOST_SESSIONS, Message, Transport};
 pub use trouble::{Conversion, Diagnostic, Lamps, Light, Record, Report};
 
-pub use listener::survives;
+pub use witness::survives;
 
 #[cfg(test)]
 mod tests;

@@ -118,6 +118,11 @@ impl Transport {
         self.counts
     }
 
+    /// Bytes of memory that messages have.
+    pub(super) fn kept(&self) -> usize {
+        self.sessions.iter().map(|session| session.bytes.capacity()).sum()
+    }
+
     /// How many are open.
     pub fn open(&self) -> usize {
         self.sessions.iter().filter(|session| session.open).count()

@@ -136,12 +136,10 @@ impl Response {
     }
 }
 
-/// A freeze frame, of the answers to its PIDs (mode 02); `None` where none of them is PID 02 with a code.
-pub fn freeze(ecu: Ecu, answers: &[Response]) -> Option<FreezeFrame> {
-    let frames = answers.iter().filter(|answer| matches!(answer, Response::Freeze { .. }));
-    let items: Vec<&Item> = frames.flat_map(Response::items).collect();
+/// A freeze frame, of its PIDs (mode 02); `None` where none of them is PID 02 with a code.
+pub fn freeze(ecu: Ecu, items: &[Item]) -> Option<FreezeFrame> {
     let code = items.iter().find_map(|item| if let Content::FrozenBy(code) = item.content { code } else { None })?;
-    let values = items.iter().flat_map(|item| values(item)).map(|value| (value.name.into_owned(), value.value)).collect();
+    let values = items.iter().flat_map(values).map(|value| (value.name.into_owned(), value.value)).collect();
     Some(FreezeFrame { ecu, code, values })
 }
 

@@ -65,12 +65,13 @@ fn a_freeze_frame_is_put_together_of_its_answers() {
         answer(&[0x42, 0x05, 0x00, 0x7B], 0x05),
         answer(&[0x42, 0x7D, 0x00, 0x1F], 0x7D),
     ];
-    let frame = freeze(Ecu::Normal(0x7E8), &answers).unwrap();
+    let items: Vec<Item> = answers.iter().flat_map(Response::items).cloned().collect();
+    let frame = freeze(Ecu::Normal(0x7E8), &items).unwrap();
     assert_eq!(frame.code, base(0x0130));
     let word = Value::Word("1F".parse().unwrap());
     let expected = [("Vehicle.OBD.CoolantTemperature".to_owned(), Value::Number(83.0)), ("PID 7D".to_owned(), word)];
     assert_eq!(frame.values, expected);
-    assert_eq!(freeze(Ecu::Normal(0x7E8), &[answer(&[0x42, 0x02, 0x00, 0x00, 0x00], 0x02)]), None, "no frame is stored");
+    assert_eq!(freeze(Ecu::Normal(0x7E8), answer(&[0x42, 0x02, 0x00, 0x00, 0x00], 0x02).items()), None, "no frame is stored");
 }
 
 #[test]
@@ -103,7 +104,7 @@ proptest! {
                     let again: Vec<u8> = items.iter().flat_map(|item| [item.pid].into_iter().chain(item.bytes.iter().copied())).collect();
                     prop_assert_eq!(&again, &payload[1..]);
                 }
-                let _ = (response.listed(), response.monitors(Ecu::Normal(0)), response.signals(), freeze(Ecu::Normal(0), &[response]));
+                let _ = (response.listed(), response.monitors(Ecu::Normal(0)), response.signals(), freeze(Ecu::Normal(0), response.items()));
             }
         }
     }

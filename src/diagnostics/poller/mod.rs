@@ -64,6 +64,8 @@ const DEFAULT_SESSION: u8 = 0x01;
 /// Bits of a request: a frame of 8 bytes with 11 or 29 bits of id.
 const SHORT_FRAME: u32 = 135;
 const LONG_FRAME: u32 = 160;
+/// First frames of answers to one question, each of which is given flow control: sixteen ECUs, twice.
+const MOST_BEGUN: u32 = 32;
 /// Kinds of frames (ISO 15765-2, 9.6): the upper half of their first byte.
 const FIRST_FRAME: u8 = 1;
 const CONSECUTIVE_FRAME: u8 = 2;
@@ -93,6 +95,8 @@ pub struct Counts {
     pub twice: u64,
     /// Answers that came after their request was given up.
     pub late: u64,
+    /// What others called for and was not said, because it would have been too much for the bus.
+    pub withheld: u64,
 }
 
 impl Counts {
@@ -104,6 +108,7 @@ impl Counts {
             timeouts: self.timeouts + those.timeouts,
             twice: self.twice + those.twice,
             late: self.late + those.late,
+            withheld: self.withheld + those.withheld,
         }
     }
 }
@@ -155,6 +160,8 @@ struct Exchange {
     well: bool,
     /// Those of whose answers frames are still to come, and until when.
     under_way: Vec<(Ecu, Boot)>,
+    /// First frames so far.
+    begun: u32,
     bits: u32,
 }
 
@@ -194,6 +201,11 @@ impl Poller {
         self.tester.is_some_and(|tester| now < tester.until())
     }
 
+    /// How many things are remembered to be asked.
+    pub fn remembered(&self) -> usize {
+        self.plan.remembered()
+    }
+
     /// Whether ECUs answer; `None` where they were not asked yet.
     pub fn answering(&self) -> Option<bool> {
         self.answering
@@ -222,7 +234,7 @@ impl Poller {
         match (part, kind) {
             (Part::Answers(ecu), _) if self.is_asked(ecu) => {
                 self.spend(now, frame);
-                self.follow(now, ecu, kind);
+                self.follow(now, ecu, kind, out);
             }
             (Part::Asks(To::One(ecu)), Some(FLOW_CONTROL)) if self.is_asked(ecu) => self.spend(now, frame),
             // Of other testers it goes with a question that is heard by itself.
@@ -288,9 +300,19 @@ impl Poller {
         let bits = if address.transmit().extended { LONG_FRAME } else { SHORT_FRAME };
         self.budget.spend(now, bits);
         let (number, until) = (self.number, now + UNSENT);
-        let (answered, under_way) = (Vec::new(), Vec::new());
-        self.exchange =
-            Some(Exchange { number, task, to, sent: now, until, answered, busy: false, well: false, under_way, bits });
+        self.exchange = Some(Exchange {
+            number,
+            task,
+            to,
+            sent: now,
+            until,
+            answered: Vec::new(),
+            busy: false,
+            well: false,
+            under_way: Vec::new(),
+            begun: 0,
+            bits,
+        });
         out.push(Output::Ask(address, request));
     }
 
@@ -309,9 +331,15 @@ impl Poller {
         }
     }
 
-    /// Notes whose answer has more frames to come.
-    fn follow(&mut self, now: Boot, ecu: Ecu, kind: Option<u8>) {
+    /// Notes whose answer has more frames to come. Who only ever begins would have us give flow control for ever.
+    fn follow(&mut self, now: Boot, ecu: Ecu, kind: Option<u8>, out: &mut Vec<Output>) {
         let Some(exchange) = &mut self.exchange else { return };
+        exchange.begun += u32::from(kind == Some(FIRST_FRAME));
+        if exchange.begun > MOST_BEGUN {
+            exchange.busy = true;
+            self.counts.withheld += 1;
+            return self.finish(now, out);
+        }
         exchange.under_way.retain(|(other, _)| *other != ecu);
         if let Some(FIRST_FRAME | CONSECUTIVE_FRAME) = kind {
             exchange.under_way.push((ecu, now + NEXT_FRAME));
@@ -359,7 +387,9 @@ impl Poller {
             exchange.until = (now + P2_STAR).min(exchange.sent + LONGEST);
             return;
         }
-        exchange.answered.push(from);
+        if !exchange.answered.contains(&from) {
+            exchange.answered.push(from);
+        }
         exchange.well |= no.is_none();
         exchange.busy |= matches!(no, Some(Meaning::Busy | Meaning::NotNow));
         let answered = match no {

@@ -319,6 +319,21 @@ fn a_lit_lamp_and_three_codes_of_two_ecus_are_told_in_time() {
 }
 
 #[test]
+fn what_an_ecu_runs_is_asked_once() {
+    let mut ecu = engine();
+    let id = "545424454E472D43414C2D3030303432";
+    ecu.says.extend([(hex("0904"), hex(&format!("490401{id}"))), (hex("0906"), hex("4906011791BC82"))]);
+    let mut bus = Bus::new(Addressing::Either, vec![ecu]);
+    bus.run(60);
+    bus.holds();
+    for (name, value) in [("calibrationIds", "TT$ENG-CAL-00042"), ("calibrationCheckSums", "1791BC82")] {
+        let told = Identified { ecu: Ecu::Normal(0x7E8), name: name.to_owned(), value: value.to_owned() };
+        assert!(bus.told.iter().any(|(_, heard)| *heard == Heard::Identified(told.clone())), "{name}");
+    }
+    assert_eq!(bus.asked.iter().filter(|(_, _, bytes)| bytes == &hex("0904")).count(), 1);
+}
+
+#[test]
 fn what_answers_with_29_bits_is_found() {
     let mut ecu = engine();
     ecu.id = 0x18DA_F110;
@@ -336,7 +351,8 @@ fn what_speaks_obd_on_uds_alone_is_read_so() {
         0x7E8,
         &[
             ("22F810", "62F81001"),
-            ("194233 0D FF", "594233 FF FF 04 20 030100 08"),
+            ("194233 0D FF", "594233 FF FF 04 20 030100 88"),
+            ("22F401", "62F401 83 076504"),
             ("195533", "595533 FF 04 030100 08"),
             ("22F802", "62F80254454C4C54414C4553414D504C45303031"),
         ],
@@ -347,6 +363,8 @@ fn what_speaks_obd_on_uds_alone_is_read_so() {
     let uds = |heard: &Heard| matches!(heard, Heard::Codes(reading) if reading.protocol == Protocol::Uds && reading.lists[0].1.len() == 1);
     assert!(bus.first(Boot::from_micros(1_000_000), uds).is_some(), "{:?}", bus.asked);
     assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Vin(_))));
+    assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Lamp(lamp) if lamp.on)), "its code asks for the lamp");
+    assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Readiness(readiness) if readiness.monitors.len() == 7)));
 }
 
 #[test]

@@ -2,12 +2,16 @@
 //!
 //! DM2 is asked of all every 60 s, pending (DM6), confirmed (DM12) and permanent codes (DM28) too, one after the other; the
 //! VIN until it was told twice alike. It needs an address, which is claimed when the ignition first comes on, and left to
-//! whoever contests it with right. 5,000 bits a second over any 10 s are not exceeded.
+//! whoever contests it with right.
+//!
+//! **5,000 bits a second over any 10 s are not exceeded, whatever others say**: what would be answered beyond that to contests
+//! of the address, requests for it, or messages that are announced to us stays unsaid and is counted; and who could not
+//! defend its address has none until the ignition comes on anew.
 
 use std::time::Duration;
 
 use super::budget::{Budget, bits};
-use super::{Counts, GAP};
+use super::{Counts, GAP, LONG_FRAME};
 use crate::can::{ArbitrationId, Filter};
 use crate::clock::Boot;
 use crate::diagnostics::j1939::{Acknowledgement, Claim, Emission, GLOBAL, Id, Listener, Name, Requestable, Told, pgn};
@@ -237,7 +241,19 @@ impl Truck {
 
     fn send(&mut self, now: Boot, emissions: Vec<Emission>, out: &mut Vec<Spoken>) {
         for emission in emissions {
-            self.budget.spend(now, 160);
+            // A question's share was taken when it was decided.
+            let asks = matches!(emission, Emission::Request { .. });
+            if !asks && !self.budget.allows(now, LONG_FRAME) {
+                self.counts.withheld += 1;
+                let claims = matches!(emission, Emission::Claim { .. } | Emission::CannotClaim { .. });
+                if let Some(claim) = self.claim.as_mut().filter(|_| claims) {
+                    claim.hush();
+                }
+                continue;
+            }
+            if !asks {
+                self.budget.spend(now, LONG_FRAME);
+            }
             out.push(Spoken::Send(emission));
         }
     }
