@@ -179,3 +179,27 @@ fn has_frame(payload: &[u8]) -> bool {
         |response: &Response| response.items().iter().any(|item| matches!(item.content, item::Content::FrozenBy(Some(_))));
     obd::decode(payload, None).is_some_and(|response| frozen(&response))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::can::profile::Addressing;
+    use crate::vehicle::trouble::{CodeReading, Listed, Protocol};
+
+    #[test]
+    fn codes_that_are_others_each_time_are_not_all_looked_at() {
+        let ecu = Ecu::Normal(0x72E);
+        let mut plan = Plan::new(Addressing::Either, [(ecu, 0xF187)]);
+        plan.start(Boot::default());
+        let before = plan.remembered();
+        for base in 0..1000 {
+            let code = Code::Iso { base, failure: Some(1) };
+            let list = vec![Listed { code, classes: Classes::STORED, mil: None, occurrences: None }];
+            let reading = CodeReading { protocol: Protocol::Uds, covers: Classes::STORED, lists: vec![(ecu, list)] };
+            let heard = [Heard::Codes(reading)];
+            let answered = Answered::Yes { payload: &[0x59, 0x02], heard: &heard };
+            plan.answered(Boot::default(), &Task::Codes(ecu), ecu, answered);
+        }
+        assert_eq!(plan.remembered(), before + MOST_SNAPSHOTS);
+    }
+}
