@@ -33,7 +33,7 @@
 //! | 2 | [`diagnostics`] | ISO-TP, OBD-II, UDS, J1939, the poller | floor 1, `can` |
 //! | 2 | [`detect`] | the engine, and one pure state machine a file | floor 1; no tokio, files, clocks, SQL |
 //! | 2 | [`journal`] | SQLite behind `feed` | floor 1 |
-//! | 3 | [`http`] | listeners, limits, sign-in, the stream, one file a surface, the page | floor 1 |
+//! | 3 | [`http`] | listeners, TLS, discovery, limits, sign-in, the stream, one file a surface, the page | floor 1 |
 //! | 3 | [`sim`] | a scripted car that emits raw frames and sentences, and its ECUs | floor 1, `can`, `diagnostics` |
 //! | 4 | [`config`] | reads files, merges board, vehicle and site | all below, for their settings types |
 //! | 4 | [`gateway`] | the wiring of one vehicle; start, stop, supervision | all below |

@@ -3,7 +3,7 @@
 //! A request comes in at the front like everything else; the engine decides, and the answer leaves once that decision
 //! is durable. Nothing here can move or unlock a car, or silence an alert before it was told.
 
-use crate::event::EventId;
+use crate::event::{EventId, Published};
 use crate::geo::Fence;
 
 /// What is wanted.
@@ -29,6 +29,26 @@ pub enum Request {
     PutFence(Box<Fence>),
     /// Take the fence with this id away.
     DeleteFence(String),
+    /// Tell a member something, as an event beside the vehicle's own.
+    Publish(Box<Publish>),
+}
+
+/// What is to be published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publish {
+    /// What, and for whom.
+    pub event: Published,
+    /// How to know it again, so that it is published once however often it is asked for.
+    pub once: Option<Once>,
+}
+
+/// A publisher's name for one request. For a day another request under the same name is the same one, or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Once {
+    /// Whose name it is, and the name: a hash of both.
+    pub key: [u8; 16],
+    /// SHA-256 of what was asked.
+    pub content: [u8; 32],
 }
 
 /// What became of it.
@@ -58,6 +78,9 @@ pub enum Refusal {
     /// There is no such thing.
     #[error("{0}")]
     Missing(String),
+    /// It would be right at another time: while the journal can be written.
+    #[error("{0}")]
+    NotNow(String),
     /// The request is wrong in itself.
     #[error("{0}")]
     Invalid(String),

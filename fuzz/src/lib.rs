@@ -17,7 +17,7 @@ use telltale::{geo, gnss, http};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
@@ -27,6 +27,7 @@ pub const TARGETS: [Target; 9] = [
     ("isotp", isotp),
     ("j1939", j1939),
     ("obd", obd),
+    ("publication", publication),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -97,4 +98,11 @@ pub fn j1939(bytes: &[u8]) {
 /// A message of a tester or an ECU: whatever it says, all of it is kept, and told in JSON.
 pub fn obd(bytes: &[u8]) {
     show::survives(bytes);
+}
+
+/// What somebody publishes: it is refused, or told on streams as it is, on one line.
+pub fn publication(bytes: &[u8]) {
+    if let Err(difference) = http::publication_survives(bytes) {
+        panic!("{difference}");
+    }
 }

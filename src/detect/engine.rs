@@ -268,6 +268,10 @@ impl Engine {
             Request::Safe { event, by } => self.child.safe(&sight, *event, by, out),
             Request::PutFence(fence) => self.geofences.put(Fence::clone(fence)),
             Request::DeleteFence(id) => self.geofences.delete(id, FenceSource::Phone),
+            Request::Publish(publish) if out.is_durable() => Ok(Answer::Event(out.publish(publish.event.clone()))),
+            Request::Publish(_) => Err(Refusal::NotNow(
+                "the journal cannot be written now, so nothing is published; try again in a while".to_owned(),
+            )),
         };
         self.step(now, out);
         answer

@@ -1,7 +1,7 @@
 //! Where detectors put what they tell, and where ids come from.
 
 use crate::clock::{Stamp, TimeSource, Wall};
-use crate::event::{Details, Event, EventId, EventType, Location, Severity};
+use crate::event::{Details, Event, EventId, EventType, Location, Published, Severity};
 use crate::vehicle::{Fix, Vin};
 
 /// The events of one step, each with its id already.
@@ -32,6 +32,11 @@ impl Outbox {
         self.durable = durable;
     }
 
+    /// Whether the journal can be written.
+    pub fn is_durable(&self) -> bool {
+        self.durable
+    }
+
     /// The journal has reserved ids up to `bound`, over a power cut too.
     pub fn reserve(&mut self, bound: EventId) {
         self.reserved = bound;
@@ -51,7 +56,14 @@ impl Outbox {
     /// Tells an event whose details name its own id; its id.
     pub fn tell_own(&mut self, event_type: EventType, severity: Severity, details: impl FnOnce(EventId) -> Details) -> EventId {
         let id = self.issue();
-        self.put(id, (self.stamp, self.fix), event_type, severity, details(id));
+        self.put(id, (self.stamp, self.fix), Some(event_type), severity, details(id));
+        id
+    }
+
+    /// Tells a member what somebody published; its id.
+    pub fn publish(&mut self, published: Published) -> EventId {
+        let id = self.issue();
+        self.put(id, (self.stamp, self.fix), None, Severity::Info, Details::Published(published));
         id
     }
 
@@ -65,7 +77,7 @@ impl Outbox {
         details: Details,
     ) -> EventId {
         let id = self.issue();
-        self.put(id, (stamp, fix), event_type, severity, details);
+        self.put(id, (stamp, fix), Some(event_type), severity, details);
         id
     }
 
@@ -73,7 +85,7 @@ impl Outbox {
         &mut self,
         id: EventId,
         (stamp, fix): (Stamp, Option<Fix>),
-        event_type: EventType,
+        event_type: Option<EventType>,
         severity: Severity,
         details: Details,
     ) {
@@ -83,7 +95,7 @@ impl Outbox {
             stamp,
             vin: self.vin.clone(),
             location: Location::of(fix),
-            event_type: Some(event_type),
+            event_type,
             details,
             durable: self.durable,
         });

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Alert, EventId};
 use crate::vehicle::trouble::CodeRecord;
-use crate::vehicle::{Signal, Value, Vin};
+use crate::vehicle::{Signal, Value};
 
 use super::Location;
 
@@ -225,8 +225,6 @@ pub struct Published {
     pub event_type: String,
     /// For whom; not part of the JSON.
     pub member: String,
-    /// The vehicle's or the unit's, for the journal.
-    pub vin: Option<Vin>,
     /// As it came.
     pub body: serde_json::Map<String, serde_json::Value>,
 }

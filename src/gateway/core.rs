@@ -235,7 +235,9 @@ mod tests {
     use super::*;
     use crate::clock::TimeSource;
     use crate::detect::Settings;
+    use crate::event::{Kind, Published};
     use crate::geo::{FenceSource, Shape};
+    use crate::request::Publish;
     use crate::vehicle::{Fix, Layout, Mode, Vin};
 
     /// Seconds after the beginning, and metres north of 37° N, 127° E.
@@ -325,6 +327,22 @@ mod tests {
         core.see(fix(1, 0.0).0, &[Observation::Journal { writable: false }]);
         let told = core.pass(fix(75, 0.0).0);
         assert!(!told.is_empty() && told.iter().all(|event| !event.durable), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_published_is_an_event_of_here_and_now_and_none_while_it_cannot_be_written() {
+        let mut core = core(vec![circle("town", 5e3)], Late::Never);
+        see(&mut core, 0, 0.0);
+        let event = Published { event_type: "NOTE".to_owned(), member: "mum".to_owned(), body: serde_json::Map::new() };
+        let request = Request::Publish(Box::new(Publish { event, once: None }));
+        let (answer, step) = core.answer(fix(1, 0.0).0, &request);
+        let [told] = step.events.as_slice() else { panic!("{step:?}") };
+        assert_eq!((answer, told.type_name(), told.kind()), (Ok(Answer::Event(told.id)), "NOTE", Kind::Published));
+        assert_eq!((told.location.address.as_str(), told.stamp.boot.seconds()), ("town", 1.0));
+        core.see(fix(2, 0.0).0, &[Observation::Journal { writable: false }]);
+        let (answer, step) = core.answer(fix(3, 0.0).0, &request);
+        assert!(matches!(answer, Err(Refusal::NotNow(_))), "{answer:?}");
+        assert!(step.events.iter().all(|event| event.kind() != Kind::Published), "{step:?}");
     }
 
     #[test]

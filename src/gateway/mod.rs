@@ -14,6 +14,7 @@ mod change;
 pub mod control;
 mod core;
 mod picture;
+mod published;
 mod sources;
 pub mod systemd;
 mod track;

@@ -12,17 +12,17 @@ use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::core::Core;
-use super::picture;
 use super::track::Decimation;
-use crate::clock::{Boot, Clock};
+use super::{picture, published};
+use crate::clock::{Boot, Clock, Stamp};
 use crate::detect;
 use crate::event::{Event, Step};
-use crate::feed::{Fences, Picture, TrackPoint};
+use crate::feed::{Feed, Fences, Picture, TrackPoint};
 use crate::geo::Fence;
 use crate::health::Health;
 use crate::journal::{Asked, Journal};
 use crate::metrics::{Counter, Family, Metrics, Reason};
-use crate::request::{Answer, Refusal};
+use crate::request::{Answer, Refusal, Request};
 use crate::vehicle::trouble::Heard;
 use crate::vehicle::{Fix, Observation, Vin};
 
@@ -160,7 +160,10 @@ impl Vehicle {
     pub fn answer(&self, asked: Asked) {
         let now = self.0.clock.stamp(self.0.clock.now());
         let mut watched = self.watched();
-        let (answer, step) = watched.core.answer(now, &asked.request);
+        let (answer, step) = match self.published_before(now, &asked.request) {
+            Some(known) => (known, Step::default()),
+            None => self.decide(&mut watched.core, now, &asked.request),
+        };
         let picture = self.picture(&mut watched);
         let drawn = matches!(answer, Ok(Answer::Created | Answer::Changed));
         let fences = drawn.then(|| watched.fences_in_force());
@@ -174,6 +177,22 @@ impl Vehicle {
         self.0.journal.commit_and_show(step, reply, picture, fences);
         drop(watched);
         self.0.sooner.notify_one();
+    }
+
+    /// What became of a request to publish that was made before under the same name.
+    fn published_before(&self, now: Stamp, request: &Request) -> Option<Result<Answer, Refusal>> {
+        let Request::Publish(publish) = request else { return None };
+        published::known(&self.0.journal.kept(published::KEYS), &publish.once?, now)
+    }
+
+    /// The engine's answer, and what is to be remembered with it.
+    fn decide(&self, core: &mut Core, now: Stamp, request: &Request) -> (Result<Answer, Refusal>, Step) {
+        let (answer, mut step) = core.answer(now, request);
+        if let (Request::Publish(publish), Ok(Answer::Event(id))) = (request, &answer) {
+            let remember = |once| published::remember(&self.0.journal.kept(published::KEYS), &once, *id, now);
+            step.rows.extend(publish.once.map(remember).unwrap_or_default());
+        }
+        (answer, step)
     }
 
     /// The configuration has changed: other numbers, other fences in the site's file. What of it was refused.

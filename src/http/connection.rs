@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -57,13 +58,34 @@ pub(super) struct Watch {
     state: Mutex<State>,
     limits: Limits,
     evicted: Notify,
+    /// Somebody wants to know what the peer's TCP has.
+    accountable: AtomicBool,
+    drained: AtomicU64,
 }
 
 impl Watch {
     fn new(limits: Limits) -> Watch {
         let state =
             State { phase: Phase::Head, since: Instant::now(), stalled: None, signed_in: false, multiplexed: false, open: 0 };
-        Watch { state: Mutex::new(state), limits, evicted: Notify::new() }
+        let (accountable, drained) = (AtomicBool::new(false), AtomicU64::new(0));
+        Watch { state: Mutex::new(state), limits, evicted: Notify::new(), accountable, drained }
+    }
+
+    /// How often all that was sent so far was found to have arrived. Whoever asks once is told the truth from then on: once
+    /// the number has risen, what was given to the connection before it was asked for has been acknowledged by the peer's TCP.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.accountable.store(true, Ordering::Relaxed);
+        self.drained.load(Ordering::Relaxed)
+    }
+
+    /// Whether anybody asked for [`Watch::arrivals`].
+    pub(super) fn is_accountable(&self) -> bool {
+        self.accountable.load(Ordering::Relaxed)
+    }
+
+    /// Everything that was sent has arrived.
+    pub(super) fn arrived(&self) {
+        self.drained.fetch_add(1, Ordering::Relaxed);
     }
 
     fn enter(&self, phase: Phase) {

@@ -70,7 +70,7 @@ impl Wanted {
 }
 
 /// `[A-Z][A-Z0-9_]{0,63}`: published events bring their own types.
-fn is_event_type(name: &str) -> bool {
+pub(super) fn is_event_type(name: &str) -> bool {
     let rest = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     name.len() <= 64 && name.starts_with(|first: char| first.is_ascii_uppercase()) && name.bytes().all(rest)
 }

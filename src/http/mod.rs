@@ -18,8 +18,8 @@
 //! `server` accepts, `serve` has the handshake and speaks HTTP, `connection` and `socket` judge how long it may take, `flow`
 //! how long a stream of HTTP/2 may be shut, `service` leads a request through `origin`, `route`, `cookie`, `credentials` and
 //! `gate` to its handler. `gate` knows whose a credential is, `sign_in` keeps sessions and tickets, which `login` gives and
-//! takes. `stream` is the one stream; a surface (`ecarus`, `named`, `destiny`) is a small
-//! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
+//! takes. `stream` is the one stream; a surface (`ecarus`, `named`, `destiny`, `fieldpine`,
+//! `notifications`) is a small file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
 //! and [`Metrics`].
 
 mod body;
@@ -27,12 +27,14 @@ mod connection;
 mod cookie;
 mod counters;
 mod credentials;
+mod cursor;
 mod destiny;
 mod devices;
 mod discovery;
 mod ecarus;
 mod entrance;
 mod fences;
+mod fieldpine;
 mod flow;
 mod gate;
 mod history;
@@ -40,6 +42,7 @@ mod interfaces;
 mod live;
 mod login;
 mod named;
+mod notifications;
 mod origin;
 mod overload;
 mod page;
@@ -89,6 +92,7 @@ struct Shared {
     gate: gate::Gate,
     streams: overload::StreamPlaces,
     pairing: Pairing,
+    publishers: notifications::Publishers,
     /// Where there is TLS.
     tls: Option<tls::Tls>,
     destiny: destiny::Destiny,
@@ -119,6 +123,7 @@ pub fn survives(target: &[u8]) {
         stream::Resume::of(&headers, query),
         destiny::resume(&headers, query),
         named::MyEvents::of(query),
+        fieldpine::EventSource::of(query),
         history::is_well_formed(query),
         destiny::is_well_formed(query),
         sign_in::Want::of(query),
@@ -128,13 +133,21 @@ pub fn survives(target: &[u8]) {
     }
 }
 
+/// For fuzzing: what a publisher writes is refused, or told on streams as it is, on one line.
+///
+/// # Errors
+/// What is told otherwise.
+pub fn publication_survives(body: &[u8]) -> Result<(), String> {
+    notifications::survives(body)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn every_target_survives(target in "(/|[?&=]|%[0-9a-f]{2}|api|v1|events|names|limit|since|types|lastEventId|token|[ -~]|.){0,60}") {
+        fn every_target_survives(target in "(/|[?&=]|%[0-9a-f]{2}|api|v1|events|names|limit|since|types|lastEventId|token|eventsource|want|child|debug|_1|[ -~]|.){0,60}") {
             super::survives(target.as_bytes());
         }
 

@@ -137,6 +137,7 @@ impl From<Failure> for Problem {
     fn from(failure: Failure) -> Problem {
         match failure {
             Failure::Unavailable(error) => error.into(),
+            Failure::Refused(Refusal::NotNow(reason)) => Problem::unavailable(reason),
             Failure::Refused(Refusal::Missing(reason)) => Problem::not_found(reason),
             Failure::Refused(Refusal::Invalid(reason)) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason),
             Failure::Refused(Refusal::Conflict { reason, running }) => {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use hyper::Method;
 
+use super::fieldpine::{self, TestPage};
 use super::page::Asset;
 use super::query::decoded;
 use crate::feed::Scope;
@@ -39,6 +40,12 @@ pub(super) enum Route {
     MyEvents,
     /// Named events: the heartbeat.
     Heartbeat,
+    /// server-sent-events: the stream, and publishing.
+    Notifications,
+    /// Fieldpine: the stream.
+    EventSource,
+    /// Fieldpine: its test page.
+    TestPage(TestPage),
     /// History.
     History,
     /// ACM Destiny: the stream.
@@ -115,6 +122,7 @@ pub(super) enum Access {
 
 const GET: &[Method] = &[Method::GET];
 const POST: &[Method] = &[Method::POST];
+const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const GET_DELETE: &[Method] = &[Method::GET, Method::DELETE];
 const GET_PUT_DELETE: &[Method] = &[Method::GET, Method::PUT, Method::DELETE];
 const DELETE: &[Method] = &[Method::DELETE];
@@ -128,6 +136,9 @@ impl Route {
             ["healthz"] => Route::Healthz,
             ["readyz"] => Route::Readyz,
             ["metrics"] => Route::Metrics,
+            ["events"] | ["notification", "events"] => Route::Notifications,
+            ["report", "pos", "tests", file] => return TestPage::of(file).map(Route::TestPage),
+            [name] if fieldpine::is_event_source(name) => Route::EventSource,
             ["api", "my-events"] => Route::MyEvents,
             ["api", "heartbeat"] => Route::Heartbeat,
             ["api", "v1", "events"] => Route::History,
@@ -203,6 +214,9 @@ impl Route {
             Route::Codes => "/api/v1/diagnosis/codes",
             Route::MyEvents => "/api/my-events",
             Route::Heartbeat => "/api/heartbeat",
+            Route::Notifications => "/events",
+            Route::EventSource => "/eventsource",
+            Route::TestPage(file) => file.path(),
             Route::History => "/api/v1/events",
             Route::Connect => "/sse/telemetry/connect",
             Route::Pong(_) => "/sse/telemetry/pong/{stream_id}",
@@ -228,6 +242,7 @@ impl Route {
     pub(super) fn methods(&self) -> &'static [Method] {
         match self {
             Route::ChildAnswer(..) | Route::Pair | Route::Login | Route::Logout | Route::Pong(_) | Route::Subscribe(..) => POST,
+            Route::Notifications => GET_POST,
             Route::TroubleCodes(_) => GET_DELETE,
             Route::Fence(_) => GET_PUT_DELETE,
             Route::Device(_) => DELETE,
@@ -238,12 +253,13 @@ impl Route {
     /// What a caller must show for `method` (`GET` for `HEAD`).
     pub(super) fn access(&self, method: &Method) -> Access {
         match self {
-            Route::Asset(_) | Route::Healthz | Route::Readyz | Route::Pair | Route::Login => Access::Open,
+            Route::Asset(_) | Route::TestPage(_) | Route::Healthz | Route::Readyz | Route::Pair | Route::Login => Access::Open,
             Route::Token | Route::Logout => Access::SignedIn,
             Route::Metrics | Route::Devices | Route::Device(_) | Route::AboutMe => Access::Needs(Scope::Read, Standing::Header),
             // They change what a stream of the caller's own shows, and nothing of the vehicle.
             Route::Pong(_) | Route::Subscribe(..) => Access::Needs(Scope::Read, Standing::Header),
-            _ if self.is_stream() => Access::Needs(Scope::Read, Standing::Stream),
+            Route::Notifications if *method == Method::POST => Access::Needs(Scope::Publish, Standing::Header),
+            _ if self.is_stream(method) => Access::Needs(Scope::Read, Standing::Stream),
             _ if *method == Method::GET => Access::Needs(Scope::Read, Standing::HeaderOrQuery),
             _ => Access::Needs(Scope::Control, Standing::Header),
         }
@@ -255,9 +271,9 @@ impl Route {
         *method != Method::GET && !matches!(self, Route::Pong(_) | Route::Subscribe(..))
     }
 
-    /// Whether it is a stream, where an error would make an `EventSource` give up for good.
-    pub(super) fn is_stream(&self) -> bool {
-        matches!(
+    /// Whether `method` (`GET` for `HEAD`) opens a stream, where an error would make an `EventSource` give up for good.
+    pub(super) fn is_stream(&self, method: &Method) -> bool {
+        let streams = matches!(
             self,
             Route::ChildEvents(_)
                 | Route::GeofenceEvents(_)
@@ -265,7 +281,10 @@ impl Route {
                 | Route::MyEvents
                 | Route::Heartbeat
                 | Route::Connect
-        )
+                | Route::Notifications
+                | Route::EventSource
+        );
+        streams && *method == Method::GET
     }
 }
 

@@ -25,6 +25,7 @@ use super::discovery::Discovery;
 use super::entrance::Entrance;
 use super::gate::{Gate, wall_now};
 use super::interfaces::{Trusted, carrying};
+use super::notifications::Publishers;
 use super::origin::Names;
 use super::overload::StreamPlaces;
 use super::pairing::Pairing;
@@ -138,6 +139,7 @@ impl Server {
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
             gate: Gate::new(settings.guests.clone(), SignIns::new(feed.clone(), settings.clock.0.clone())),
             pairing: Pairing::default(),
+            publishers: Publishers::default(),
             destiny: Destiny::new(&feed),
             metrics: metrics.clone(),
             settings: settings.clone(),

@@ -31,8 +31,8 @@ use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
 use super::{
-    Shared, cookie, credentials, destiny, devices, ecarus, fences, history, live, login, named, origin, overload, page, pairing,
-    probes,
+    Shared, cookie, credentials, destiny, devices, ecarus, fences, fieldpine, history, live, login, named, notifications, origin,
+    overload, page, pairing, probes,
 };
 use crate::event::Kind;
 use crate::feed::{Picture, Scope};
@@ -46,6 +46,7 @@ pub(super) struct Call<'a> {
     pub(super) parts: &'a Parts,
     pub(super) query: Query<'a>,
     pub(super) address: IpAddr,
+    pub(super) watch: &'a Arc<Watch>,
     /// Whether it came within TLS: the scheme is `https`.
     pub(super) secure: bool,
     door: Door,
@@ -65,9 +66,18 @@ pub(super) async fn answer(
     let (parts, mut body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let query = Query::new(parts.uri.query());
-    let mut call = Call { shared: &shared, parts: &parts, query, address, secure: door == Door::Secure, door, body: &mut body };
+    let mut call = Call {
+        shared: &shared,
+        parts: &parts,
+        query,
+        address,
+        watch: &watch,
+        secure: door == Door::Secure,
+        door,
+        body: &mut body,
+    };
 
-    let responding = respond(&mut call, route.as_ref(), &watch);
+    let responding = respond(&mut call, route.as_ref());
     let answered = tokio::time::timeout(ANSWER_WITHIN, responding).await;
     let late = |_| Err(Problem::unavailable("the unit did not get to it in time; try again"));
     let mut response = answered.unwrap_or_else(late).unwrap_or_else(Problem::into_response);
@@ -85,7 +95,7 @@ pub(super) async fn answer(
     response
 }
 
-async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> Result<Response<Body>, Problem> {
+async fn respond(call: &mut Call<'_>, route: Option<&Route>) -> Result<Response<Body>, Problem> {
     check_size(call.parts).and_then(|()| call.shared.names.check(call.parts)).map_err(|problem| refuse(call, problem))?;
     if let (Door::Elsewhere(port), false) = (call.door, matches!(route, Some(Route::Healthz | Route::Readyz))) {
         admit(call, None)?;
@@ -112,8 +122,8 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
             admit(call, None)?;
             open(call, route).await
         }
-        Access::SignedIn => guarded(call, route, &method, None, Standing::Header, watch).await,
-        Access::Needs(scope, standing) => guarded(call, route, &method, Some(scope), standing, watch).await,
+        Access::SignedIn => guarded(call, route, &method, None, Standing::Header).await,
+        Access::Needs(scope, standing) => guarded(call, route, &method, Some(scope), standing).await,
     }
 }
 
@@ -124,18 +134,17 @@ async fn guarded(
     method: &Method,
     scope: Option<Scope>,
     standing: Standing,
-    watch: &Watch,
 ) -> Result<Response<Body>, Problem> {
     let page = call.page();
     let cookie = cookie::value(&call.parts.headers, call.secure).filter(|_| page.may_use_cookies());
     let shown = credentials::find(&call.parts.headers, call.query, standing, cookie);
     let who = match call.shared.gate.judge(&*call.shared.feed, &shown, standing, call.address) {
         Verdict::Valid(who) => who,
-        Verdict::Revoked if route.is_stream() => return Ok(no_content()),
+        Verdict::Revoked if route.is_stream(method) => return Ok(no_content()),
         Verdict::Revoked => return Err(refuse(call, Problem::sign_in("this sign-in was revoked; sign in or pair again"))),
         Verdict::Refused(problem) => return Err(refuse(call, problem)),
     };
-    watch.signed_in();
+    call.watch.signed_in();
     if who.by_cookie() && route.is_change(method) {
         page.may_change(&call.parts.headers, !call.body.is_end_stream())?;
     }
@@ -146,7 +155,7 @@ async fn guarded(
         let opened = call.shared.gate.sign_ins.open(ticket, call.parts.uri.path(), Want::of(call.query)?).await;
         opened.map_err(|shut| refuse(call, Problem::sign_in(shut.sentence())))?;
     }
-    if route.is_stream() {
+    if route.is_stream(method) {
         return stream(call, route, who);
     }
     admit(call, Some(&who))?;
@@ -197,6 +206,7 @@ fn refuse(call: &Call<'_>, problem: Problem) -> Problem {
 async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Problem> {
     match route {
         Route::Asset(asset) => Ok(page::answer(*asset)),
+        Route::TestPage(file) => Ok(file.answer()),
         Route::Healthz => Ok(probes::healthz(&call.shared.health)),
         Route::Readyz => probes::readyz(&call.shared.health),
         Route::Metrics => Ok(probes::metrics(&call.shared.metrics)),
@@ -211,12 +221,14 @@ fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body
         Route::Connect => destiny::resume(&call.parts.headers, call.query),
         _ => (Resume::of(&call.parts.headers, call.query), None),
     };
-    let (vin, surface): (Vin, Box<dyn Surface>) = match route {
+    let (vin, mut surface): (Vin, Box<dyn Surface>) = match route {
         Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
         Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
         Route::DiagnosisEvents => (call.own_vehicle()?, Box::<ecarus::Diagnosis>::default()),
         Route::Connect => (call.own_vehicle()?, destiny::connect(call, &who, stream_id)?),
         Route::Heartbeat => (call.own_vehicle()?, Box::new(named::Heartbeat)),
+        Route::EventSource => (call.own_vehicle()?, Box::new(fieldpine::EventSource::of(call.query)?)),
+        Route::Notifications => (call.own_vehicle()?, Box::new(notifications::Notifications::of(call, &who)?)),
         _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
     };
     let shared = call.shared;
@@ -225,6 +237,7 @@ fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body
         shared.counters.dropped("streams");
         return Ok(overload::come_back_later());
     };
+    let resume = surface.resume(resume);
     Ok(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response())
 }
 
@@ -245,6 +258,7 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::PrimaryUnit(vehicle) => destiny::primary(call, who, vehicle).await,
         Route::Track => destiny::history(call).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
+        Route::Notifications => notifications::publish(call, who).await,
         Route::Fences => fences::list(call),
         Route::Fence(id) if is_delete => fences::delete(call, id).await,
         Route::Fence(id) if *method == Method::PUT => fences::put(call, id).await,
@@ -301,7 +315,7 @@ fn finish(response: &mut Response<Body>, shared: &Shared, parts: &Parts, route: 
     // Counts for what a page of another origin embeds; what it fetches is judged by CORS.
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let is_page = matches!(route, Some(Route::Asset(_))) && status == StatusCode::OK;
+    let is_page = matches!(route, Some(Route::Asset(_) | Route::TestPage(_))) && status == StatusCode::OK;
     headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { page::POLICY } else { NOTHING });
     if parts.method != Method::OPTIONS {
         // A login brings the device's token in its body.

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use hyper::StatusCode;
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::GetStruct;
+use nix::{getsockopt_impl, libc};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -53,7 +56,12 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        // Whoever flushes has written all that it was given, so an empty queue says that all of it arrived.
+        if self.watch.is_accountable() && is_drained(&self.stream) {
+            self.watch.arrived();
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -123,6 +131,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
+}
+
+/// The beginning of the kernel's `struct tcp_info`, up to `tcpi_notsent_bytes` (Linux 4.6).
+type TcpInfo = [u32; 37];
+getsockopt_impl!(Tcp, libc::IPPROTO_TCP, libc::TCP_INFO, TcpInfo, GetStruct<TcpInfo>);
+
+/// What the kernel knows of a connection.
+#[derive(Clone, Copy, Debug)]
+struct Tcp;
+
+/// Whether the peer's TCP has acknowledged every byte that was written. What cannot be known is not so.
+fn is_drained(stream: &TcpStream) -> bool {
+    const UNACKED: usize = 6;
+    const NOT_SENT: usize = 36;
+    getsockopt(stream, Tcp).is_ok_and(|info| info.get(UNACKED) == Some(&0) && info.get(NOT_SENT) == Some(&0))
 }
 
 /// What to say in place of an answer of hyper's own; `None` for everything else.

@@ -139,6 +139,7 @@ impl Stream {
         out.tell(wire).await;
 
         let mut place = Progress::at(start);
+        self.surface.told(start);
         let mut pulse = Pulse::new(self.surface.period());
         let mut reading: Option<Pending<'_, Result<Page, Unavailable>>> = None;
         loop {
@@ -190,41 +191,45 @@ impl Stream {
                 }
             }
             out.tell(wire).await;
+            self.surface.told(place.told);
         }
     }
 
     /// Where the replay begins, and what is said before it. The head is looked at before the alerts that are active: one
     /// that begins in between comes live.
     async fn start(
-        &self,
+        &mut self,
         feed: &dyn Feed,
         filter: &Filter,
         resume: Resume,
         head: EventId,
     ) -> Result<(EventId, Vec<u8>), Unavailable> {
-        let recent = || feed.recent(&self.vin, filter, GAP_HOURS, GAP_EVENTS);
+        let vin = self.vin.clone();
+        let recent = || feed.recent(&vin, filter, GAP_HOURS, GAP_EVENTS);
         let (at, gap) = match resume {
             Resume::Fresh => (head, None),
             Resume::Unreadable => (recent().await?, Some((EventId(0), "unknown"))),
             Resume::After(id) if id > head => (recent().await?, Some((id, "unknown"))),
-            Resume::After(id) if id > EventId(0) && feed.pruned(&self.vin, filter)? > id => {
+            Resume::After(id) if id > EventId(0) && feed.pruned(&vin, filter)? > id => {
                 (recent().await?.max(id), Some((id, "pruned")))
             }
             Resume::After(id) => (id, None),
         };
-        let mut wire = Vec::new();
+        let (mut wire, mut from_here) = (Vec::new(), at);
         if let Some((from, reason)) = gap {
             wire.extend(self.surface.gap(from, at, reason));
         }
         if (gap.is_some() || resume == Resume::Fresh) && filter.shows(Kind::Child) {
-            let mut active = feed.active(&self.vin)?;
+            let mut active = feed.active(&vin)?;
             active.sort_by_key(|event| event.id);
             for event in active.iter().filter(|event| event.id <= at) {
+                from_here = from_here.min(EventId(event.id.0.saturating_sub(1)));
                 wire.extend_from_slice(&self.surface.event(event));
                 self.shared.counters.events.inc();
             }
         }
         wire.extend(self.surface.position(at));
+        self.surface.begins(from_here);
         Ok((at, wire))
     }
 
@@ -252,7 +257,7 @@ impl Stream {
 
     async fn end_revoked(&self, out: &Teller) -> Result<(), Unavailable> {
         self.shared.gate.remember_revoked(&self.who);
-        out.tell(sse::revoked()).await;
+        out.tell(self.surface.revoked()).await;
         Ok(())
     }
 }

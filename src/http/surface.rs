@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::sse;
+use super::stream::Resume;
 use crate::event::EventId;
 use crate::feed::{Filter, Picture, Stored};
 
@@ -20,6 +21,10 @@ pub(super) mod slot {
     pub(in crate::http) const UNNAMED: usize = 0;
     /// The same with the kind as `event:`.
     pub(in crate::http) const BY_KIND: usize = 1;
+    /// Under its type, with the keys of what was published beside the event's own.
+    pub(in crate::http) const BY_TYPE: usize = 2;
+    /// Fieldpine's packets.
+    pub(in crate::http) const PACKET: usize = 3;
 }
 
 /// What a surface may look at when it sends something beside events.
@@ -40,6 +45,11 @@ pub(super) trait Surface: Send + Sync + 'static {
     /// The events it shows.
     fn filter(&self) -> Filter;
 
+    /// From where it goes on, where its client says this much. Called once, when there is a place for the stream.
+    fn resume(&mut self, said: Resume) -> Resume {
+        said
+    }
+
     /// What it sends first.
     fn first(&mut self, _moment: &Moment, _wire: &mut Vec<u8>) {}
 
@@ -57,6 +67,17 @@ pub(super) trait Surface: Send + Sync + 'static {
     fn gap(&self, from: EventId, to: EventId, reason: &str) -> Vec<u8> {
         sse::gap(from, to, reason)
     }
+
+    /// The sign-in was revoked: do not come back.
+    fn revoked(&self) -> Vec<u8> {
+        sse::revoked()
+    }
+
+    /// Everything above `from` that it shows will be told, or told as a gap.
+    fn begins(&mut self, _from: EventId) {}
+
+    /// The connection has been given everything up to `at`. Whether the client has it is another matter.
+    fn told(&mut self, _at: EventId) {}
 
     /// The vehicle has changed: at most ten times a second.
     fn live(&mut self, _moment: &Moment, _wire: &mut Vec<u8>) {}

@@ -19,6 +19,7 @@ mod http;
 mod outage;
 mod phone;
 mod power;
+mod published;
 mod scenarios;
 mod secure;
 mod signing_in;

@@ -45,7 +45,7 @@ pub(super) fn cleared(id: u64, first: u64) -> Event {
 /// Something published to `member`, of about `bytes` bytes.
 pub(super) fn published(id: u64, member: &str, bytes: usize) -> Event {
     let body = [("text".to_owned(), "x".repeat(bytes).into())].into_iter().collect();
-    let published = Published { event_type: "NOTE".to_owned(), member: member.to_owned(), vin: None, body };
+    let published = Published { event_type: "NOTE".to_owned(), member: member.to_owned(), body };
     Event { event_type: None, ..with(id, Severity::Info, EventType::GnssLost, Details::Published(published)) }
 }
 

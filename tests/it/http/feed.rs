@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use telltale::clock::{Boot, Stamp, TimeSource, Wall};
-use telltale::event::{EventId, EventType, Kind, Location, Row, Severity};
+use telltale::event::{EventId, EventType, Kind, Location, Published, Row, Severity};
 use telltale::feed::{
     ChildNow, DOOR, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status,
     Stored, TokenHash, TrackPoint, Unavailable,
@@ -13,7 +13,7 @@ use telltale::feed::{
 use telltale::geo::{Fence, FenceSource, Point, Shape};
 use telltale::health::Condition;
 use telltale::http::hash_token;
-use telltale::request::{Answer, Refusal, Request};
+use telltale::request::{Answer, Publish, Refusal, Request};
 use telltale::vehicle::{Fix, Mode, Signal, Value, Vin};
 use tokio::sync::{Notify, watch};
 
@@ -26,6 +26,7 @@ pub struct MemoryFeed {
     reads_left: AtomicUsize,
     /// Devices are not taken, and nobody is told so.
     devices_held: AtomicBool,
+    told_from_memory: AtomicBool,
     device_came: Notify,
     device_went: Notify,
     head: watch::Sender<EventId>,
@@ -53,6 +54,7 @@ struct Inner {
     recent: Option<EventId>,
     track: Vec<TrackPoint>,
     asked: Vec<Request>,
+    published: HashMap<[u8; 16], ([u8; 32], EventId)>,
 }
 
 impl MemoryFeed {
@@ -63,6 +65,7 @@ impl MemoryFeed {
             broken: AtomicBool::new(false),
             reads_left: AtomicUsize::new(usize::MAX),
             devices_held: AtomicBool::new(false),
+            told_from_memory: AtomicBool::new(false),
             device_came: Notify::new(),
             device_went: Notify::new(),
             head: watch::Sender::new(EventId(0)),
@@ -77,6 +80,7 @@ impl MemoryFeed {
             ("read", vec![Scope::Read]),
             ("control", vec![Scope::Read, Scope::Control]),
             ("admin", vec![Scope::Read, Scope::Control, Scope::Admin]),
+            ("publish", vec![Scope::Publish]),
             ("blind", vec![Scope::Control]),
         ] {
             feed.pair(name, scopes);
@@ -206,6 +210,9 @@ impl MemoryFeed {
     }
 
     fn decide(&self, request: &Request) -> Result<Outcome, Failure> {
+        if let Request::Publish(publish) = request {
+            return self.take(publish);
+        }
         let inner = self.inner.lock().unwrap();
         let running = inner.active.last().copied();
         let (answer, id) = match request {
@@ -220,9 +227,43 @@ impl MemoryFeed {
             Request::PutFence(fence) if fence.id == "home" => (Answer::Changed, None),
             Request::PutFence(_) => (Answer::Created, None),
             Request::DeleteFence(_) => (Answer::Changed, None),
+            Request::Publish(_) => unreachable!("taken above"),
         };
         let event = inner.events.iter().find(|event| Some(event.id) == id).cloned();
         Ok(Outcome { answer, event })
+    }
+
+    /// What the engine and its journal do with something published.
+    fn take(&self, publish: &Publish) -> Result<Outcome, Failure> {
+        let id = EventId(self.head.borrow().0 + 1);
+        let before = publish.once.and_then(|once| {
+            let inner = self.inner.lock().unwrap();
+            let found = inner.published.get(&once.key).copied();
+            found.map(|(content, id)| (content == once.content, id))
+        });
+        match before {
+            Some((true, id)) => return Ok(Outcome { answer: Answer::Already(id), event: None }),
+            Some((false, _)) => return Err(Refusal::Invalid("that key was used for another event".to_owned()).into()),
+            None => {}
+        }
+        if let Some(once) = publish.once {
+            self.inner.lock().unwrap().published.insert(once.key, (once.content, id));
+        }
+        let Published { event_type, member, body } = &publish.event;
+        let mut event = stored(id.0, Kind::Published, event_type, Some(member), None);
+        let plain = Arc::get_mut(&mut event).unwrap();
+        let mut json: serde_json::Map<_, _> = serde_json::from_str(&plain.json).unwrap();
+        json.insert("body".to_owned(), body.clone().into());
+        let durable = if self.told_from_memory.load(Ordering::Relaxed) { ",\"durable\":false}" } else { "}" };
+        let text = telltale::event::escape_line_ends(serde_json::to_string(&json).unwrap());
+        plain.json = format!("{}{durable}", text.strip_suffix('}').unwrap()).into();
+        self.commit(event.clone());
+        Ok(Outcome { answer: Answer::Event(id), event: Some(event) })
+    }
+
+    /// What is committed from now on is told from memory.
+    pub fn tell_from_memory(&self) {
+        self.told_from_memory.store(true, Ordering::Relaxed);
     }
 }
 

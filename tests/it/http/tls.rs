@@ -70,6 +70,26 @@ async fn a_stream_over_tls_resumes_and_ends_properly_at_the_shutdown() {
 }
 
 #[tokio::test]
+async fn a_page_within_tls_has_a_cookie_that_only_tls_carries_and_is_told_from_one_without() {
+    let (door, secure) = door().await;
+    let (stream, _) = App::new(&door.entrance.pin().unwrap()).connect(secure).await.unwrap();
+    let mut page = Client::of(stream);
+    let body = r#"{"username": "mum", "password": "control"}"#;
+    let signed_in = page.ask("POST", "/api/v1/auth/login", &["Content-Type: application/json"], body).await;
+    let cookie = signed_in.header("set-cookie").unwrap().to_owned();
+    assert!(cookie.starts_with("__Host-telltale=") && cookie.contains("; Secure"), "{cookie}");
+    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
+    let mut draw = async |origin: &str| {
+        let headers = [cookie.as_str(), origin, "Content-Type: application/json"];
+        page.ask("DELETE", "/api/v1/geofences/home", &headers, "").await.status()
+    };
+    assert_eq!(draw("Origin: http://localhost").await, 401, "the page of plain HTTP is another one");
+    assert_eq!(draw("Origin: https://localhost").await / 100, 2);
+    let plain = door.ask("GET", "/api/v1/events", &[&cookie], "").await;
+    assert_eq!(plain.status(), 401, "it counts within TLS only");
+}
+
+#[tokio::test]
 async fn plain_http_at_the_port_of_tls_is_shown_the_way() {
     let (door, secure) = door().await;
     let mut client = Client::connect(secure).await;

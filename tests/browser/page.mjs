@@ -1,0 +1,380 @@
+// The daemon's own page in a real browser, against real daemons: what a person does with it, on a phone and at a desk, in
+// light and dark; what it does behind a connection that breaks; and what axe-core says of it.
+//
+// usage: node page.mjs TELLTALE CHROMIUM OUTPUT_FOLDER
+
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer, connect } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { check, ended, folder, GENEROUS_MS, kill, launch, output, startDemo, telltale, until } from './harness.mjs'
+
+const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
+const DESK = { viewport: { width: 1280, height: 800 } }
+const VIEWS = ['car', 'map', 'history', 'more']
+const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+const project = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const browser = await launch()
+
+/** A page in a browser of its own; `errors` is what went wrong in it, the policy's refusals included. */
+async function open(link, look = PHONE, colorScheme = 'light') {
+  const context = await browser.newContext({ ...look, colorScheme, locale: 'en-GB' })
+  const page = await context.newPage()
+  page.setDefaultTimeout(GENEROUS_MS)
+  page.errors = []
+  page.on('pageerror', (error) => page.errors.push(String(error)))
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/net::ERR|Failed to load resource/.test(message.text())) page.errors.push(message.text())
+  })
+  await page.goto(link)
+  return page
+}
+
+async function close(page) {
+  if (page.errors.length) throw new Error(`errors on the page: ${page.errors}`)
+  await page.context().close()
+}
+
+const isLive = (page) => page.locator('#link[data-state="live"]').waitFor()
+const look = (page, view) => page.locator(`#tabs [data-to="${view}"]`).click()
+const shot = (page, name) => page.screenshot({ path: join(output, `${name}.png`) })
+
+function same(what, found, wanted) {
+  if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`)
+}
+
+async function ask(daemon, path, method = 'GET', body = undefined) {
+  const headers = { Authorization: `Bearer ${daemon.token}`, 'Content-Type': 'application/json' }
+  const answer = await fetch(new URL(path, daemon.url), { method, headers, body: body && JSON.stringify(body) })
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
+  return answer.status === 204 ? {} : answer.json()
+}
+
+/** What the page has in its history, newest first. */
+const shownIds = (page) => page.locator('#events li[data-id]').evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)))
+
+async function historyIds(daemon) {
+  const ids = []
+  for (let since = 0, isEnd = false; !isEnd; ) {
+    const { events, next } = await ask(daemon, `/api/v1/events?types=child,geofence,diagnosis,trip&limit=1000&since=${since}`)
+    ids.push(...events.map((event) => event.eventId))
+    isEnd = events.length < 1000
+    since = next
+  }
+  return ids
+}
+
+async function judge(page, where) {
+  await page.evaluate(axe)
+  const found = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }))
+  const bad = found.violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  if (bad.length) throw new Error(`${where}: ${bad.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join('; ')}`).join('\n')}`)
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+  if (wide > 0) throw new Error(`${where}: the page is ${wide} px too wide`)
+}
+
+// A long time passes for a car meanwhile, from which a history will come.
+const past = folder()
+let elder = await startDemo(past, { speed: 100 })
+
+// ---- a unit that somebody is paired with
+
+await check('page: a phone pairs by the link of the QR code, another by the code; one revokes the other while it is open', async () => {
+  const site = folder()
+  const config = join(site, 'telltale.toml')
+  writeFileSync(config, `[vehicle]
+vin = "TELLTALESAMPLE001"
+profile = "${project}/src/sim/car.toml"
+[bus.body]
+interface = "can0"
+candump = "silent.fifo"
+[bus.cabin]
+interface = "can1"
+candump = "silent.fifo"
+[journal]
+dir = "journal"
+[http]
+listen = "127.0.0.1:0"
+`)
+  // Buses on which nobody says anything.
+  execFileSync('mkfifo', [join(site, 'silent.fifo')])
+  const env = { ...process.env, RUNTIME_DIRECTORY: join(site, 'runtime') }
+  const daemon = { child: spawn(telltale, ['run', '--config', config], { env, stdio: ['ignore', 'ignore', 'inherit'] }) }
+  const invite = (scopes) => {
+    try {
+      return execFileSync(telltale, ['pair', '--member', 'anna', '--scopes', scopes], { env, stdio: ['ignore', 'pipe', 'ignore'] }).toString().match(/http\S+#pair=\w+/)[0]
+    } catch {
+      return null
+    }
+  }
+  const mum = await open(await until('pairing is open', () => invite('read,control,admin')))
+  same('the address keeps no code', await mum.evaluate(() => location.hash), '')
+  await judge(mum, 'pairing')
+  await shot(mum, 'pairing')
+  await mum.getByLabel('Name of this phone').fill("Anna's phone")
+  await mum.getByRole('button', { name: 'Pair' }).click()
+  await isLive(mum)
+  await mum.getByText('not found by the receiver yet').or(mum.getByText('position unknown')).first().waitFor()
+
+  const link = invite('read,control')
+  const dad = await open(link.split('#')[0])
+  await dad.getByLabel('Pairing code').fill('00000000')
+  await dad.getByRole('button', { name: 'Pair' }).click()
+  await dad.getByText('Not paired: that is not the code').waitFor()
+  await dad.getByLabel('Pairing code').fill(link.split('=')[1])
+  await dad.getByLabel('Name of this phone').fill('<b>Dad</b>')
+  await dad.getByRole('button', { name: 'Pair' }).click()
+  await isLive(dad)
+  await look(dad, 'more')
+  same('devices are for who may revoke them', await dad.locator('#devices-part').isVisible(), false)
+  await dad.reload()
+  await isLive(dad)
+
+  await look(mum, 'more')
+  await mum.getByText("Anna's phone (this phone)").waitFor()
+  await shot(mum, 'devices')
+  await judge(mum, 'devices')
+  await mum.getByRole('button', { name: 'Revoke <b>Dad</b>' }).click()
+  await mum.getByRole('button', { name: 'Really? Revoke <b>Dad</b>' }).click()
+  await mum.getByText('<b>Dad</b> is revoked.').waitFor()
+  await dad.getByText(/was revoked|not paired any more/).waitFor()
+  await dad.getByLabel('Pairing code').waitFor()
+  same('the token is forgotten', await dad.evaluate(() => localStorage.getItem('telltale.token')), null)
+  await mum.getByRole('button', { name: 'Sign out on this phone' }).click()
+  await mum.getByText('Signed out on this phone.').waitFor()
+  await close(mum)
+  await close(dad)
+  await kill(daemon)
+})
+
+await until('more than an hour of events', async () => {
+  const ids = await historyIds(elder)
+  return ids.at(-1) - ids[0] > 1.2 * 3600e6
+})
+await kill(elder)
+
+// ---- a car that drives
+
+const demo = await startDemo(folder())
+const link = `${demo.url}#token=${demo.token}`
+
+await check('page: an alert takes the whole screen, is made small by Escape, and is answered: offline, snooze, safe', async () => {
+  const page = await open(link, PHONE, 'dark')
+  const desk = await open(link, DESK)
+  await page.getByRole('button', { name: 'Map' }).click()
+  const alarm = page.getByRole('alertdialog', { name: /child/i })
+  await alarm.waitFor()
+  same('it fills the screen', await alarm.evaluate((dialog) => [dialog.clientWidth, dialog.clientHeight]), [360, 740])
+  same('the focus is on its words', await page.evaluate(() => document.activeElement.id), 'alarm-title')
+  if (!/LEFT BEHIND/.test(await page.title())) throw new Error(`the title is ${await page.title()}`)
+  await judge(page, 'alert')
+  await shot(page, 'alert-phone-dark')
+  await desk.locator('#alarm[open]').waitFor()
+  await judge(desk, 'alert')
+  await shot(desk, 'alert-desk-light')
+
+  await page.context().setOffline(true)
+  await page.getByRole('button', { name: 'The child is safe' }).click()
+  await page.getByRole('alert').getByText('NOT confirmed').waitFor()
+  await page.context().setOffline(false)
+  await isLive(page)
+
+  await desk.keyboard.press('Escape')
+  await desk.locator('#bar').getByText('A child is left behind').waitFor()
+  same('it can be made large again', await desk.evaluate(() => document.activeElement.id), 'larger')
+  await desk.keyboard.press('Enter')
+  await desk.locator('#alarm[open]').waitFor()
+
+  await page.getByRole('button', { name: 'Snooze 10 minutes' }).click()
+  await page.locator('#bar[data-state="snoozed"]').getByText('snoozed until').waitFor()
+  await desk.locator('#bar[data-state="snoozed"]').waitFor()
+  await judge(page, 'snoozed')
+  await shot(page, 'snoozed-phone-dark')
+  await page.locator('#bar-safe').click()
+  await page.getByText('Thank you. The alert is over.').waitFor()
+  await desk.locator('#bar').waitFor({ state: 'hidden' })
+  same('no alert any more', [await page.locator('#bar').isVisible(), await page.title()], [false, 'Telltale'])
+  await look(page, 'history')
+  await page.locator('#events li', { hasText: 'Alert answered: the child is safe – by demo' }).waitFor()
+  await close(page)
+  await close(desk)
+})
+
+await check('page: every view on phone and desk, light and dark: nothing serious for axe-core, nothing too wide, codes with their texts', async () => {
+  let screens = 0
+  for (const [size, way] of [['phone', PHONE], ['desk', DESK]]) {
+    for (const scheme of ['light', 'dark']) {
+      const page = await open(link, way, scheme)
+      await isLive(page)
+      await page.locator('#facts dt', { hasText: 'Doors' }).waitFor()
+      await page.locator('#fences li', { hasText: 'School' }).waitFor({ state: 'attached' })
+      for (const view of size === 'phone' ? VIEWS : ['car']) {
+        if (size === 'phone') await look(page, view)
+        if (view === 'car') await page.locator('#mil').waitFor()
+        await judge(page, `${view}, ${size}, ${scheme}`)
+        await shot(page, `${view}-${size}-${scheme}`)
+        screens += 1
+      }
+      await close(page)
+    }
+  }
+  const page = await open(link)
+  await page.locator('#codes li', { hasText: /P0301 Misfires in cylinder 1.*stored/ }).waitFor()
+  await shot(page, 'code-phone-light')
+  await close(page)
+  return { screens }
+})
+
+await check('page: a fence drawn with a finger, one typed in by keyboard, a scripted name, and deleting', async () => {
+  const page = await open(link)
+  await isLive(page)
+  await look(page, 'map')
+  await page.getByRole('button', { name: 'Draw a fence' }).tap()
+  const box = await page.locator('#map').boundingBox()
+  const [x, y] = [box.x + box.width / 2, box.y + box.height / 2]
+  const finger = await page.context().newCDPSession(page)
+  const touch = (type, ...points) => finger.send('Input.dispatchTouchEvent', { type, touchPoints: points.map(([px, py]) => ({ x: px, y: py })) })
+  await touch('touchStart', [x, y])
+  for (let step = 1; step <= 6; step += 1) await touch('touchMove', [x + step * 10, y])
+  await shot(page, 'drawing-phone-light')
+  await touch('touchEnd')
+  await page.getByLabel('Name', { exact: true }).fill('<img src=x onerror="window.hurt=1">')
+  await page.getByLabel('Faster inside than').fill('30')
+  await judge(page, 'fence form')
+  await shot(page, 'fence-phone-light')
+  await page.getByRole('button', { name: 'Save the fence' }).tap()
+  await page.locator('#fences li', { hasText: '<img src=x' }).waitFor()
+  const drawn = (await ask(demo, '/api/v1/geofences')).features.find((fence) => fence.properties.source === 'phone')
+  same('what was drawn', [drawn.geometry.type, drawn.properties.speed_limit_kmh, drawn.properties.radius > 20], ['Point', 30, true])
+  same('a name is text', await page.evaluate(() => [window.hurt ?? null, document.images.length]), [null, 0])
+
+  const desk = await open(link, DESK, 'dark')
+  await isLive(desk)
+  await desk.locator('#facts dt').first().waitFor()
+  await desk.locator('#map').focus()
+  for (const key of ['+', '-', 'ArrowLeft', 'ArrowUp']) await desk.keyboard.press(key)
+  await desk.locator('#type-fence').focus()
+  await desk.keyboard.press('Enter')
+  await desk.keyboard.press('Escape')
+  same('Escape puts the form away', await desk.locator('#fence-form').isVisible(), false)
+  await desk.keyboard.press('Enter')
+  await desk.keyboard.type("Grandma's")
+  await desk.keyboard.press('Tab')
+  await desk.keyboard.press('Tab')
+  await desk.keyboard.press('Control+A')
+  await desk.keyboard.type('120')
+  await desk.keyboard.press('Enter')
+  await desk.locator('#fences li', { hasText: "Grandma's" }).waitFor()
+  const typed = (await ask(demo, '/api/v1/geofences')).features.find((fence) => fence.properties.name === "Grandma's")
+  same('what was typed', [typed.properties.radius, typed.geometry.type], [120, 'Point'])
+  await shot(desk, 'fences-desk-dark')
+  // The other phone sees it too, and may delete it.
+  await page.getByRole('button', { name: "Delete Grandma's" }).tap()
+  await page.getByRole('button', { name: "Really? Delete Grandma's" }).tap()
+  await desk.locator('#fences li', { hasText: "Grandma's" }).waitFor({ state: 'detached' })
+  await close(page)
+  await close(desk)
+})
+
+// ---- a bad connection
+
+/** A way to the daemon that can be spoiled: `ways.stall` keeps connections open and says nothing, `ways.cut` ends the next one
+ * in the middle of an event, `ways.down` takes no new ones. */
+async function badWay(url) {
+  const target = new URL(url)
+  const ways = { stall: false, cut: false, down: false, cuts: 0 }
+  const server = createServer((client) => {
+    if (ways.down) return client.destroy()
+    const unit = connect(Number(target.port), target.hostname)
+    const drop = () => { client.destroy(); unit.destroy() }
+    client.on('data', (bytes) => ways.stall || unit.write(bytes))
+    unit.on('data', (bytes) => {
+      if (ways.stall) return
+      const at = ways.cut ? bytes.indexOf('data: {"eventId"') : -1
+      if (at < 0) return client.write(bytes)
+      ways.cut = false
+      ways.cuts += 1
+      client.write(bytes.subarray(0, at + 40))
+      setImmediate(drop)
+    })
+    for (const side of [client, unit]) side.on('error', drop).on('close', () => ways.stall || drop())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { ways, server, url: `http://127.0.0.1:${server.address().port}/` }
+}
+
+await check('page: cut in the middle of an event, stalled without an end, restored: nothing missed, nothing twice, the age told', async () => {
+  const begun = Date.now()
+  const { ways, server, url } = await badWay(demo.url)
+  const page = await open(`${url}#token=${demo.token}`)
+  await isLive(page)
+  ways.cut = true
+  await until('a cut in the middle of an event', () => ways.cuts === 1)
+  await until('it comes back', async () => (await page.locator('#link').getAttribute('data-state')) === 'live')
+  ways.stall = true
+  await page.getByText(/picture \d\d s old/).waitFor()
+  await page.locator('#link-words', { hasText: /connection lost since \d\d:\d\d:\d\d/ }).waitFor()
+  const noticed = (Date.now() - begun) / 1000
+  await shot(page, 'lost-phone-light')
+  ways.down = true
+  ways.stall = false
+  const before = (await historyIds(demo)).length
+  await until('something happens meanwhile', async () => (await historyIds(demo)).length > before)
+  ways.down = false
+  // A phone that wakes up, or finds its network again, asks at once.
+  await page.evaluate(() => dispatchEvent(new Event('online')))
+  await isLive(page)
+  const wanted = await historyIds(demo)
+  const shown = await until('all that was told', async () => {
+    const ids = await shownIds(page)
+    return wanted.every((id) => ids.includes(id)) && ids
+  })
+  same('nothing twice', [new Set(shown).size, await page.locator('#events').getAttribute('data-twins')], [shown.length, '0'])
+  same('no age any more', await page.locator('#link-age').textContent(), '')
+  await close(page)
+  server.close()
+  return { events: shown.length, seconds_to_the_stall_noticed: noticed }
+})
+
+await check('page: goes on after kill -9 of the daemon', async () => {
+  const page = await open(link)
+  await isLive(page)
+  await kill(demo)
+  await page.locator('#link[data-state="lost"]').waitFor()
+  const data = folder()
+  writeFileSync(join(data, 'demo-token'), demo.token)
+  Object.assign(demo, await startDemo(data, { listen: new URL(demo.url).host }))
+  await isLive(page)
+  await close(page)
+})
+
+await kill(demo)
+
+// ---- a long time
+
+await check('page: history scrolls back page by page to its beginning', async () => {
+  elder = await startDemo(past)
+  const page = await open(`${elder.url}#token=${elder.token}`, PHONE, 'dark')
+  await isLive(page)
+  await look(page, 'history')
+  await page.locator('#events li[data-id]').first().waitFor()
+  const first = (await shownIds(page)).length
+  await until('all of it', async () => {
+    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight))
+    return page.locator('#past-end').isVisible()
+  })
+  await shot(page, 'history-phone-dark-end')
+  const shown = await shownIds(page)
+  const missed = (await historyIds(elder)).filter((id) => id < shown[0] && !shown.includes(id))
+  same('nothing is missed', missed, [])
+  if (!(first < shown.length)) throw new Error(`all ${shown.length} events were there at once`)
+  await close(page)
+  await kill(elder)
+  return { events: shown.length, of_them_at_first: first }
+})
+
+await browser.close()
+ended()
