@@ -265,9 +265,10 @@ impl Route {
         }
     }
 
-    /// Whether `method` changes something, so that a cookie alone must come from our own page.
+    /// Whether `method` changes something, so that a cookie alone must come from our own page. What concerns a stream of the
+    /// caller's own names it by what no other page can know, and programs with a cookie jar ask for it, which have no page.
     pub(super) fn is_change(&self, method: &Method) -> bool {
-        *method != Method::GET
+        *method != Method::GET && !matches!(self, Route::Pong(_) | Route::Subscribe(..))
     }
 
     /// Whether `method` (`GET` for `HEAD`) opens a stream, where an error would make an `EventSource` give up for good.

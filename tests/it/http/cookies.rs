@@ -2,7 +2,7 @@
 
 use telltale::request::Request;
 
-use super::client::Client;
+use super::client::{Client, EventStream};
 use super::door::Door;
 use super::secure::App;
 
@@ -139,4 +139,23 @@ async fn over_tls_the_cookie_is_another_one_and_so_is_the_origin() {
     assert_eq!(ask("DELETE", home, &[&host, "Origin: https://localhost"], "").await.status(), 204);
     let logout = ask("POST", "/api/v1/auth/logout", &[&host, "Origin: https://localhost"], "").await;
     assert_eq!(logout.header("set-cookie"), Some("__Host-telltale=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure"));
+}
+
+#[tokio::test]
+async fn a_program_with_a_cookie_jar_subscribes_and_answers_pings_and_no_other_page_does() {
+    let door = Door::open().await;
+    let cookie = signed_in(&door).await;
+    let ticket = door.ticket(&cookie).await;
+    for (query, header) in [(String::new(), cookie.as_str()), (format!("?token={ticket}"), "X: y")] {
+        let mut stream = EventStream::open(door.address, &format!("/sse/telemetry/connect{query}"), &[header]).await;
+        let id = stream.named("message").await.json()["stream_id"].as_str().unwrap().to_owned();
+        let unit = door.ask("GET", "/api/v1/monitoring/unit/1", &[&cookie], "").await.json();
+        let token = unit["data"]["token"].as_str().unwrap();
+        for path in [format!("/sse/telemetry/subscribe/{id}/{token}"), format!("/sse/telemetry/pong/{id}")] {
+            assert_eq!(door.ask("POST", &path, &[&cookie], "").await.status(), 204, "{path}, the same sign-in");
+            assert_eq!(door.ask("POST", &path, &["X-Api-Key: control"], "").await.status(), 404, "{path}, the token is another");
+            let theirs = door.ask("POST", &path, &[&cookie, "Origin: http://localhost:9000"], "").await;
+            assert_eq!(theirs.status(), 401, "{path}");
+        }
+    }
 }
