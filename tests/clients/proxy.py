@@ -16,7 +16,7 @@ class Cutter:
         self.daemon = daemon
         self.lock = threading.Condition()
         self.place, self.event = None, None
-        self.came_back, self.resumed, self.opened_since_mark, self.no_contents = False, None, False, 0
+        self.came_back, self.resumed, self.no_contents = False, None, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -27,11 +27,6 @@ class Cutter:
             self.place, self.event, self.came_back, self.resumed = place, None, False, None
             self.lock.wait_for(lambda: self.event is not None, seconds)
             return self.event
-
-    def mark(self):
-        """From now on note whether a stream opens."""
-        with self.lock:
-            self.opened_since_mark = False
 
     def _accept(self):
         while True:
@@ -68,7 +63,6 @@ class Cutter:
             if data.startswith(b"HTTP/1.1 ") and methods and methods[-1] == b"GET":
                 with self.lock:
                     self.no_contents += data.startswith(b"HTTP/1.1 204")
-                    self.opened_since_mark |= data.startswith(b"HTTP/1.1 200")
             end = self._where(data)
             if end is None and send(client, data):
                 continue
