@@ -6,9 +6,12 @@ mod feed;
 mod judge;
 
 mod answers;
+mod cookies;
 mod destiny;
 mod limits;
 mod resume;
 mod rules;
+mod sessions;
 mod sign_in;
 mod streams;
+mod tickets;
