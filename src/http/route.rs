@@ -250,9 +250,10 @@ impl Route {
         }
     }
 
-    /// Whether `method` changes something, so that a cookie alone must come from our own page.
+    /// Whether `method` changes something, so that a cookie alone must come from our own page. What a stream of the caller's
+    /// own shows is no such thing: its name is 128 random bits, and programs with a cookie jar say nothing of an origin.
     pub(super) fn is_change(&self, method: &Method) -> bool {
-        *method != Method::GET
+        *method != Method::GET && !matches!(self, Route::Pong(_) | Route::Subscribe(..))
     }
 
     /// Whether it is a stream, where an error would make an `EventSource` give up for good.

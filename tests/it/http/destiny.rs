@@ -317,6 +317,7 @@ async fn the_guides_page_needs_nothing_but_its_cookie() {
     assert_eq!(stream.next().await.unwrap().json()["message_type"], "gps");
     let pong = format!("/sse/telemetry/pong/{stream_id}");
     assert_eq!(door.ask("POST", &pong, &[&own[..], &[length]].concat(), "").await.status(), 204);
+    assert_eq!(door.ask("POST", &pong, &[&cookie], "").await.status(), 204, "as a program with a cookie jar sends it");
     assert_eq!(door.ask("POST", &pong, &["X-Api-Key: read"], "").await.status(), 404, "the session's, not the token's");
     let foreign = [&cookie, "Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
     assert_eq!(door.ask("POST", &pong, &foreign, "").await.status(), 401, "another's page gains nothing");
