@@ -232,6 +232,11 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "car.local" => "http://car.local/", at "names", "http.names", "without scheme";
     T: "https://app.example" => "app.example", at "origins", "http.origins", "write scheme, host";
     T: "127.0.0.1:9090" => "127.0.0.1:8080", at "listen = \"127.0.0.1:8080\"\n\n[diag", "metrics.listen", "give it a port of its own";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"8443\"", at "tls", "http.tls", "such as \"[::]:8080\"";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8080\"", at "tls", "http.tls", "give it a port of its own";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"fences.geojson\"", at "[http]", "http.certificate", "is absent; name the file";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"x\"\ncertificate = \"gone\"", at "certificate", "http.certificate", "there is no gone";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"fences.geojson\"\ncertificate = \"fences.geojson\"", at "certificate", "http.certificate", "holds no certificate";
     T: "[diagnostics]" => "[[upstream]]\nurl = \"broker.example\"\n[diagnostics]", at "url", "upstream.url", "mqtts://";
     T: "[diagnostics]" => "[places]\nfile = \"gone\"\n[diagnostics]", at "file = \"gone\"", "places.file", "there is no gone";
     // The profile and its databases.
@@ -283,7 +288,6 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
 #[test]
 fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
     for (from, to, key, says) in [
-        ("trusted = [\"lo\"]", "trusted = [\"lo\"]\ntls = \"[::]:8443\"", "http.tls", "does not speak TLS yet"),
         ("[diagnostics]\n", "[places]\nfile = \"fences.geojson\"\n[diagnostics]\n", "places.file", "no names of places yet"),
         ("transmit = false", "transmit = true", "diagnostics.transmit", "asks nobody"),
         (

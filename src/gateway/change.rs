@@ -3,7 +3,7 @@
 use tokio::sync::oneshot;
 
 use crate::geo::Fence;
-use crate::{config, detect, gnss};
+use crate::{config, detect, gnss, http};
 
 /// What a reload may change without ending a stream: the whole of it, as it is to be from now on.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Change {
     pub buses: Vec<config::Bus>,
     /// The receivers, the car's own first.
     pub receivers: Vec<gnss::Settings>,
+    /// The owner's certificate, where there is one.
+    pub given: Option<http::Given>,
     /// Hears what of it could not be done, and why, once it is done.
     pub done: oneshot::Sender<Vec<String>>,
 }

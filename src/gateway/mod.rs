@@ -138,7 +138,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let feed: Arc<dyn Feed> = journal.clone();
     let server = http::Server::bind(http, feed.clone(), health.clone(), &metrics, shutdown.clone()).map_err(Error::Doors)?;
     let addresses = server.addresses().to_vec();
-    let (pairing, entrance) = (server.pairing(), server.entrance());
+    let (pairing, entrance, certificates) = (server.pairing(), server.entrance(), server.certificates());
     let mut tasks = JoinSet::new();
     if let Some(path) = control {
         match Control::listen(&path, pairing, feed.clone(), entrance, health.clone()).await {
@@ -183,7 +183,10 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
                 _ => {}
             },
             ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
-            Some(Change { detect, fences, buses, receivers, done }) = changes.recv() => {
+            Some(Change { detect, fences, buses, receivers, given, done }) = changes.recv() => {
+                if let Some(given) = given {
+                    certificates.swap(&given);
+                }
                 let refused = vehicle.renew(detect, fences);
                 readers.renew(buses, receivers, &mut tasks);
                 // Who asked may have gone.

@@ -20,6 +20,7 @@ mod outage;
 mod phone;
 mod power;
 mod scenarios;
+mod secure;
 mod signing_in;
 mod supervision;
 mod unit;

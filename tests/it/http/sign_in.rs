@@ -136,7 +136,7 @@ async fn a_phone_whose_token_has_ended_closes_out_nobody_at_its_address() {
     assert_eq!(door.ask("POST", "/api/v1/pair", &[], &body).await.status(), 201);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn who_has_not_signed_in_asks_for_what_is_not_there_as_seldom_as_for_what_is() {
     let door = Door::open().await;
     let mut refused = 0;
