@@ -140,7 +140,7 @@ impl Server {
             gate: Gate::new(settings.guests.clone(), SignIns::new(feed.clone(), settings.clock.0.clone())),
             pairing: Pairing::default(),
             publishers: Publishers::default(),
-            destiny: Destiny::new(&feed),
+            destiny: Destiny::new(&feed, settings.clock.0.clone()),
             metrics: metrics.clone(),
             settings: settings.clone(),
             feed,

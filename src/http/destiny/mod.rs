@@ -33,13 +33,14 @@ use self::stream::Connect;
 use self::streams::Streams;
 use self::tokens::Tokens;
 use super::body::Body;
-use super::gate::{SignedIn, wall_now};
+use super::gate::SignedIn;
 use super::problem::Problem;
 use super::reply::{json, no_content};
 use super::service::Call;
 use super::settings::Unit;
 use super::surface::Surface;
-use crate::feed::{Feed, TokenHash};
+use crate::clock::Clock;
+use crate::feed::Feed;
 
 /// What this surface keeps between requests.
 pub(super) struct Destiny {
@@ -48,25 +49,20 @@ pub(super) struct Destiny {
 }
 
 impl Destiny {
-    pub(super) fn new(feed: &Arc<dyn Feed>) -> Destiny {
-        Destiny { streams: Streams::new(feed.clone()), tokens: Tokens::new(feed.clone()) }
+    /// With the rows of `feed` and real time.
+    pub(super) fn new(feed: &Arc<dyn Feed>, clock: Clock) -> Destiny {
+        Destiny { streams: Streams::new(feed.clone(), clock), tokens: Tokens::new(feed.clone()) }
     }
-}
-
-/// What streams and tokens belong to.
-fn sign_in(who: &SignedIn) -> TokenHash {
-    who.sign_in()
 }
 
 /// The stream, which goes on with `wanted` where that is this sign-in's.
 pub(super) fn connect(call: &Call<'_>, who: &SignedIn, wanted: Option<String>) -> Result<Box<dyn Surface>, Problem> {
-    Ok(Box::new(Connect::new(call.shared, sign_in(who), wanted)?))
+    Ok(Box::new(Connect::new(call.shared, who.sign_in(), wanted)?))
 }
 
 /// `POST /sse/telemetry/pong/{stream_id}`.
 pub(super) fn pong(call: &Call<'_>, who: &SignedIn, stream: &str) -> Result<Response<Body>, Problem> {
-    let now = wall_now(&*call.shared.feed);
-    if call.shared.destiny.streams.pong(stream, &sign_in(who), now) { Ok(no_content()) } else { Err(no_stream()) }
+    if call.shared.destiny.streams.pong(stream, &who.sign_in()) { Ok(no_content()) } else { Err(no_stream()) }
 }
 
 /// `GET /api/v1/monitoring/unit/{unitId}`.
@@ -87,7 +83,7 @@ pub(super) async fn primary(call: &Call<'_>, who: &SignedIn, vehicle: &str) -> R
 }
 
 async fn token(call: &Call<'_>, who: &SignedIn, unit: &Unit) -> Result<Response<Body>, Problem> {
-    let token = call.shared.destiny.tokens.token(unit.id, &sign_in(who)).await?;
+    let token = call.shared.destiny.tokens.token(unit.id, &who.sign_in()).await?;
     Ok(json(StatusCode::OK, &json!({"data": {"token": token, "unit_id": unit.id}})))
 }
 
@@ -100,8 +96,8 @@ pub(super) async fn subscribe(
     wanted: bool,
 ) -> Result<Response<Body>, Problem> {
     let Destiny { streams, tokens } = &call.shared.destiny;
-    let (sign_in, now) = (sign_in(who), wall_now(&*call.shared.feed));
-    if !streams.knows(stream, &sign_in, now) {
+    let sign_in = who.sign_in();
+    if !streams.knows(stream, &sign_in) {
         return Err(no_stream());
     }
     let units = call.shared.settings.units.iter().map(|unit| unit.id);
@@ -109,7 +105,7 @@ pub(super) async fn subscribe(
         let sentence = "that token is none of this unit, or another sign-in's; ask /api/v1/monitoring/unit/{unitId} for one";
         return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
     };
-    streams.subscribe(stream, &sign_in, unit, wanted, now).await;
+    streams.subscribe(stream, &sign_in, unit, wanted).await;
     Ok(no_content())
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,7 +10,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::super::gate::wall_now;
 use super::super::problem::Problem;
 use super::super::query::Query;
 use super::super::settings::Unit;
@@ -22,7 +20,7 @@ use super::message::{Gps, Message};
 use super::streams::{Due, Held, Streams};
 use crate::clock::Boot;
 use crate::event::{EventId, Kind, escape_line_ends};
-use crate::feed::{Feed, Filter, Picture, Stored, TokenHash};
+use crate::feed::{Filter, Picture, Stored, TokenHash};
 use crate::vehicle::Fix;
 
 const PING_EVERY: Duration = Duration::from_secs(15);
@@ -38,7 +36,6 @@ pub(in crate::http) fn resume(headers: &HeaderMap, query: Query<'_>) -> (Resume,
 
 /// The stream of one connection.
 pub(super) struct Connect {
-    pub(super) feed: Arc<dyn Feed>,
     pub(super) units: Vec<Unit>,
     pub(super) streams: Streams,
     pub(super) sign_in: TokenHash,
@@ -84,7 +81,7 @@ impl Surface for Connect {
     }
 
     fn first(&mut self, moment: &Moment, wire: &mut Vec<u8>) {
-        let held = self.streams.hold(self.wanted.as_deref(), self.fresh.clone(), self.sign_in, wall_now(&*self.feed));
+        let held = self.streams.hold(self.wanted.as_deref(), self.fresh.clone(), self.sign_in);
         let stream_id = json!({"type": "stream_id", "stream_id": held.id});
         self.held = Some(held);
         wire.extend(Connect::frame(&stream_id, Some(&self.id(moment.at))));
@@ -130,7 +127,7 @@ impl Surface for Connect {
         let Some(held) = &self.held else { return ControlFlow::Break(()) };
         match held.due() {
             Due::Ping => {
-                held.write(wall_now(&*self.feed));
+                held.write();
                 wire.extend(Connect::frame(&json!({"type": "ping"}), Some(&self.id(moment.at))));
                 ControlFlow::Continue(())
             }
@@ -160,7 +157,7 @@ impl Connect {
     pub(super) fn new(shared: &super::super::Shared, sign_in: TokenHash, wanted: Option<String>) -> Result<Connect, Problem> {
         let fresh = super::super::credentials::random_hex::<16>();
         let fresh = fresh.map_err(|_| Problem::unavailable("the system gives no random numbers; try again"))?;
-        let (feed, streams, units) = (shared.feed.clone(), shared.destiny.streams.clone(), shared.settings.units.clone());
-        Ok(Connect { feed, units, streams, sign_in, wanted, fresh, held: None, told: HashMap::new() })
+        let (streams, units) = (shared.destiny.streams.clone(), shared.settings.units.clone());
+        Ok(Connect { units, streams, sign_in, wanted, fresh, held: None, told: HashMap::new() })
     }
 }

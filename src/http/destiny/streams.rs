@@ -7,7 +7,7 @@
 //!
 //! What is to outlive a restart stands in rows `door/stream/<stream_id>`. One is written with each change of a subscription,
 //! 15 s after the stream began, and once an hour while it is open; a row that is a day and an hour old counts no more. While
-//! nobody knows the time rows do not age.
+//! the time is not settled rows do not age.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::locked;
-use crate::clock::Wall;
+use crate::clock::{Clock, TimeSource, Wall};
 use crate::event::Row;
 use crate::feed::{Feed, TokenHash};
 
@@ -38,6 +38,8 @@ const UNANSWERED: u8 = 2;
 #[derive(Clone)]
 pub(in crate::http) struct Streams {
     feed: Arc<dyn Feed>,
+    /// Real time.
+    clock: Clock,
     known: Arc<Mutex<HashMap<String, Known>>>,
 }
 
@@ -105,13 +107,24 @@ impl Kept {
 }
 
 impl Streams {
-    pub(in crate::http) fn new(feed: Arc<dyn Feed>) -> Streams {
-        Streams { feed, known: Arc::default() }
+    pub(in crate::http) fn new(feed: Arc<dyn Feed>, clock: Clock) -> Streams {
+        Streams { feed, clock, known: Arc::default() }
+    }
+
+    /// The time, where somebody knows it.
+    fn seen(&self) -> Option<Wall> {
+        let stamp = self.clock.stamp(self.clock.now());
+        (stamp.source != TimeSource::Unset).then_some(stamp.wall)
+    }
+
+    /// The time, where it is settled enough to forget by.
+    fn now(&self) -> Option<Wall> {
+        self.seen().filter(|_| self.clock.is_settled(self.clock.now()))
     }
 
     /// Takes up the stream `wanted` where it is this sign-in's, else begins the one called `fresh`.
-    pub(super) fn hold(&self, wanted: Option<&str>, fresh: String, sign_in: TokenHash, now: Option<Wall>) -> Held {
-        let found = wanted.filter(|id| self.with(id, &sign_in, now, |_| ()).is_some());
+    pub(super) fn hold(&self, wanted: Option<&str>, fresh: String, sign_in: TokenHash) -> Held {
+        let found = wanted.filter(|id| self.with(id, &sign_in, |_| ()).is_some());
         let id = found.map_or(fresh, str::to_owned);
         let mut known = locked(&self.known);
         if found.is_none() {
@@ -128,12 +141,12 @@ impl Streams {
     }
 
     /// Does something with a stream of this sign-in; `None` where there is none of that name.
-    fn with<T>(&self, id: &str, sign_in: &TokenHash, now: Option<Wall>, act: impl FnOnce(&mut Known) -> T) -> Option<T> {
+    fn with<T>(&self, id: &str, sign_in: &TokenHash, act: impl FnOnce(&mut Known) -> T) -> Option<T> {
         let mut known = locked(&self.known);
         if known.get(id).is_some_and(Known::has_gone) {
             known.remove(id);
         } else if !known.contains_key(id) {
-            let kept = self.kept(id).filter(|kept| kept.sign_in == *sign_in && !kept.has_gone(now))?;
+            let kept = self.kept(id).filter(|kept| kept.sign_in == *sign_in && !kept.has_gone(self.now()))?;
             make_room(&mut known, sign_in);
             known.insert(id.to_owned(), Known::new(*sign_in, &kept.units));
         }
@@ -148,18 +161,18 @@ impl Streams {
     }
 
     /// Its pings so far are answered; whether there is one of that name.
-    pub(super) fn pong(&self, id: &str, sign_in: &TokenHash, now: Option<Wall>) -> bool {
-        self.with(id, sign_in, now, |stream| stream.unanswered = 0).is_some()
+    pub(super) fn pong(&self, id: &str, sign_in: &TokenHash) -> bool {
+        self.with(id, sign_in, |stream| stream.unanswered = 0).is_some()
     }
 
     /// Whether there is such a stream.
-    pub(super) fn knows(&self, id: &str, sign_in: &TokenHash, now: Option<Wall>) -> bool {
-        self.with(id, sign_in, now, |_| ()).is_some()
+    pub(super) fn knows(&self, id: &str, sign_in: &TokenHash) -> bool {
+        self.with(id, sign_in, |_| ()).is_some()
     }
 
     /// Subscribes a stream to a unit, or no longer. Resolves once that is durable, or cannot be for now: it counts at once.
-    pub(super) async fn subscribe(&self, id: &str, sign_in: &TokenHash, unit: u32, wanted: bool, now: Option<Wall>) {
-        let changed = self.with(id, sign_in, now, |stream| {
+    pub(super) async fn subscribe(&self, id: &str, sign_in: &TokenHash, unit: u32, wanted: bool) {
+        let changed = self.with(id, sign_in, |stream| {
             if stream.units.contains_key(&unit) == wanted {
                 return false;
             }
@@ -173,23 +186,24 @@ impl Streams {
             true
         });
         if changed == Some(true) {
-            let rows = self.rows(id, now);
+            let rows = self.rows(id);
             // In memory it holds, and what cannot be written now is written when the journal can be.
             let _ = self.feed.keep(rows).await;
         }
     }
 
     /// The row of this stream as it is now, and those that make room for it.
-    fn rows(&self, id: &str, now: Option<Wall>) -> Vec<Row> {
+    fn rows(&self, id: &str) -> Vec<Row> {
         let mut known = locked(&self.known);
         let Some(stream) = known.get_mut(id) else { return Vec::new() };
         stream.written = Some(Instant::now());
-        let kept = Kept { sign_in: stream.sign_in, units: stream.units.keys().copied().collect(), seen: now };
+        let kept = Kept { sign_in: stream.sign_in, units: stream.units.keys().copied().collect(), seen: self.seen() };
         drop(known);
         let key = format!("{KEYS}{id}");
         let others = self.feed.kept(KEYS).into_iter().filter(|(other, _)| *other != key);
         let others = others.map(|(other, value)| (other, serde_json::from_slice::<Kept>(&value).ok())).collect();
-        let mut rows: Vec<Row> = surplus(others, &kept.sign_in, now).into_iter().map(|key| Row { key, value: None }).collect();
+        let mut rows: Vec<Row> =
+            surplus(others, &kept.sign_in, self.now()).into_iter().map(|key| Row { key, value: None }).collect();
         rows.push(Row { key, value: serde_json::to_vec(&kept).ok() });
         rows
     }
@@ -266,12 +280,12 @@ impl Held {
     }
 
     /// Writes its row where that is due, without waiting for it.
-    pub(super) fn write(&self, now: Option<Wall>) {
+    pub(super) fn write(&self) {
         let is_due = |stream: &mut Known| stream.written.is_none_or(|written| written.elapsed() >= WRITTEN_EVERY);
         if self.own(is_due) != Some(true) {
             return;
         }
-        let (rows, feed) = (self.streams.rows(&self.id, now), self.streams.feed.clone());
+        let (rows, feed) = (self.streams.rows(&self.id), self.streams.feed.clone());
         tokio::spawn(async move {
             // It is tried again in an hour, and by the journal as soon as that can be written.
             let _ = feed.keep(rows).await;

@@ -10,7 +10,7 @@ use telltale::vehicle::Fix;
 
 use super::client::{Answer, EventStream};
 use super::door::Door;
-use super::feed::{VIN, fix, stamp};
+use super::feed::{VIN, fix};
 use super::judge::Told;
 
 const CONNECT: &str = "/sse/telemetry/connect";
@@ -288,15 +288,39 @@ async fn a_page_that_begins_streams_without_end_is_remembered_in_part() {
     let (last, id, token) = (first.last.clone(), first.stream_id.clone(), first.subscription(1).await);
     assert_eq!(first.post("subscribe", &token).await, 204);
     drop(first);
-    for second in 1..20 {
+    for _ in 0..20 {
         door.until("telltale_http_streams", 0.0).await;
-        door.feed.change_picture(|picture| picture.stamp = stamp(second));
         let page = Page::open(&door, "").await;
         assert_eq!(page.post("subscribe", &token).await, 204);
     }
     door.until("telltale_http_streams", 0.0).await;
     assert_ne!(Page::open(&door, &last).await.stream_id, id, "the oldest has made room");
     assert_eq!(door.feed.rows("door/stream/"), 16);
+}
+
+#[tokio::test]
+async fn the_guides_page_needs_nothing_but_its_cookie() {
+    let door = Door::open().await;
+    let credentials = r#"{"username": "mum", "password": "read"}"#;
+    let login = door.ask("POST", "/api/v1/auth/login", &["Content-Type: application/json"], credentials).await;
+    assert_eq!(login.status(), 200);
+    let cookie = format!("Cookie: {}", login.header("set-cookie").unwrap().split(';').next().unwrap());
+    // As a browser sends them for `axios.post(url)`, which has no body.
+    let own = [cookie.as_str(), "Origin: http://localhost", "Sec-Fetch-Site: same-origin"];
+    let mut stream = EventStream::open(door.address, CONNECT, &own[..1]).await;
+    let stream_id = stream.next().await.unwrap().json()["stream_id"].as_str().unwrap().to_owned();
+    let subscription = door.ask("GET", "/api/v1/monitoring/unit/1", &own, "").await.json();
+    let token = subscription["data"]["token"].as_str().unwrap();
+    let subscribe = format!("/sse/telemetry/subscribe/{stream_id}/{token}");
+    let length = "Content-Length: 0";
+    assert_eq!(door.ask("POST", &subscribe, &[&own[..], &[length]].concat(), "").await.status(), 204);
+    assert_eq!(stream.next().await.unwrap().json()["message_type"], "gps");
+    let pong = format!("/sse/telemetry/pong/{stream_id}");
+    assert_eq!(door.ask("POST", &pong, &[&own[..], &[length]].concat(), "").await.status(), 204);
+    assert_eq!(door.ask("POST", &pong, &[&cookie], "").await.status(), 204, "as a program with a cookie jar sends it");
+    assert_eq!(door.ask("POST", &pong, &["X-Api-Key: read"], "").await.status(), 404, "the session's, not the token's");
+    let foreign = [&cookie, "Origin: http://evil.example", "Sec-Fetch-Site: cross-site"];
+    assert_eq!(door.ask("POST", &pong, &foreign, "").await.status(), 401, "another's page gains nothing");
 }
 
 const TRACK: &str = "/api/v1/telemetry/history";
