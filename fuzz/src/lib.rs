@@ -11,13 +11,13 @@ use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
 use telltale::diagnostics::j1939 as trucks;
 use telltale::diagnostics::{isotp, show};
-use telltale::{geo, gnss, http};
+use telltale::{geo, gnss, http, places as named};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
@@ -27,6 +27,7 @@ pub const TARGETS: [Target; 9] = [
     ("isotp", isotp),
     ("j1939", j1939),
     ("obd", obd),
+    ("places", places),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -97,4 +98,11 @@ pub fn j1939(bytes: &[u8]) {
 /// A message of a tester or an ECU: whatever it says, all of it is kept, and told in JSON.
 pub fn obd(bytes: &[u8]) {
     show::survives(bytes);
+}
+
+/// A file of places, or a table that one is built of: what is taken answers every question, what is built can be read.
+pub fn places(bytes: &[u8]) {
+    if let Err(difference) = named::survives(bytes) {
+        panic!("{difference}");
+    }
 }

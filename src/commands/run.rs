@@ -76,7 +76,7 @@ async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> R
 }
 
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
-    let Config { vin, profile, buses, receivers, fences, diagnostics, detect, journal, http, .. } = config;
+    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, .. } = config;
     Setup {
         // The car may have told its number before.
         vin: vin.or_else(|| journal::vehicle_in(&journal.dir)).unwrap_or_else(Vin::unnamed),
@@ -86,6 +86,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         diagnostics,
         detect,
         fences,
+        places,
         journal,
         http,
         control: Some(control::socket_path()),

@@ -234,6 +234,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "127.0.0.1:9090" => "127.0.0.1:8080", at "listen = \"127.0.0.1:8080\"\n\n[diag", "metrics.listen", "give it a port of its own";
     T: "[diagnostics]" => "[[upstream]]\nurl = \"broker.example\"\n[diagnostics]", at "url", "upstream.url", "mqtts://";
     T: "[diagnostics]" => "[places]\nfile = \"gone\"\n[diagnostics]", at "file = \"gone\"", "places.file", "there is no gone";
+    T: "[diagnostics]" => "[places]\nfile = \"fences.geojson\"\n[diagnostics]", at "file = \"fences.geojson\"\n[diag", "places.file", "is no places file; make one with `telltale places build";
     // The profile and its databases.
     P: "body.dbc" => "bdy.dbc", at "bdy.dbc", "bus.body.dbc", "car/bdy.dbc";
     P: "signal = \"Ignition\"" => "signal = \"Igniton\"", at "Igniton", "signal", "Ignition";
@@ -284,7 +285,6 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
 fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
     for (from, to, key, says) in [
         ("trusted = [\"lo\"]", "trusted = [\"lo\"]\ntls = \"[::]:8443\"", "http.tls", "does not speak TLS yet"),
-        ("[diagnostics]\n", "[places]\nfile = \"fences.geojson\"\n[diagnostics]\n", "places.file", "no names of places yet"),
         ("transmit = false", "transmit = true", "diagnostics.transmit", "asks nobody"),
         (
             "[diagnostics]\n",

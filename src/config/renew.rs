@@ -3,7 +3,7 @@
 //! | taken over at once | needs a restart |
 //! |---|---|
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | `vehicle.vin` |
-//! | `geofences.file` and what is in it | `vehicle.profile`, what is in it, and with it `bus.*` |
+//! | `geofences.file`, `places.file` and what is in them | `vehicle.profile`, what is in it, and with it `bus.*` |
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | `journal.*` |
 //! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*` |
 //!
@@ -50,6 +50,7 @@ impl InForce {
         }
         old.receivers.clone_from(&new.receivers);
         old.fences.clone_from(&new.fences);
+        old.places.clone_from(&new.places);
         old.detect.clone_from(&new.detect);
         left.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
