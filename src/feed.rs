@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use tokio::sync::watch;
 
 use crate::clock::{Stamp, Wall};
-use crate::event::{Cabin, ChildStage, Confidence, EventId, Kind, Location, Severity};
+use crate::event::{Cabin, ChildStage, Confidence, EventId, Kind, Location, Row, Severity};
 use crate::geo::{Fence, Point};
 use crate::health::Condition;
 use crate::request::{Answer, Refusal, Request};
@@ -321,6 +321,9 @@ pub struct Device {
 /// SHA-256 of a token: all that is ever stored of one.
 pub type TokenHash = [u8; 32];
 
+/// What the keys of all rows begin with that doors keep for themselves.
+pub const DOOR: &str = "door/";
+
 /// What is remembered of vehicles, and the way to ask something of them.
 pub trait Feed: Send + Sync + 'static {
     /// The vehicles of this unit.
@@ -402,6 +405,17 @@ pub trait Feed: Send + Sync + 'static {
 
     /// Forgets a device; whether there was one. Resolves once durable.
     fn revoke_device<'a>(&'a self, id: &'a str) -> Pending<'a, Result<bool, Unavailable>>;
+
+    /// The rows that a door keeps for itself under keys that begin with `prefix`, in the order of their keys.
+    fn kept(&self, prefix: &str) -> Vec<(String, Arc<[u8]>)>;
+
+    /// Keeps these rows under their keys, which begin with [`DOOR`]; without a value one is taken away. They can be read
+    /// at once. Resolves once durable; a row that cannot be written now is written as soon as the journal can be.
+    ///
+    /// # Errors
+    /// When they are not durable yet, or nothing was kept because a key or value is not one of a door's or there is no
+    /// room: 4,096 rows of 4 KiB.
+    fn keep(&self, rows: Vec<Row>) -> Pending<'_, Result<(), Unavailable>>;
 
     /// Wakes whenever a device was added or revoked.
     fn device_changes(&self) -> watch::Receiver<u64>;

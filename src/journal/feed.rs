@@ -13,9 +13,9 @@ use super::reader::{self, Job, Query};
 use super::ring::with_end;
 use super::state::{Mode, Waiter};
 use crate::clock::{TimeSource, Wall};
-use crate::event::{EventId, EventType};
+use crate::event::{EventId, EventType, Row};
 use crate::feed::{
-    Device, Failure, Feed, Fences, Filter, Outcome, Page, Pending, Picture, Stored, TokenHash, TrackPoint, Unavailable,
+    DOOR, Device, Failure, Feed, Fences, Filter, Outcome, Page, Pending, Picture, Stored, TokenHash, TrackPoint, Unavailable,
 };
 use crate::request::Request;
 use crate::vehicle::Vin;
@@ -28,6 +28,10 @@ const PAGE: usize = 1_024;
 
 /// So many phones may be paired.
 const DEVICES: usize = 256;
+
+/// So many rows the doors may keep, and so long.
+const KEPT_ROWS: usize = 4_096;
+const KEPT_BYTES: usize = 4_096;
 
 impl Journal {
     fn knows(&self, vin: &Vin) -> Result<(), Unavailable> {
@@ -171,10 +175,7 @@ impl Journal {
         let waiter = waiter(slot);
         self.core.change(&self.reads.downgrade(), |state| state.set_device(token, device, waiter, Instant::now()));
         self.core.devices.send_modify(|changes| *changes += 1);
-        match tokio::time::timeout(PATIENCE, done).await {
-            Ok(Ok(done)) => done,
-            _ => Err(Unavailable::Journal("the disk does not answer".to_owned())),
-        }
+        durable(done).await
     }
 
     fn why_not_written(&self) -> Option<Unavailable> {
@@ -182,6 +183,14 @@ impl Journal {
             Mode::Writing => None,
             Mode::Degraded(why) => Some(Unavailable::Journal(why.clone())),
         }
+    }
+}
+
+/// Waits until a change is durable.
+async fn durable<T>(done: oneshot::Receiver<Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    match tokio::time::timeout(PATIENCE, done).await {
+        Ok(Ok(done)) => done,
+        _ => Err(Unavailable::Journal("the disk does not answer".to_owned())),
     }
 }
 
@@ -307,6 +316,31 @@ impl Feed for Journal {
                 self.change_device(token, None, Waiter::Revoked).await?;
             }
             Ok(found)
+        })
+    }
+
+    fn kept(&self, prefix: &str) -> Vec<(String, Arc<[u8]>)> {
+        let state = self.core.state();
+        let from = state.rows.values().range(prefix.to_owned()..);
+        from.take_while(|(key, _)| key.starts_with(prefix)).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    fn keep(&self, rows: Vec<Row>) -> Pending<'_, Result<(), Unavailable>> {
+        Box::pin(async move {
+            let is_ours =
+                |row: &Row| row.key.starts_with(DOOR) && row.value.as_ref().is_none_or(|value| value.len() <= KEPT_BYTES);
+            if !rows.iter().all(is_ours) {
+                let wrong = format!("a door's key begins with `{DOOR}`, and its value has {KEPT_BYTES} bytes at most");
+                return Err(Unavailable::Journal(wrong));
+            }
+            let more = rows.iter().filter(|row| row.value.is_some()).count();
+            if more > 0 && self.kept(DOOR).len() + more > KEPT_ROWS {
+                return Err(Unavailable::Journal(format!("{KEPT_ROWS} rows of the doors are kept, and that is the most")));
+            }
+            let (slot, done) = oneshot::channel();
+            let waiter = Waiter::Kept(slot);
+            self.core.change(&self.reads.downgrade(), |state| state.keep(rows, waiter, Instant::now()));
+            durable(done).await
         })
     }
 

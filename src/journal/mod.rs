@@ -78,7 +78,7 @@ use self::state::{Found, Loaded, Mode, State, Stop};
 use self::writer::Writer;
 use crate::clock::{Clock, Stamp};
 use crate::event::{EventId, Row, Step};
-use crate::feed::{Fences, Picture, TrackPoint};
+use crate::feed::{DOOR, Fences, Picture, TrackPoint};
 use crate::health::Health;
 use crate::vehicle::Vin;
 
@@ -136,7 +136,8 @@ impl Journal {
         let found = first_look.recv_timeout(settings.longest_open()).ok();
         let awaited = found.is_some();
         let found = found.unwrap_or_else(|| late(&settings, clock.stamp(clock.now())));
-        let (rows, last) = (found.loaded.rows.clone(), found.last);
+        let of_engine = found.loaded.rows.iter().filter(|(key, _)| !key.starts_with(DOOR));
+        let (rows, last) = (of_engine.cloned().collect::<Vec<_>>(), found.last);
         let core = Arc::new(Core::new(settings, vin, clock, health, counters, found));
         let (reads, jobs) = mpsc::channel(READS);
         let shared = core.clone();

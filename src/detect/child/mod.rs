@@ -125,6 +125,7 @@ impl Child {
             self.memory.stop = Stop { driver_used: Some(now), ..Stop::begin(now, now) };
         }
         let mut happened = self.see(sight);
+        self.see_speed(sight);
         if std::mem::take(&mut self.restarted) {
             self.resume(sight, out);
         }
@@ -132,6 +133,7 @@ impl Child {
             let Some(next) = self.row(sight, &mut happened, out) else { break };
             self.enter(now, next);
         }
+        self.see_speed(sight);
     }
 
     fn enter(&mut self, now: Boot, phase: Phase) {
@@ -143,7 +145,7 @@ impl Child {
     fn see(&mut self, sight: &Sight) -> Happened {
         let now = sight.now;
         let driving = self.memory.phase == Phase::Driving;
-        let Memory { phase, stop, doors, marks, sensor, fast, .. } = &mut self.memory;
+        let Memory { phase, stop, doors, marks, sensor, .. } = &mut self.memory;
         sensor.hear(sight, &mut self.window, &self.settings);
         let happened = doors.see(sight, (!driving).then_some(stop.at), seconds(self.settings.rear_used_s));
         if let Some((door, moment)) = happened.rear_used {
@@ -161,18 +163,21 @@ impl Child {
         if !driving && sight.driver != Some(false) {
             stop.driver_used.get_or_insert(now);
         }
-        let (Phase::Alert(alert) | Phase::Snoozed { alert, .. }) = phase else {
-            *fast = None;
-            return happened;
-        };
+        let (Phase::Alert(alert) | Phase::Snoozed { alert, .. }) = phase else { return happened };
         alert.driver_opened |= happened.driver_opened;
         if happened.unlocked {
             alert.note(Meanwhile::Unlocked);
         }
         alert.note_now(sight);
-        let drives = sight.speed().is_some_and(|speed| speed > self.settings.returned_kmh) && sight.ignition != Some(false);
-        *fast = if drives { fast.or(Some(now)) } else { None };
         happened
+    }
+
+    /// Since when somebody drives in an alert: known after each step, whatever the step led to, so that the next one
+    /// need not come before anything happens.
+    fn see_speed(&mut self, sight: &Sight) {
+        let fast = sight.speed().is_some_and(|speed| speed > self.settings.returned_kmh);
+        let drives = self.running().is_some() && fast && sight.ignition != Some(false);
+        self.memory.fast = if drives { self.memory.fast.or(Some(sight.now)) } else { None };
     }
 
     /// In an alert the first event after a restart comes at once; no timer moves for it.

@@ -29,7 +29,7 @@ use super::keyed::Keyed;
 use super::ring::{Entry, Ring};
 use super::shown::Shown;
 use crate::event::{DRAWN, EventId, Kind, Row};
-use crate::feed::{Device, Fences, Filter, Picture, Stored, TokenHash, TrackPoint, Unavailable};
+use crate::feed::{DOOR, Device, Fences, Filter, Picture, Stored, TokenHash, TrackPoint, Unavailable};
 
 /// How many steps may wait for the disk.
 pub(super) const STEPS: usize = 256;
@@ -40,6 +40,7 @@ pub(super) enum Waiter {
     Reply(Reply),
     Added(TokenHash, oneshot::Sender<Result<(), Unavailable>>),
     Revoked(oneshot::Sender<Result<bool, Unavailable>>),
+    Kept(oneshot::Sender<Result<(), Unavailable>>),
 }
 
 /// A reply that may go out, with the event it speaks of where memory has it.
@@ -147,9 +148,12 @@ impl State {
     /// The file has these as well. Of the engine's state memory's is the newer, but what somebody made is kept of both.
     pub fn adopt(&mut self, loaded: Loaded) {
         for (key, value) in loaded.rows {
-            if key.starts_with(DRAWN) && !self.rows.knows(&key) {
-                self.turn += 1;
-                self.rows.set(key.clone(), Some(value.clone()), self.turn);
+            if self.rows.knows(&key) || !(key.starts_with(DRAWN) || key.starts_with(DOOR)) {
+                continue;
+            }
+            self.turn += 1;
+            self.rows.set(key.clone(), Some(value.clone()), self.turn);
+            if key.starts_with(DRAWN) {
                 self.late.push(Row { key, value: Some(value.to_vec()) });
             }
         }
@@ -213,6 +217,18 @@ impl State {
     pub fn set_device(&mut self, token: TokenHash, device: Option<Arc<Device>>, waiter: Waiter, now: Instant) -> Vec<Freed> {
         self.turn += 1;
         self.devices.set(token, device, self.turn);
+        self.waiters.push_back((self.turn, waiter));
+        self.steps.push_back((self.turn, now));
+        self.note_change(now);
+        if self.mode == Mode::Writing { Vec::new() } else { self.tell() }
+    }
+
+    /// Keeps what a door wants kept. While the journal cannot be written, who waits hears so at once.
+    pub fn keep(&mut self, rows: Vec<Row>, waiter: Waiter, now: Instant) -> Vec<Freed> {
+        self.turn += 1;
+        for Row { key, value } in rows {
+            self.rows.set(key, value.map(Arc::from), self.turn);
+        }
         self.waiters.push_back((self.turn, waiter));
         self.steps.push_back((self.turn, now));
         self.note_change(now);

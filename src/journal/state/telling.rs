@@ -101,6 +101,8 @@ impl State {
                     self.devices.set(token, None, self.turn);
                     drop(slot.send(Err(Unavailable::Journal(why.clone()))));
                 }
+                (Waiter::Kept(slot), None) => drop(slot.send(Ok(()))),
+                (Waiter::Kept(slot), Some(why)) => drop(slot.send(Err(Unavailable::Journal(why.clone())))),
                 (Waiter::Revoked(slot), None) => drop(slot.send(Ok(true))),
                 (Waiter::Revoked(slot), Some(why)) => {
                     let locked_out = format!("the device is locked out, and forgotten once this is mended: {why}");

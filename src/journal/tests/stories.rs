@@ -330,6 +330,33 @@ async fn a_phone_stays_paired_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn what_a_door_keeps_is_there_after_a_restart_and_is_not_the_engines() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::open(settings(dir.path()));
+    bench
+        .journal()
+        .keep(vec![row("door/a/1", Some("one")), row("door/a/2", Some("two")), row("door/b", Some("three"))])
+        .await
+        .unwrap();
+    bench.journal().keep(vec![row("door/a/1", None), row("door/a/3", Some(""))]).await.unwrap();
+    bench.crash();
+    let bench = Bench::open(settings(dir.path()));
+    let kept = |prefix| bench.journal().kept(prefix).into_iter().map(|(key, value)| (key, value.to_vec())).collect::<Vec<_>>();
+    assert_eq!(kept("door/a/"), [("door/a/2".to_owned(), b"two".to_vec()), ("door/a/3".to_owned(), Vec::new())]);
+    assert_eq!(kept("door/").len(), 3);
+    assert_eq!(bench.opened.rows, [], "the engine sees none of them");
+    for wrong in [row("child", None), row("door/long", Some(&"x".repeat(5_000)))] {
+        assert!(bench.journal().keep(vec![wrong]).await.is_err());
+    }
+    assert_eq!(kept("door/").len(), 3);
+    let many = (0..4_093).map(|at| row(&format!("door/c/{at}"), Some("x"))).collect();
+    bench.journal().keep(many).await.unwrap();
+    assert!(bench.journal().keep(vec![row("door/d", Some("x"))]).await.is_err(), "there is no more room");
+    bench.journal().keep(vec![row("door/b", None)]).await.unwrap();
+    bench.journal().keep(vec![row("door/d", Some("x"))]).await.unwrap();
+}
+
+#[tokio::test]
 async fn the_track_is_read_in_order_whether_it_is_in_the_file_or_still_waits() {
     let dir = tempfile::tempdir().unwrap();
     let bench = Bench::open(settings(dir.path()));

@@ -1,14 +1,14 @@
 //! A feed in memory: what a journal would do, in the least code, and with levers for what a journal does when it is ill.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use telltale::clock::{Boot, Stamp, TimeSource, Wall};
-use telltale::event::{EventId, EventType, Kind, Location, Severity};
+use telltale::event::{EventId, EventType, Kind, Location, Row, Severity};
 use telltale::feed::{
-    ChildNow, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status, Stored,
-    TokenHash, TrackPoint, Unavailable,
+    ChildNow, DOOR, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status,
+    Stored, TokenHash, TrackPoint, Unavailable,
 };
 use telltale::geo::{Fence, FenceSource, Point, Shape};
 use telltale::health::Condition;
@@ -49,6 +49,7 @@ struct Inner {
     pruned: HashMap<Kind, EventId>,
     active: Vec<EventId>,
     devices: HashMap<TokenHash, Arc<Device>>,
+    kept: BTreeMap<String, Arc<[u8]>>,
     recent: Option<EventId>,
     asked: Vec<Request>,
 }
@@ -334,6 +335,24 @@ impl Feed for MemoryFeed {
             self.devices.send_modify(|n| *n += 1);
             Ok(found)
         })
+    }
+
+    fn kept(&self, prefix: &str) -> Vec<(String, Arc<[u8]>)> {
+        let rows = &self.inner.lock().unwrap().kept;
+        let under = rows.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        under.map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    fn keep(&self, rows: Vec<Row>) -> Pending<'_, Result<(), Unavailable>> {
+        let kept = &mut self.inner.lock().unwrap().kept;
+        for Row { key, value } in rows {
+            assert!(key.starts_with(DOOR), "{key}");
+            match value {
+                Some(value) => kept.insert(key, value.into()),
+                None => kept.remove(&key),
+            };
+        }
+        Box::pin(std::future::ready(Ok(())))
     }
 
     fn device_changes(&self) -> watch::Receiver<u64> {

@@ -27,6 +27,9 @@ async fn a_disk_that_hangs_holds_up_no_alert_and_it_is_written_under_its_id_when
     assert!(!durable(&until(answer).await.unwrap().unwrap().event.unwrap()), "answered at once");
     let paired = bench.journal().add_device([1; 32], device("d")).await;
     assert!(matches!(paired, Err(Unavailable::Journal(_))), "a phone is not paired for the moment only");
+    let kept = bench.journal().keep(vec![row("door/a", Some("later"))]).await;
+    assert!(matches!(kept, Err(Unavailable::Journal(_))), "it is not durable yet");
+    assert_eq!(bench.journal().kept("door/").len(), 1, "it is kept meanwhile");
 
     holder.let_go();
     bench.writable(true).await;
@@ -40,6 +43,7 @@ async fn a_disk_that_hangs_holds_up_no_alert_and_it_is_written_under_its_id_when
     let again = Bench::open(settings(dir.path()));
     assert_eq!(ids(&again.all(0).await), [first, first + 1, first + 2]);
     assert_eq!(again.opened.rows, [row("child", Some("alert"))]);
+    assert_eq!(again.journal().kept("door/").len(), 1);
 }
 
 #[tokio::test]
