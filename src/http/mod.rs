@@ -32,6 +32,7 @@ mod history;
 mod interfaces;
 mod live;
 mod named;
+mod openapi;
 mod origin;
 mod overload;
 mod page;

@@ -53,6 +53,8 @@ pub(super) enum Route {
     Device(String),
     /// Pairing.
     Pair,
+    /// What all of this is, for machines.
+    OpenApi,
 }
 
 /// What a person may answer to an alert.
@@ -107,6 +109,7 @@ impl Route {
             ["api", "v1", "devices"] => Route::Devices,
             ["api", "v1", "devices", id] if !id.is_empty() => Route::Device((*id).to_owned()),
             ["api", "v1", "pair"] => Route::Pair,
+            ["api", "v1", "openapi.json"] => Route::OpenApi,
             ["api", "v1", rest @ ..] => return Route::of_ecarus(rest),
             [file] => return Asset::of(file).map(Route::Asset),
             rest => return Route::of_ecarus(rest),
@@ -158,6 +161,7 @@ impl Route {
             Route::Devices => "/api/v1/devices",
             Route::Device(_) => "/api/v1/devices/{id}",
             Route::Pair => "/api/v1/pair",
+            Route::OpenApi => "/api/v1/openapi.json",
         }
     }
 
@@ -175,7 +179,7 @@ impl Route {
     /// What a caller must show for `method` (`GET` for `HEAD`).
     pub(super) fn access(&self, method: &Method) -> Access {
         match self {
-            Route::Asset(_) | Route::Healthz | Route::Readyz | Route::Pair => Access::Open,
+            Route::Asset(_) | Route::Healthz | Route::Readyz | Route::OpenApi | Route::Pair => Access::Open,
             Route::Metrics | Route::Devices | Route::Device(_) => Access::Needs(Scope::Read, Standing::Header),
             _ if *method == Method::GET => Access::Needs(Scope::Read, Standing::HeaderOrQuery),
             _ => Access::Needs(Scope::Control, Standing::Header),

@@ -28,7 +28,9 @@ use super::server::Door;
 use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
-use super::{Shared, credentials, devices, ecarus, fences, history, live, named, origin, overload, page, pairing, probes};
+use super::{
+    Shared, credentials, devices, ecarus, fences, history, live, named, openapi, origin, overload, page, pairing, probes,
+};
 use crate::event::Kind;
 use crate::feed::Picture;
 use crate::vehicle::Vin;
@@ -162,6 +164,7 @@ fn refuse(call: &Call<'_>, problem: Problem) -> Problem {
 async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Problem> {
     match route {
         Route::Asset(asset) => Ok(page::answer(*asset)),
+        Route::OpenApi => Ok(openapi::answer()),
         Route::Healthz => Ok(probes::healthz(&call.shared.health)),
         Route::Readyz => probes::readyz(&call.shared.health),
         Route::Metrics => Ok(probes::metrics(&call.shared.metrics)),
