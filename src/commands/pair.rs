@@ -22,6 +22,9 @@ pub struct Pair {
     /// After how many days the phone's token ends; never when absent
     #[arg(long)]
     days: Option<u32>,
+    /// Show a code of 8 digits too, for a phone that cannot scan; five wrong ones close it
+    #[arg(long)]
+    short_code: bool,
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
@@ -37,11 +40,12 @@ fn scope(text: &str) -> Result<Scope, String> {
 impl Pair {
     /// Opens pairing and prints the link, as text and as QR code.
     pub fn run(self) -> ExitCode {
-        let Pair { member, scopes, minutes, days } = self;
-        match ask(&Order::Pair { member, scopes, minutes, days }) {
-            Ok(Said::Open { code, url }) => {
+        let Pair { member, scopes, minutes, days, short_code } = self;
+        match ask(&Order::Pair { member, scopes, minutes, days, short_code }) {
+            Ok(Said::Open { code, url, short_code }) => {
                 let link = format!("{url}#pair={code}");
-                print(&format!("{}{link}\nOpen for one phone, for {minutes} minutes.\n", qr(&link)))
+                let typed = short_code.map(|code| format!("Or open {url} and type in {code}\n")).unwrap_or_default();
+                print(&format!("{}{link}\n{typed}Open for one phone, for {minutes} minutes.\n", qr(&link)))
             }
             Ok(Said::Refused(reason)) => {
                 eprintln!("telltale: {reason}");

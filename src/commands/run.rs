@@ -12,6 +12,7 @@ use super::{Exit, log, print, reload};
 use crate::clock::Clock;
 use crate::config::{self, Config, InForce, LoadError};
 use crate::gateway::{self, Change, Ended, Open, Setup, Sources, control, systemd};
+use crate::http::{self, RealTime};
 use crate::journal;
 use crate::vehicle::Vin;
 
@@ -77,10 +78,11 @@ async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> R
 
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
     let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, .. } = config;
+    let clock = Clock::system();
     Setup {
         // The car may have told its number before.
         vin: vin.or_else(|| journal::vehicle_in(&journal.dir)).unwrap_or_else(Vin::unnamed),
-        clock: Clock::system(),
+        clock: clock.clone(),
         boot_id: gateway::boot_id(),
         sources: Sources::Car { profile: profile.unwrap_or_default(), buses, receiver: receivers.into_iter().next() },
         diagnostics,
@@ -88,7 +90,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         fences,
         places,
         journal,
-        http,
+        http: http::Settings { clock: RealTime(clock), ..http },
         control: Some(control::socket_path()),
         changes,
     }

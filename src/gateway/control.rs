@@ -36,6 +36,9 @@ pub enum Order {
         minutes: u32,
         /// After how many days the token ends.
         days: Option<u32>,
+        /// With a short code too.
+        #[serde(default)]
+        short_code: bool,
     },
     /// List the paired phones.
     Devices,
@@ -62,6 +65,9 @@ pub enum Said {
         code: String,
         /// The address of the page that takes it.
         url: String,
+        /// 8 digits that can be typed in instead, where they were asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        short_code: Option<String>,
     },
     /// The paired phones.
     Devices(Vec<Device>),
@@ -156,9 +162,15 @@ impl Control {
 
     async fn obey(&self, order: Order) -> Said {
         match order {
-            Order::Pair { member, scopes, minutes, days } => {
-                match self.pairing.open(Invitation { member, scopes, days }, minutes) {
-                    Ok(code) => Said::Open { code, url: self.entrance.url() },
+            Order::Pair { member, scopes, minutes, days, short_code } => {
+                let invitation = Invitation { member, scopes, days };
+                let opened = if short_code {
+                    self.pairing.open_with_short_code(invitation, minutes).map(|(code, short)| (code, Some(short)))
+                } else {
+                    self.pairing.open(invitation, minutes).map(|code| (code, None))
+                };
+                match opened {
+                    Ok((code, short_code)) => Said::Open { code, url: self.entrance.url(), short_code },
                     Err(reason) => Said::Refused(reason),
                 }
             }

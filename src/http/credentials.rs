@@ -1,8 +1,16 @@
 //! Where a credential stands in a request, and what is ever kept of one.
 //!
-//! Device tokens: `Authorization: Bearer` (scheme in any case), `X-Api-Key`, and on paths that say so `?token=`,
-//! `?sessionid=`, `?session=`. A header goes before the query, also when it is wrong: what a client says in two ways it
-//! means in the stronger one. Sessions by cookie and tickets would be found here too, cookies between header and query.
+//! | place | a device's token | a session | a ticket |
+//! |---|---|---|---|
+//! | `Authorization: Bearer` (scheme in any case) | yes | yes | |
+//! | `X-Api-Key` | yes | | |
+//! | the cookie ([`cookie`](super::cookie)) | | yes | |
+//! | `?token=` on paths that say so | yes | | of a stream |
+//! | `?sessionid=`, `?session=` there | yes | | |
+//!
+//! A header goes before all others, also when it is wrong: what a client says in two ways it means in the stronger one. A
+//! cookie goes before the query, and a browser sends it unasked: one that is not good is passed over, as is a ticket that
+//! is not good beside a cookie that is.
 
 use std::borrow::Cow;
 
@@ -13,38 +21,76 @@ use super::query::Query;
 use super::route::Standing;
 use crate::feed::TokenHash;
 
+/// Where a credential stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// `Authorization: Bearer`.
+    Bearer,
+    /// `X-Api-Key`.
+    Key,
+    /// The session's cookie.
+    Cookie,
+    /// `?token=`.
+    Token,
+    /// `?sessionid=` or `?session=`.
+    Query,
+}
+
 /// A credential as sent. Never printed.
-pub(super) struct Credential<'a>(Cow<'a, str>);
+pub(super) struct Credential<'a> {
+    text: Cow<'a, str>,
+    /// Where it stood.
+    pub(super) place: Place,
+}
 
 impl Credential<'_> {
     /// What is looked up: the hash of the token's text.
     pub(super) fn hash(&self) -> TokenHash {
-        hash_token(&self.0)
+        hash_token(&self.text)
+    }
+
+    /// The credential itself, for who brought it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 }
 
-const IN_QUERY: [&str; 3] = ["token", "sessionid", "session"];
-
-/// The credential that counts, among those that may stand where they stand.
-pub(super) fn find<'a>(headers: &'a HeaderMap, query: Query<'a>, standing: Standing) -> Option<Credential<'a>> {
-    let header = in_header(headers);
-    let credential = match standing {
-        Standing::Header => header,
-        Standing::HeaderOrQuery => header.or_else(|| query.any(&IN_QUERY)),
-    };
-    credential.map(Credential)
+/// The credentials that count, the one that is to be looked at first first. `cookie` is the cookie's value, where it counts.
+pub(super) fn find<'a>(
+    headers: &'a HeaderMap,
+    query: Query<'a>,
+    standing: Standing,
+    cookie: Option<&'a str>,
+) -> Vec<Credential<'a>> {
+    if let Some(credential) = in_header(headers) {
+        return vec![credential];
+    }
+    let cookie = cookie.map(|text| Credential { text: Cow::Borrowed(text), place: Place::Cookie });
+    let query = if standing.takes_query() { in_query(query) } else { None };
+    cookie.into_iter().chain(query).collect()
 }
 
 /// Whether the client brings a token of its own, wherever it stands and whether or not it is right: then no page gains
 /// anything that its author does not have.
 pub(super) fn is_explicit(headers: &HeaderMap, query: Query<'_>) -> bool {
-    in_header(headers).is_some() || query.any(&IN_QUERY).is_some()
+    in_header(headers).is_some() || in_query(query).is_some()
 }
 
-fn in_header(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
+fn in_header(headers: &HeaderMap) -> Option<Credential<'_>> {
+    let bearer = || headers.get(header::AUTHORIZATION).and_then(|value| bearer(value.as_bytes()));
     let key = || headers.get("x-api-key").and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
-    bearer.or_else(key).map(str::trim).filter(|token| !token.is_empty()).map(Cow::Borrowed)
+    credential(bearer(), Place::Bearer).or_else(|| credential(key(), Place::Key))
+}
+
+fn credential(text: Option<&str>, place: Place) -> Option<Credential<'_>> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+    Some(Credential { text: Cow::Borrowed(text), place })
+}
+
+fn in_query(query: Query<'_>) -> Option<Credential<'_>> {
+    let token = || query.get("token").map(|text| Credential { text, place: Place::Token });
+    let session = || query.any(&["sessionid", "session"]).map(|text| Credential { text, place: Place::Query });
+    token().or_else(session)
 }
 
 /// The token of `Bearer TOKEN` (RFC 6750, 2.1; the scheme in any case: RFC 9110, 11.1).
@@ -70,31 +116,39 @@ pub fn new_token() -> std::io::Result<String> {
 pub(super) fn random_hex<const N: usize>() -> std::io::Result<String> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| std::io::Error::other(error.to_string()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&bytes))
+}
+
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found(headers: &[(&'static str, &str)], query: &str, standing: Standing) -> Option<String> {
+    fn found(headers: &[(&'static str, &str)], query: &str, standing: Standing, cookie: Option<&str>) -> String {
         let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-        find(&headers, Query::new(Some(query)), standing).map(|credential| credential.0.into_owned())
+        let found = find(&headers, Query::new(Some(query)), standing, cookie);
+        found.iter().map(|credential| format!("{:?} {} ", credential.place, credential.text)).collect()
     }
 
     #[test]
     fn each_place_and_their_order() {
         use Standing::{Header, HeaderOrQuery};
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(found(&[("authorization", "Bearer a")], "token=b", HeaderOrQuery), some("a"));
-        assert_eq!(found(&[("authorization", "bEaReR  a ")], "", Header), some("a"));
-        assert_eq!(found(&[("x-api-key", "k")], "token=b", HeaderOrQuery), some("k"));
-        assert_eq!(found(&[("authorization", "Basic xyz"), ("x-api-key", "k")], "", Header), some("k"));
-        assert_eq!(found(&[], "session=s", HeaderOrQuery), some("s"));
-        assert_eq!(found(&[], "session=s&sessionid=i", HeaderOrQuery), some("i"));
-        assert_eq!(found(&[], "session=s&token=t", HeaderOrQuery), some("t"));
-        assert_eq!(found(&[], "token=t", Header), None);
-        assert_eq!(found(&[("authorization", "Bearer")], "token=", HeaderOrQuery), None);
+        assert_eq!(found(&[("authorization", "Bearer a")], "token=b", HeaderOrQuery, Some("c")), "Bearer a ");
+        assert_eq!(found(&[("authorization", "bEaReR  a ")], "", Header, None), "Bearer a ");
+        assert_eq!(found(&[("x-api-key", "k")], "token=b", HeaderOrQuery, Some("c")), "Key k ");
+        assert_eq!(found(&[("authorization", "Basic xyz"), ("x-api-key", "k")], "", Header, None), "Key k ");
+        assert_eq!(found(&[("authorization", "Bearer "), ("x-api-key", "k")], "", Header, None), "Key k ");
+        assert_eq!(found(&[], "token=t", HeaderOrQuery, Some("c")), "Cookie c Token t ");
+        assert_eq!(found(&[], "token=t", Header, Some("c")), "Cookie c ");
+        assert_eq!(found(&[], "session=s", HeaderOrQuery, None), "Query s ");
+        assert_eq!(found(&[], "session=s&sessionid=i", HeaderOrQuery, None), "Query i ");
+        assert_eq!(found(&[], "session=s&token=t", HeaderOrQuery, None), "Token t ");
+        assert_eq!(found(&[], "token=t", Header, None), "");
+        assert_eq!(found(&[("authorization", "Bearer")], "token=", HeaderOrQuery, None), "");
     }
 
     #[test]

@@ -15,12 +15,14 @@
 //! # How it is laid out
 //!
 //! `server` accepts, `connection` and `socket` judge how long it may take, `service` leads a request through `origin`,
-//! `route`, `credentials` and `gate` to its handler. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
+//! `route`, `cookie`, `credentials` and `gate` to its handler. `gate` knows whose a credential is, `sign_in` keeps sessions and
+//! tickets, which `login` gives and takes. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
 //! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
 //! and [`Metrics`].
 
 mod body;
 mod connection;
+mod cookie;
 mod counters;
 mod credentials;
 mod devices;
@@ -31,6 +33,7 @@ mod gate;
 mod history;
 mod interfaces;
 mod live;
+mod login;
 mod named;
 mod openapi;
 mod origin;
@@ -46,6 +49,7 @@ mod route;
 mod server;
 mod service;
 mod settings;
+mod sign_in;
 mod socket;
 mod sse;
 mod stream;
@@ -56,7 +60,7 @@ pub use credentials::{hash_token, new_token};
 pub use entrance::Entrance;
 pub use pairing::{Invitation, Pairing};
 pub use server::Server;
-pub use settings::{Limits, Settings};
+pub use settings::{Limits, RealTime, Settings};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -102,7 +106,10 @@ pub fn survives(target: &[u8]) {
         let _ = (route.pattern(), route.methods());
     }
     let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
-    let _ = credentials::find(&headers, query, route::Standing::HeaderOrQuery).map(|credential| credential.hash());
+    for credential in credentials::find(&headers, query, route::Standing::Stream, Some(path)) {
+        let _ = credential.hash();
+    }
+    let _ = sign_in::Want::of(query);
 }
 
 #[cfg(test)]

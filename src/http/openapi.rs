@@ -1,7 +1,7 @@
 //! `GET /api/v1/openapi.json`: every path for machines, as OpenAPI 3.1.
 //!
 //! `openapi.json` beside this file is the description; the tests here hold it against the routes, both ways, and
-//! `tests/it/http/openapi.rs` holds a door's answers against its schemas. A path is added by writing its entry there: its
+//! `tests/openapi` holds a demo's answers against its schemas. A path is added by writing its entry there: its
 //! methods, what a caller must show (`security`: the scope, and `token` where the query may hold the credential), and of a
 //! stream the frames under `x-frames`. The page's files are no API, and not in it. A path that is another name for one
 //! says so with `x-same-as`.
@@ -84,16 +84,22 @@ mod tests {
     fn needs(security: &Value) -> Needs {
         let told = security.as_array().unwrap_or_else(|| panic!("no security")).iter();
         let pairs = told.flat_map(|requirement| requirement.as_object().unwrap()).flat_map(|(scheme, scopes)| {
-            scopes.as_array().unwrap().iter().map(|scope| (scheme.clone(), scope.as_str().unwrap().to_owned()))
+            let scopes = scopes.as_array().unwrap();
+            let scope = scopes.first().map_or("", |scope| scope.as_str().unwrap());
+            assert!(scopes.len() < 2, "one scope is enough: {scopes:?}");
+            [(scheme.clone(), scope.to_owned())]
         });
         pairs.collect()
     }
 
     fn access(access: &Access) -> Needs {
-        let Access::Needs(scope, standing) = access else { return Needs::new() };
-        let scope = serde_json::to_value(scope).unwrap().as_str().unwrap().to_owned();
-        let query = (*standing == Standing::HeaderOrQuery).then_some("token");
-        ["bearer", "apiKey"].into_iter().chain(query).map(|scheme| (scheme.to_owned(), scope.clone())).collect()
+        let (scope, standing) = match access {
+            Access::Open => return Needs::new(),
+            Access::SignedIn => (String::new(), Standing::Header),
+            Access::Needs(scope, standing) => (serde_json::to_value(scope).unwrap().as_str().unwrap().to_owned(), *standing),
+        };
+        let query = standing.takes_query().then_some("token");
+        ["bearer", "apiKey", "cookie"].into_iter().chain(query).map(|scheme| (scheme.to_owned(), scope.clone())).collect()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! `Host` may be an IP literal, `localhost`, the host's own name (also with `.local`) and those of `http.names`; else 421.
 //! A request that brings its own token may come from any page (`*`, never with credentials); without one only the pages of
-//! `http.origins` may read the answer. `null` is nobody's origin.
+//! `http.origins` may read the answer. `null` is nobody's origin. Whose cookies count is [`cookie`](super::cookie)'s business.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -62,6 +62,15 @@ fn is_port(text: &str) -> bool {
     text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.len() <= 5 && port.bytes().all(|b| b.is_ascii_digit()))
 }
 
+/// Our own origin as the client has it: its scheme, and the host and port that it asks for, as `Origin` would say it.
+pub(super) fn own(parts: &Parts, secure: bool) -> Option<String> {
+    let asked = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    let host = asked.or_else(|| parts.headers.get(header::HOST).map(HeaderValue::as_bytes))?;
+    let host = std::str::from_utf8(host).ok()?.to_ascii_lowercase();
+    let (scheme, usual) = if secure { ("https", ":443") } else { ("http", ":80") };
+    Some(format!("{scheme}://{}", host.strip_suffix(usual).unwrap_or(&host)))
+}
+
 /// Whether `text` is a scheme, a host and perhaps a port, as `Origin` has them.
 pub(super) fn is_origin(text: &str) -> bool {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
@@ -75,10 +84,14 @@ const HEADERS: HeaderValue = HeaderValue::from_static(
 );
 const ANY: HeaderValue = HeaderValue::from_static("*");
 
+/// Whether the request says that it comes from a page of `http.origins`.
+pub(super) fn is_listed(request: &HeaderMap, origins: &[String]) -> bool {
+    request.get(header::ORIGIN).is_some_and(|origin| origins.iter().any(|known| known.as_bytes() == origin.as_bytes()))
+}
+
 /// What every answer says to the browser that holds another site's page.
 pub(super) fn allow(answer: &mut HeaderMap, request: &HeaderMap, explicit_token: bool, origins: &[String]) {
-    let origin = request.get(header::ORIGIN);
-    let listed = origin.filter(|origin| origins.iter().any(|known| known.as_bytes() == origin.as_bytes()));
+    let listed = request.get(header::ORIGIN).filter(|_| is_listed(request, origins));
     if explicit_token {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANY);
     } else if let Some(origin) = listed {

@@ -4,6 +4,9 @@
 //! code. The first phone that sends it to `POST /api/v1/pair` gets a token of 256 random bits, once; of both only hashes
 //! are kept here. A request that failed, or that was cut off before the token was durable, has used nothing up. The
 //! minutes go on while the unit is suspended. A wrong code is 403 and counts as a wrong credential of that address; closed is 410.
+//!
+//! Where somebody cannot scan, and only when asked for, there is a short code beside it: 8 digits to type in. Five wrong ones,
+//! from wherever, close it alone; the long code stays good.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,10 +17,10 @@ use serde_json::{Map, Value, json};
 use super::body::Body;
 use super::credentials::{hash_token, new_token, random_hex};
 use super::gate::wall_now;
-use super::locked;
 use super::problem::Problem;
 use super::reply::json;
 use super::service::Call;
+use super::{locked, login};
 use crate::clock::{Boot, Clock, Wall};
 use crate::feed::{Device, Scope, TokenHash};
 
@@ -49,8 +52,39 @@ impl Default for Pairing {
 #[derive(Clone, Debug)]
 struct Window {
     code: TokenHash,
+    short: Option<Short>,
     invitation: Invitation,
     until: Boot,
+}
+
+/// A code to type in, while it may be.
+#[derive(Clone, Debug)]
+struct Short {
+    code: TokenHash,
+    tries: u32,
+}
+
+const DIGITS: usize = 8;
+const TRIES: u32 = 5;
+
+impl Window {
+    /// Whether `code` opens it. A wrong one of eight digits is a try at the short code.
+    fn opens(&mut self, code: &str) -> bool {
+        let known = hash_token(code);
+        if self.code == known {
+            return true;
+        }
+        let is_short = code.len() == DIGITS && code.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(short) = self.short.as_mut().filter(|_| is_short) else { return false };
+        if short.code == known {
+            return true;
+        }
+        short.tries += 1;
+        if short.tries >= TRIES {
+            self.short = None;
+        }
+        false
+    }
 }
 
 /// A window that a phone has come to. Given back when it is dropped, unless another was opened since.
@@ -88,6 +122,21 @@ impl Pairing {
     /// # Errors
     /// A sentence that says what would be right.
     pub fn open(&self, invitation: Invitation, minutes: u32) -> Result<String, String> {
+        self.open_by(invitation, minutes, None)
+    }
+
+    /// The same, with a short code beside the long one: the long one, and the short one of 8 digits.
+    ///
+    /// # Errors
+    /// A sentence that says what would be right.
+    pub fn open_with_short_code(&self, invitation: Invitation, minutes: u32) -> Result<(String, String), String> {
+        let number = getrandom::u64().map_err(|error| format!("the system gives no random bits: {error}"))?;
+        let short = format!("{:0DIGITS$}", number % 10_u64.pow(DIGITS as u32));
+        let long = self.open_by(invitation, minutes, Some(&short))?;
+        Ok((long, short))
+    }
+
+    fn open_by(&self, invitation: Invitation, minutes: u32, short: Option<&str>) -> Result<String, String> {
         if invitation.member.is_empty() || invitation.member.len() > NAME || invitation.member.chars().any(char::is_control) {
             return Err(format!("a member's name has 1 to {NAME} bytes and no control characters"));
         }
@@ -99,7 +148,8 @@ impl Pairing {
         }
         let code = random_hex::<16>().map_err(|error| format!("the system gives no random bits: {error}"))?;
         let until = self.clock.now() + Duration::from_secs(u64::from(minutes) * 60);
-        *locked(&self.open) = Some(Window { code: hash_token(&code), invitation, until });
+        let short = short.map(|short| Short { code: hash_token(short), tries: 0 });
+        *locked(&self.open) = Some(Window { code: hash_token(&code), short, invitation, until });
         Ok(code)
     }
 
@@ -115,8 +165,7 @@ impl Pairing {
 
     fn take_at(&self, now: Boot, code: &str) -> Result<Taken<'_>, Shut> {
         let mut open = locked(&self.open);
-        let known = hash_token(code);
-        match open.take_if(|window| window.until <= now || window.code == known) {
+        match open.take_if(|window| window.until <= now || window.opens(code)) {
             Some(window) if window.until > now => Ok(Taken { pairing: self, window: Some(window) }),
             Some(_) => Err(Shut::Closed),
             None if open.is_some() => Err(Shut::Wrong),
@@ -140,8 +189,9 @@ pub(super) async fn pair(call: &mut Call<'_>) -> Result<Response<Body>, Problem>
     let shared = call.shared;
     let taken = shared.pairing.take(code).map_err(|shut| refused(call, shut))?;
     let Some(window) = &taken.window else { return Err(refused(call, Shut::Closed)) };
-    let answer = add(call, window, name).await?;
+    let (mut answer, token) = add(call, window, name).await?;
     taken.use_up();
+    login::remember(call, &mut answer, token).await;
     Ok(answer)
 }
 
@@ -155,7 +205,8 @@ fn refused(call: &Call<'_>, shut: Shut) -> Problem {
     }
 }
 
-async fn add(call: &Call<'_>, window: &Window, name: &str) -> Result<Response<Body>, Problem> {
+/// The answer to a phone that is paired now, and its token's hash.
+async fn add(call: &Call<'_>, window: &Window, name: &str) -> Result<(Response<Body>, TokenHash), Problem> {
     let no_bits = |_| Problem::unavailable("the system gives no random bits; try again");
     let Invitation { member, scopes, days } = &window.invitation;
     let vin = call.own_vehicle()?;
@@ -178,9 +229,11 @@ async fn add(call: &Call<'_>, window: &Window, name: &str) -> Result<Response<Bo
         paired: now.unwrap_or_else(Wall::build),
         expires,
     };
-    call.shared.feed.add_device(hash_token(&token), device).await?;
+    let hash = hash_token(&token);
+    call.shared.feed.add_device(hash, device).await?;
     let unit = call.shared.settings.unit;
-    Ok(json(StatusCode::CREATED, &json!({"token": token, "member": member, "scopes": scopes, "vin": vin, "unit": unit})))
+    let answer = json!({"token": token, "member": member, "scopes": scopes, "vin": vin, "unit": unit});
+    Ok((json(StatusCode::CREATED, &answer), hash))
 }
 
 fn text<'a>(body: &'a Map<String, Value>, name: &str, sentence: &str) -> Result<&'a str, Problem> {
@@ -228,6 +281,28 @@ mod tests {
         pairing.open(invitation(), 2).unwrap();
         pairing.close();
         assert_eq!(pairing.take(&new).err(), Some(Shut::Closed));
+    }
+
+    #[test]
+    fn five_tries_close_the_short_code_alone() {
+        let pairing = Pairing::default();
+        let wrong = |right: &str, n: u32| format!("{:08}", (right.parse::<u32>().unwrap() + n) % 100_000_000);
+        let (_, short) = pairing.open_with_short_code(invitation(), 2).unwrap();
+        assert!(short.len() == 8 && short.bytes().all(|digit| digit.is_ascii_digit()));
+        for n in 1..5 {
+            assert_eq!(pairing.take(&wrong(&short, n)).err(), Some(Shut::Wrong));
+            assert_eq!(pairing.take("0123").err(), Some(Shut::Wrong), "no try at the short code");
+        }
+        drop(pairing.take(&short).unwrap());
+        assert_eq!(pairing.take(&wrong(&short, 5)).err(), Some(Shut::Wrong), "what was cut off gives no new tries");
+        assert_eq!(pairing.take(&short).err(), Some(Shut::Wrong), "the fifth");
+
+        let (long, short) = pairing.open_with_short_code(invitation(), 2).unwrap();
+        (1..=5).for_each(|n| assert_eq!(pairing.take(&wrong(&short, n)).err(), Some(Shut::Wrong)));
+        assert_eq!(pairing.take(&short).err(), Some(Shut::Wrong));
+        pairing.take(&long).unwrap().use_up();
+        pairing.open_with_short_code(invitation(), 2).map(|(_, short)| pairing.take(&short).unwrap().use_up()).unwrap();
+        assert_eq!(pairing.take(&short).err(), Some(Shut::Closed), "for one phone");
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) enum Route {
     Readyz,
     /// Prometheus.
     Metrics,
+    /// What all of this is, for machines.
+    OpenApi,
     /// ECARUS: stream of child events.
     ChildEvents(String),
     /// ECARUS: the child watch now.
@@ -53,8 +55,14 @@ pub(super) enum Route {
     Device(String),
     /// Pairing.
     Pair,
-    /// What all of this is, for machines.
-    OpenApi,
+    /// A session for a device's token.
+    Login,
+    /// The session again.
+    Token,
+    /// The session's end.
+    Logout,
+    /// A ticket for a stream.
+    AboutMe,
 }
 
 /// What a person may answer to an alert.
@@ -73,6 +81,15 @@ pub(super) enum Standing {
     Header,
     /// In a header or in the query, for clients that cannot set headers (`EventSource`).
     HeaderOrQuery,
+    /// The same, and a ticket in the query.
+    Stream,
+}
+
+impl Standing {
+    /// Whether the query may hold a credential.
+    pub(super) fn takes_query(self) -> bool {
+        self != Standing::Header
+    }
 }
 
 /// What a caller must show.
@@ -80,6 +97,8 @@ pub(super) enum Standing {
 pub(super) enum Access {
     /// Nothing.
     Open,
+    /// A credential, whatever its scopes, not in the query.
+    SignedIn,
     /// A credential with this scope.
     Needs(Scope, Standing),
 }
@@ -99,6 +118,7 @@ impl Route {
             ["healthz"] => Route::Healthz,
             ["readyz"] => Route::Readyz,
             ["metrics"] => Route::Metrics,
+            ["api", "v1", "openapi.json"] => Route::OpenApi,
             ["api", "my-events"] => Route::MyEvents,
             ["api", "heartbeat"] => Route::Heartbeat,
             ["api", "v1", "events"] => Route::History,
@@ -109,7 +129,11 @@ impl Route {
             ["api", "v1", "devices"] => Route::Devices,
             ["api", "v1", "devices", id] if !id.is_empty() => Route::Device((*id).to_owned()),
             ["api", "v1", "pair"] => Route::Pair,
-            ["api", "v1", "openapi.json"] => Route::OpenApi,
+            ["api", "v1", "auth", "login"] | ["api", "v1", "login"] => Route::Login,
+            ["api", "v1", "auth", "token"] => Route::Token,
+            ["api", "v1", "auth", "logout"] => Route::Logout,
+            ["ActiveSession", "AboutMe"] => Route::AboutMe,
+            [api, "ActiveSession", "AboutMe"] if is_open_api(api) => Route::AboutMe,
             ["api", "v1", rest @ ..] => return Route::of_ecarus(rest),
             [file] => return Asset::of(file).map(Route::Asset),
             rest => return Route::of_ecarus(rest),
@@ -143,6 +167,7 @@ impl Route {
             Route::Healthz => "/healthz",
             Route::Readyz => "/readyz",
             Route::Metrics => "/metrics",
+            Route::OpenApi => "/api/v1/openapi.json",
             Route::ChildEvents(_) => "/api/v1/childcare/vehicles/{vin}/child-alert/events",
             Route::ChildAlert(_) => "/api/v1/childcare/vehicles/{vin}/child-alert",
             Route::ChildAnswer(_, Answer::Snooze) => "/api/v1/childcare/vehicles/{vin}/child-alert/snooze",
@@ -161,14 +186,17 @@ impl Route {
             Route::Devices => "/api/v1/devices",
             Route::Device(_) => "/api/v1/devices/{id}",
             Route::Pair => "/api/v1/pair",
-            Route::OpenApi => "/api/v1/openapi.json",
+            Route::Login => "/api/v1/auth/login",
+            Route::Token => "/api/v1/auth/token",
+            Route::Logout => "/api/v1/auth/logout",
+            Route::AboutMe => "/ActiveSession/AboutMe",
         }
     }
 
     /// What it answers to, beside `HEAD` where there is `GET`, and `OPTIONS`.
     pub(super) fn methods(&self) -> &'static [Method] {
         match self {
-            Route::ChildAnswer(..) | Route::Pair => POST,
+            Route::ChildAnswer(..) | Route::Pair | Route::Login | Route::Logout => POST,
             Route::TroubleCodes(_) => GET_DELETE,
             Route::Fence(_) => GET_PUT_DELETE,
             Route::Device(_) => DELETE,
@@ -179,11 +207,18 @@ impl Route {
     /// What a caller must show for `method` (`GET` for `HEAD`).
     pub(super) fn access(&self, method: &Method) -> Access {
         match self {
-            Route::Asset(_) | Route::Healthz | Route::Readyz | Route::OpenApi | Route::Pair => Access::Open,
-            Route::Metrics | Route::Devices | Route::Device(_) => Access::Needs(Scope::Read, Standing::Header),
+            Route::Asset(_) | Route::Healthz | Route::Readyz | Route::OpenApi | Route::Pair | Route::Login => Access::Open,
+            Route::Token | Route::Logout => Access::SignedIn,
+            Route::Metrics | Route::Devices | Route::Device(_) | Route::AboutMe => Access::Needs(Scope::Read, Standing::Header),
+            _ if self.is_stream() => Access::Needs(Scope::Read, Standing::Stream),
             _ if *method == Method::GET => Access::Needs(Scope::Read, Standing::HeaderOrQuery),
             _ => Access::Needs(Scope::Control, Standing::Header),
         }
+    }
+
+    /// Whether `method` changes something, so that a cookie alone must come from our own page.
+    pub(super) fn is_change(&self, method: &Method) -> bool {
+        *method != Method::GET
     }
 
     /// Whether it is a stream, where an error would make an `EventSource` give up for good.
@@ -193,6 +228,18 @@ impl Route {
             Route::ChildEvents(_) | Route::GeofenceEvents(_) | Route::DiagnosisEvents | Route::MyEvents | Route::Heartbeat
         )
     }
+}
+
+/// `OpenApi` or `OpenApi2`, perhaps with that vendor's number of a system behind it: `_1_2_3_4`.
+fn is_open_api(segment: &str) -> bool {
+    let Some(rest) = segment.strip_prefix("OpenApi") else { return false };
+    is_system(rest.strip_prefix('2').unwrap_or(rest))
+}
+
+/// Nothing, or numbers with `_` before each.
+fn is_system(text: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    text.is_empty() || text.strip_prefix('_').is_some_and(|rest| rest.split('_').all(is_number))
 }
 
 #[cfg(test)]
@@ -214,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn who_am_i_is_asked_under_many_prefixes() {
+        for prefix in ["", "/OpenApi", "/OpenApi2", "/OpenApi_1", "/OpenApi2_1_22_3_4"] {
+            assert_eq!(Route::of(&format!("{prefix}/ActiveSession/AboutMe")), Some(Route::AboutMe), "{prefix}");
+        }
+        for prefix in ["/OpenApi3", "/OpenApi_", "/OpenApi_1_", "/OpenApi_x", "/openapi", "/OpenApi22", "/OpenApi/OpenApi"] {
+            assert_eq!(Route::of(&format!("{prefix}/ActiveSession/AboutMe")), None, "{prefix}");
+        }
+    }
+
+    #[test]
     fn near_misses_lead_nowhere() {
         let misses =
             ["", "*", "//", "/api", "/api/v1", "/api/my-events/", "/api/v1/geofences/", "/api/v1/vehicles//state/x", "/%", "/x"];
@@ -231,13 +288,25 @@ mod tests {
             "/api/v1/geofences/x",
             "/api/v1/events",
             "/api/my-events",
-            "/childcare/vehicles/self/child-alert/safe",
+            "/childcare/vehicles/self/child-alert",
+            "/ActiveSession/AboutMe",
+            "/api/v1/auth/token",
         ];
-        let in_query = |path: &str, method: Method| {
-            matches!(Route::of(path).unwrap().access(&method), Access::Needs(_, Standing::HeaderOrQuery))
+        let standing = |path: &str| match Route::of(path).unwrap().access(&Method::GET) {
+            Access::Needs(_, standing) => standing,
+            Access::SignedIn | Access::Open => Standing::Header,
         };
-        assert_eq!(paths.map(|path| in_query(path, Method::GET)), [false, false, true, true, true, true]);
-        assert_eq!(paths.map(|path| in_query(path, Method::POST)), [false; 6]);
+        use Standing::{Header, HeaderOrQuery, Stream};
+        assert_eq!(paths.map(standing), [Header, Header, HeaderOrQuery, HeaderOrQuery, Stream, HeaderOrQuery, Header, Header]);
+        for (path, method) in [("/childcare/vehicles/self/child-alert/safe", Method::POST), ("/api/v1/geofences/x", Method::PUT)]
+        {
+            let route = Route::of(path).unwrap();
+            assert_eq!(
+                (route.access(&method), route.is_change(&method)),
+                (Access::Needs(Scope::Control, Header), true),
+                "{path}"
+            );
+        }
     }
 
     proptest! {

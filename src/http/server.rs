@@ -31,6 +31,7 @@ use super::origin::Names;
 use super::overload::StreamPlaces;
 use super::pairing::Pairing;
 use super::settings::Settings;
+use super::sign_in::SignIns;
 use super::socket::{MAX_HEAD, Socket};
 use super::{Shared, service};
 use crate::feed::Feed;
@@ -120,7 +121,7 @@ impl Server {
         let shared = Shared {
             names: Names::new(own_name.as_deref(), &settings.names),
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
-            gate: Gate::new(settings.guests.clone()),
+            gate: Gate::new(settings.guests.clone(), SignIns::new(feed.clone(), settings.clock.0.clone())),
             pairing: Pairing::default(),
             metrics: metrics.clone(),
             settings: settings.clone(),

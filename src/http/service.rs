@@ -18,21 +18,24 @@ use tokio::time::Instant;
 
 use super::body::{Body, discard, read};
 use super::connection::Watch;
+use super::cookie::Page;
 use super::counters::Asked;
 use super::gate::{SignedIn, Verdict, scope_missing};
 use super::problem::{Problem, allow_header};
 use super::query::Query;
 use super::reply::no_content;
-use super::route::{Access, Route};
+use super::route::{Access, Route, Standing};
 use super::server::Door;
+use super::sign_in::Want;
 use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
 use super::{
-    Shared, credentials, devices, ecarus, fences, history, live, named, openapi, origin, overload, page, pairing, probes,
+    Shared, cookie, credentials, devices, ecarus, fences, history, live, login, named, openapi, origin, overload, page, pairing,
+    probes,
 };
 use crate::event::Kind;
-use crate::feed::Picture;
+use crate::feed::{Picture, Scope};
 use crate::vehicle::Vin;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -43,6 +46,8 @@ pub(super) struct Call<'a> {
     pub(super) parts: &'a Parts,
     pub(super) query: Query<'a>,
     pub(super) address: IpAddr,
+    /// Whether it came over TLS.
+    pub(super) secure: bool,
     door: Door,
     body: &'a mut Incoming,
 }
@@ -60,7 +65,7 @@ pub(super) async fn answer(
     let (parts, mut body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let query = Query::new(parts.uri.query());
-    let mut call = Call { shared: &shared, parts: &parts, query, address, door, body: &mut body };
+    let mut call = Call { shared: &shared, parts: &parts, query, address, secure: false, door, body: &mut body };
 
     let responding = respond(&mut call, route.as_ref(), &watch);
     let answered = tokio::time::timeout(ANSWER_WITHIN, responding).await;
@@ -102,25 +107,48 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
             admit(call, None)?;
             open(call, route).await
         }
-        Access::Needs(scope, standing) => {
-            let credential = credentials::find(&call.parts.headers, call.query, standing);
-            let who = match call.shared.gate.judge(&*call.shared.feed, credential, standing, call.address) {
-                Verdict::Valid(who) => who,
-                Verdict::Revoked if route.is_stream() => return Ok(no_content()),
-                Verdict::Revoked => return Err(refuse(call, Problem::sign_in("this device was revoked; pair it again"))),
-                Verdict::Refused(problem) => return Err(refuse(call, problem)),
-            };
-            watch.signed_in();
-            if !who.has(scope) {
-                return Err(scope_missing(scope));
-            }
-            if route.is_stream() {
-                return stream(call, route, who);
-            }
-            admit(call, Some(&who))?;
-            signed_in(call, route, &method, &who).await
-        }
+        Access::SignedIn => guarded(call, route, &method, None, Standing::Header, watch).await,
+        Access::Needs(scope, standing) => guarded(call, route, &method, Some(scope), standing, watch).await,
     }
+}
+
+/// What is behind a sign-in.
+async fn guarded(
+    call: &mut Call<'_>,
+    route: &Route,
+    method: &Method,
+    scope: Option<Scope>,
+    standing: Standing,
+    watch: &Watch,
+) -> Result<Response<Body>, Problem> {
+    let page = call.page();
+    let cookie = cookie::value(&call.parts.headers, call.secure).filter(|_| page.may_use_cookies());
+    let shown = credentials::find(&call.parts.headers, call.query, standing, cookie);
+    let who = match call.shared.gate.judge(&*call.shared.feed, &shown, standing, call.address) {
+        Verdict::Valid(who) => who,
+        Verdict::Revoked if route.is_stream() => return Ok(no_content()),
+        Verdict::Revoked => return Err(refuse(call, Problem::sign_in("this sign-in was revoked; sign in or pair again"))),
+        Verdict::Refused(problem) => return Err(refuse(call, problem)),
+    };
+    watch.signed_in();
+    if who.by_cookie() && route.is_change(method) {
+        page.may_change(&call.parts.headers, !call.body.is_end_stream())?;
+    }
+    if let Some(scope) = scope.filter(|scope| !who.has(*scope)) {
+        return Err(scope_missing(scope));
+    }
+    if let Some(ticket) = who.ticket() {
+        let opened = call.shared.gate.sign_ins.open(ticket, call.parts.uri.path(), Want::of(call.query)?).await;
+        opened.map_err(|shut| refuse(call, Problem::sign_in(shut.sentence())))?;
+    }
+    if route.is_stream() {
+        return stream(call, route, who);
+    }
+    admit(call, Some(&who))?;
+    if *route == Route::Token {
+        return Ok(login::again(&shown));
+    }
+    signed_in(call, route, method, &who).await
 }
 
 fn check_size(parts: &Parts) -> Result<(), Problem> {
@@ -168,6 +196,7 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
         Route::Healthz => Ok(probes::healthz(&call.shared.health)),
         Route::Readyz => probes::readyz(&call.shared.health),
         Route::Metrics => Ok(probes::metrics(&call.shared.metrics)),
+        Route::Login => login::login(call).await,
         _ => pairing::pair(call).await,
     }
 }
@@ -209,6 +238,8 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::Fence(id) => fences::get(call, id),
         Route::Devices => Ok(devices::list(call, who)),
         Route::Device(id) => devices::revoke(call, who, id).await,
+        Route::AboutMe => login::about_me(call, who).await,
+        Route::Logout => Ok(login::logout(call, who).await),
         _ => Ok(probes::metrics(&call.shared.metrics)),
     }
 }
@@ -229,6 +260,11 @@ impl Call<'_> {
     fn picture(&self, name: &str) -> Result<Arc<Picture>, Problem> {
         let picture = self.shared.feed.picture(&self.vehicle(name)?)?.borrow().clone();
         Ok(picture)
+    }
+
+    /// Whose page sends it.
+    pub(super) fn page(&self) -> Page {
+        Page::of(self.parts, self.secure, &self.shared.settings.origins)
     }
 
     /// The request's body, `most` bytes.
@@ -253,7 +289,9 @@ fn finish(response: &mut Response<Body>, shared: &Shared, parts: &Parts, route: 
     let is_page = matches!(route, Some(Route::Asset(_))) && status == StatusCode::OK;
     headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { page::POLICY } else { NOTHING });
     if parts.method != Method::OPTIONS {
-        let explicit = credentials::is_explicit(&parts.headers, Query::new(parts.uri.query()));
+        // A login brings the device's token in its body.
+        let brings = route == Some(&Route::Login) && !origin::is_listed(&parts.headers, &shared.settings.origins);
+        let explicit = brings || credentials::is_explicit(&parts.headers, Query::new(parts.uri.query()));
         origin::allow(headers, &parts.headers, explicit, &shared.settings.origins);
     }
     if is_last(status) {

@@ -8,6 +8,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::origin::is_origin;
+use crate::clock::Clock;
 use crate::feed::{Device, TokenHash};
 
 /// `http.*` of the site's file.
@@ -36,6 +37,25 @@ pub struct Settings {
     /// Who comes in without having been paired, as long as the daemon runs: the demo's own phone.
     #[serde(skip)]
     pub guests: Vec<(TokenHash, Device)>,
+    /// What sign-ins count by.
+    #[serde(skip)]
+    pub clock: RealTime,
+}
+
+/// The world's clock: sign-ins count by it, also where the car's own runs faster. It is no setting, so all are equal.
+#[derive(Clone, Debug)]
+pub struct RealTime(pub Clock);
+
+impl Default for RealTime {
+    fn default() -> RealTime {
+        RealTime(Clock::system())
+    }
+}
+
+impl PartialEq for RealTime {
+    fn eq(&self, _: &RealTime) -> bool {
+        true
+    }
 }
 
 impl Default for Settings {
@@ -49,6 +69,7 @@ impl Default for Settings {
             metrics: Vec::new(),
             unit: 1,
             guests: Vec::new(),
+            clock: RealTime::default(),
         }
     }
 }

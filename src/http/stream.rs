@@ -115,7 +115,7 @@ impl Stream {
         let feed = Arc::clone(&self.shared.feed);
         let vin = self.vin.clone();
         let filter = self.surface.filter();
-        let mut eyes = Eyes::open(&*feed, &vin)?;
+        let mut eyes = Eyes::open(&self.shared, &vin)?;
         if !self.shared.gate.stands(&*feed, &self.who) {
             return self.end_revoked(out).await;
         }
@@ -233,7 +233,7 @@ impl Stream {
     }
 
     async fn end_revoked(&self, out: &Teller) -> Result<(), Unavailable> {
-        self.shared.gate.remember_revoked(self.who.hash);
+        self.shared.gate.remember_revoked(&self.who);
         out.tell(sse::revoked()).await;
         Ok(())
     }
@@ -332,11 +332,14 @@ struct Eyes {
     head: watch::Receiver<EventId>,
     picture: watch::Receiver<Arc<Picture>>,
     devices: watch::Receiver<u64>,
+    sessions: watch::Receiver<u64>,
 }
 
 impl Eyes {
-    fn open(feed: &dyn Feed, vin: &Vin) -> Result<Eyes, Unavailable> {
-        Ok(Eyes { head: feed.head(vin)?, picture: feed.picture(vin)?, devices: feed.device_changes() })
+    fn open(shared: &Shared, vin: &Vin) -> Result<Eyes, Unavailable> {
+        let Shared { feed, gate, .. } = shared;
+        let (devices, sessions) = (feed.device_changes(), gate.sign_ins.ended());
+        Ok(Eyes { head: feed.head(vin)?, picture: feed.picture(vin)?, devices, sessions })
     }
 
     fn newest(&mut self) -> EventId {
@@ -357,6 +360,7 @@ impl Eyes {
             biased;
             () = shared.shutdown.cancelled() => Wake::Shutdown,
             Ok(()) = self.devices.changed() => Wake::Devices,
+            Ok(()) = self.sessions.changed() => Wake::Devices,
             page = finish(reading) => Wake::Page(page),
             Ok(()) = self.head.changed(), if !is_reading && place.read_after.is_none() => Wake::Head,
             () = at(place.read_after), if !is_reading => Wake::Head,

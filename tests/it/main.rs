@@ -21,5 +21,6 @@ mod phone;
 mod places;
 mod power;
 mod scenarios;
+mod signing_in;
 mod supervision;
 mod unit;

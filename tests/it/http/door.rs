@@ -29,10 +29,14 @@ impl Door {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Door {
+        Door::over(MemoryFeed::new(), change).await
+    }
+
+    /// Over a feed that has been there before: after a restart.
+    pub async fn over(feed: Arc<MemoryFeed>, change: impl FnOnce(&mut Settings)) -> Door {
         let mut settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Settings::default() };
         change(&mut settings);
-        let (feed, health, metrics, shutdown) =
-            (MemoryFeed::new(), Health::default(), Metrics::default(), CancellationToken::new());
+        let (health, metrics, shutdown) = (Health::default(), Metrics::default(), CancellationToken::new());
         let server = Server::bind(settings, feed.clone(), health.clone(), &metrics, shutdown.clone()).unwrap();
         let (addresses, pairing) = (server.addresses().to_vec(), server.pairing());
         let address = addresses[0];
@@ -53,6 +57,26 @@ impl Door {
     /// `GET` with a device's token.
     pub async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &["Authorization: Bearer read"], "").await
+    }
+
+    /// A session of the device whose token is its name.
+    pub async fn log_in(&self, token: &str) -> String {
+        let body = serde_json::json!({"username": "mum", "password": token}).to_string();
+        let answer = self.ask("POST", "/api/v1/auth/login", &[], &body).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        answer.json()["data"]["token"].as_str().unwrap().to_owned()
+    }
+
+    /// A ticket of whoever these headers sign in.
+    pub async fn ticket(&self, header: &str) -> String {
+        let answer = self.ask("GET", "/ActiveSession/AboutMe", &[header], "").await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        answer.json()["data"]["UrlToken"].as_str().unwrap().to_owned()
+    }
+
+    /// Only the status of an answer, also where it is a stream.
+    pub async fn status(&self, path: &str, headers: &[&str]) -> u16 {
+        EventStream::open(self.address, path, headers).await.head.status
     }
 
     /// A stream, with the token of the device `read`.

@@ -6,8 +6,11 @@ mod feed;
 mod judge;
 
 mod answers;
+mod cookies;
 mod limits;
 mod resume;
 mod rules;
+mod sessions;
 mod sign_in;
 mod streams;
+mod tickets;
