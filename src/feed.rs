@@ -254,6 +254,9 @@ pub struct Picture {
     pub signals: Vec<SignalNow>,
     /// Where it is.
     pub location: Location,
+    /// Where the vehicle's further receivers are (a trailer's), the second of the configuration first; `None` before its
+    /// first fix. They are shown, and decide nothing.
+    pub further: Vec<Option<Fix>>,
     /// How it stands to each fence; shared from picture to picture, as there may be ten thousand.
     pub fences: Arc<Vec<FenceNow>>,
     /// The child watch.

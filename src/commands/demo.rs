@@ -119,6 +119,8 @@ impl Demo {
             http: http::Settings {
                 listen: vec![self.listen],
                 trusted: vec![trusted.to_owned()],
+                // It is for this machine, and nobody is to find it.
+                discovery: false,
                 // The demo is for looking at, whether or not its journal can be written.
                 guests: vec![token.guest()],
                 ..http::Settings::default()

@@ -42,8 +42,9 @@ impl Pair {
     pub fn run(self) -> ExitCode {
         let Pair { member, scopes, minutes, days, short_code } = self;
         match ask(&Order::Pair { member, scopes, minutes, days, short_code }) {
-            Ok(Said::Open { code, url, short_code }) => {
-                let link = format!("{url}#pair={code}");
+            Ok(Said::Open { code, url, short_code, pin }) => {
+                let pin = pin.map(|pin| format!("&pin={pin}")).unwrap_or_default();
+                let link = format!("{url}#pair={code}{pin}");
                 let typed = short_code.map(|code| format!("Or open {url} and type in {code}\n")).unwrap_or_default();
                 print(&format!("{}{link}\n{typed}Open for one phone, for {minutes} minutes.\n", qr(&link)))
             }

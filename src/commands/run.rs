@@ -84,7 +84,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         vin: vin.or_else(|| journal::vehicle_in(&journal.dir)).unwrap_or_else(Vin::unnamed),
         clock: clock.clone(),
         boot_id: gateway::boot_id(),
-        sources: Sources::Car { profile: profile.unwrap_or_default(), buses, receiver: receivers.into_iter().next() },
+        sources: Sources::Car { profile: profile.unwrap_or_default(), buses, receivers },
         diagnostics,
         detect,
         fences,

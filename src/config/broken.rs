@@ -232,6 +232,11 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "car.local" => "http://car.local/", at "names", "http.names", "without scheme";
     T: "https://app.example" => "app.example", at "origins", "http.origins", "write scheme, host";
     T: "127.0.0.1:9090" => "127.0.0.1:8080", at "listen = \"127.0.0.1:8080\"\n\n[diag", "metrics.listen", "give it a port of its own";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"8443\"", at "tls", "http.tls", "such as \"[::]:8080\"";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8080\"", at "tls", "http.tls", "give it a port of its own";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"fences.geojson\"", at "[http]", "http.certificate", "is absent; name the file";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"x\"\ncertificate = \"gone\"", at "certificate", "http.certificate", "there is no gone";
+    T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"fences.geojson\"\ncertificate = \"fences.geojson\"", at "certificate", "http.certificate", "holds no certificate";
     T: "[diagnostics]" => "[[upstream]]\nurl = \"broker.example\"\n[diagnostics]", at "url", "upstream.url", "mqtts://";
     T: "[diagnostics]" => "[places]\nfile = \"gone\"\n[diagnostics]", at "file = \"gone\"", "places.file", "there is no gone";
     T: "[diagnostics]" => "[places]\nfile = \"fences.geojson\"\n[diagnostics]", at "file = \"fences.geojson\"\n[diag", "places.file", "is no places file; make one with `telltale places build";
@@ -284,7 +289,6 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
 #[test]
 fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
     for (from, to, key, says) in [
-        ("trusted = [\"lo\"]", "trusted = [\"lo\"]\ntls = \"[::]:8443\"", "http.tls", "does not speak TLS yet"),
         ("transmit = false", "transmit = true", "diagnostics.transmit", "asks nobody"),
         (
             "[diagnostics]\n",
@@ -310,9 +314,9 @@ fn the_whole_site_is_fine_and_says_what_would_run() {
     let folder = tempfile::tempdir().unwrap();
     lay_out(folder.path());
     let config = load(&folder.path().join(T)).unwrap();
-    let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
-    let [warning] = warnings.as_slice() else { panic!("{warnings:?}") };
-    assert!(warning.contains("telltale.toml:21: gnss.device: is of a unit other than the car"), "{warning}");
+    assert_eq!(config.warnings, []);
+    let receivers: Vec<_> = config.http.units.iter().map(|unit| (unit.id, unit.receiver)).collect();
+    assert_eq!(receivers, [(1, Some(0)), (2, Some(1))]);
     let summary = config.summary().replace(&format!("{}/", folder.path().display()), "");
     assert_eq!(
         summary,
@@ -322,7 +326,7 @@ fn the_whole_site_is_fine_and_says_what_would_run() {
          \x20 read    bus cabin from the lines of can1 in cabin.log\n\
          \x20 know    3 sources of signals\n\
          \x20 read    receiver roof from roof.nmea\n\
-         \x20 leave   receiver trailer unread\n\
+         \x20 read    receiver trailer from trailer.nmea\n\
          \x20 know    2 fences\n\
          \x20 keep    30 days in journal, 64 MiB at most\n\
          \x20 answer  http://127.0.0.1:8080 to those who come over lo\n\

@@ -1,25 +1,26 @@
 //! Whether anybody could reach what is listened on.
 //!
-//! Plain HTTP is spoken only with those who come over a trusted interface, so an address of another one would be heard by
-//! nobody. Which interface has an address is asked of the kernel; one that none has now may come up later.
+//! Plain HTTP is spoken only with those who come over a trusted interface, and sends others to TLS; without TLS an address
+//! of another interface would be heard by nobody. Which interface has an address is asked of the kernel; one that none has now may come up later.
 
 use std::net::{IpAddr, SocketAddr};
 
 use nix::ifaddrs::getifaddrs;
 
 use super::fault::{Findings, Place};
+use crate::http;
 
 /// Judges the address `listen` of the doors for phones.
-pub fn reachable(place: &Place, listen: SocketAddr, trusted: &[String], findings: &mut Findings) {
-    let ip = listen.ip().to_canonical();
+pub fn reachable(place: &Place, listen: SocketAddr, settings: &http::Settings, findings: &mut Findings) {
+    let (ip, trusted) = (listen.ip().to_canonical(), &settings.trusted);
     if ip.is_unspecified() || trusted.iter().any(|name| name == "*") {
         return;
     }
     match carrying(ip) {
-        Some(interface) if !trusted.contains(&interface) => {
+        Some(interface) if !trusted.contains(&interface) && settings.tls.is_empty() => {
             let message = format!("{listen} is on {interface}, which http.trusted does not name: nobody could sign in there");
             let cure = format!(
-                "add \"{interface}\" to http.trusted if everybody on it may listen in, or give an address of {}",
+                "add \"{interface}\" to http.trusted if everybody on it may listen in, or tls = \"[::]:8443\", or give an address of {}",
                 trusted.join(" or ")
             );
             findings.fault(place, "http.listen", message, cure);
@@ -64,9 +65,14 @@ mod tests {
             ("192.0.2.1:8080", "lo", "warning: t:1: http.listen: no interface has the address 192.0.2.1 now"),
         ] {
             let mut findings = Findings::default();
-            reachable(&Place::new("t", 1), listen.parse().unwrap(), &[trusted.to_owned()], &mut findings);
+            let mut settings = http::Settings { trusted: vec![trusted.to_owned()], ..http::Settings::default() };
+            reachable(&Place::new("t", 1), listen.parse().unwrap(), &settings, &mut findings);
             let told = findings.to_string();
             assert!(told.starts_with(wanted) && told.is_empty() == wanted.is_empty(), "{listen} {trusted}: {told}");
+            settings.tls = vec![http::TLS_PORT];
+            let mut findings = Findings::default();
+            reachable(&Place::new("t", 1), listen.parse().unwrap(), &settings, &mut findings);
+            assert!(findings.faults.is_empty(), "with TLS it leads there: {findings}");
         }
     }
 

@@ -18,7 +18,7 @@
 //! | `board` | the unit, one of `telltale boards` |
 //! | `vehicle.vin`, `vehicle.profile` | the car, which may tell its number itself where ECUs are asked, and the file that says what its frames mean |
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | where the frames of the profile's bus NAME come from |
-//! | `[[gnss]]` | a receiver: its serial port, or a log or FIFO ([`gnss::Settings`]). The first is the car's; others are of `[[units]]`, checked, and not read by this version |
+//! | `[[gnss]]` | a receiver: its serial port, or a log or FIFO ([`gnss::Settings`]). The first is the car's, by which everything is decided; others are of `[[units]]`, and shown |
 //! | `geofences.file` | the fences, GeoJSON |
 //! | `places.file` | names of places, as `telltale places build` makes them |
 //! | `journal.*` | where and how much is remembered ([`journal::Settings`]) |
@@ -82,7 +82,7 @@ pub struct Config {
     pub profile: Option<Profile>,
     /// Where the profile's buses come from, in the order of its layout: `buses[id]` is bus `id`.
     pub buses: Vec<Bus>,
-    /// The satellite receivers; the first is the car's own, and the only one that is read.
+    /// The satellite receivers; the first is the car's own, and those of trailers come after it.
     pub receivers: Vec<gnss::Settings>,
     /// The fences of the site's file.
     pub fences: Vec<Fence>,

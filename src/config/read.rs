@@ -13,6 +13,7 @@ use super::tree::{Node, Value};
 use super::typed::{checked, fields, suggest};
 use super::vehicle::{self, Known};
 use super::{BOARDS, Board, Config, Hardware, ReplaySite, asking, fences, listen, paths, places};
+use crate::clock::Wall;
 use crate::{detect, diagnostics, gnss, http, journal};
 
 /// Why there is no configuration.
@@ -171,6 +172,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     // A unit's receiver can be missed only among receivers that are all right.
     let known = (findings.faults.len() == so_far).then_some(receivers.as_slice());
     let units = sources::units(&list::<UnitEntry>(&tree, "units", findings), known, findings);
+    let journal = journal(&tree, findings);
     reserved(&tree, findings);
     let _: Hardware = section_checked(&tree, "hardware", Hardware::check, findings);
     Some(Config {
@@ -182,9 +184,9 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
         fences: fences::read(&tree, findings),
         places: places::read(&tree, findings),
         detect: numbers(&tree, findings),
-        journal: journal(&tree, findings),
         metrics: metrics(&tree, findings),
-        http: doors(&tree, &units, findings),
+        http: doors(&tree, &units, &receivers, &journal.dir, findings),
+        journal,
         diagnostics,
         receivers,
         units,
@@ -232,26 +234,17 @@ fn metrics(tree: &Node, findings: &mut Findings) -> Option<SocketAddr> {
     section::<MetricsSettings>(tree, "metrics", findings).listen
 }
 
-/// What is listened on. The key `http.tls` belongs to a later version, so it is judged here and goes no further.
-fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings {
-    let mut tree = tree.clone();
-    if let Some(node) = tree.find("http.tls") {
-        match &node.value {
-            Value::Text(text) if text.parse::<SocketAddr>().is_ok() => {
-                let cure = "until then phones reach http.listen over the interfaces of http.trusted only";
-                findings.warn(&node.place, "http.tls", "this version does not speak TLS yet", cure);
-            }
-            _ => {
-                let cure = "give an address and a port in quotes, such as \"[::]:8443\"";
-                findings.fault(&node.place, "http.tls", format!("is {} that is no address", node.kind()), cure);
-            }
-        }
-        tree.prune(&["http".to_owned(), "tls".to_owned()]);
+/// What is listened on. A site that says nothing of it has TLS too.
+fn doors(tree: &Node, units: &[Unit], receivers: &[gnss::Settings], state: &Path, findings: &mut Findings) -> http::Settings {
+    let mut settings: http::Settings = section_checked(tree, "http", http::Settings::check, findings);
+    if tree.find("http.tls").is_none() && tree.find("http.listen").is_none() {
+        settings.tls = vec![http::TLS_PORT];
     }
-    let settings: http::Settings = section_checked(&tree, "http", http::Settings::check, findings);
-    let place = place_of(&tree, "http.listen");
-    let metrics = tree.find("metrics.listen").and_then(|_| metrics(&tree, &mut Findings::default()));
-    let trusted = place_of(&tree, "http.trusted");
+    settings.given = given(tree, &settings, findings);
+    settings.state = Some(state.join("http"));
+    let place = place_of(tree, "http.listen");
+    let metrics = tree.find("metrics.listen").and_then(|_| metrics(tree, &mut Findings::default()));
+    let trusted = place_of(tree, "http.trusted");
     if settings.trusted.is_empty() {
         findings.fault(trusted, "http.trusted", "is empty: nobody could sign in", "name interfaces, such as \"lo\" or \"wlan0\"");
     }
@@ -259,14 +252,54 @@ fn doors(tree: &Node, units: &[Unit], findings: &mut Findings) -> http::Settings
         paths::interface(trusted, "http.trusted", name, true, findings);
     }
     for address in &settings.listen {
-        listen::reachable(place, *address, &settings.trusted, findings);
+        listen::reachable(place, *address, &settings, findings);
+        if let Some(tls) = settings.tls.iter().find(|tls| listen::collide(*address, **tls)) {
+            let message = format!("takes the port of http.listen, {tls}");
+            findings.fault(place_of(tree, "http.tls"), "http.tls", message, "give it a port of its own");
+        }
+    }
+    for address in settings.listen.iter().chain(&settings.tls) {
         if metrics.is_some_and(|metrics| listen::collide(*address, metrics)) {
-            let message = format!("takes the port of http.listen, {address}");
-            findings.fault(place_of(&tree, "metrics.listen"), "metrics.listen", message, "give it a port of its own");
+            let message = format!("takes the port of http.listen or http.tls, {address}");
+            findings.fault(place_of(tree, "metrics.listen"), "metrics.listen", message, "give it a port of its own");
         }
     }
     let unit = units.first().map_or(1, |unit| unit.id);
-    http::Settings { unit, metrics: metrics.into_iter().collect(), ..settings }
+    let place = |name: &String| receivers.iter().position(|receiver| receiver.name == *name);
+    let known = |unit: &Unit| {
+        let Unit { id, name, gnss } = unit.clone();
+        http::Unit { id, name, receiver: gnss.as_ref().and_then(place) }
+    };
+    let units = units.iter().map(known).collect();
+    http::Settings { unit, units, metrics: metrics.into_iter().collect(), ..settings }
+}
+
+/// What the owner's certificate and its key hold.
+fn given(tree: &Node, settings: &http::Settings, findings: &mut Findings) -> Option<http::Given> {
+    let (certificate, key) = (settings.certificate.as_ref()?, settings.key.as_ref()?);
+    let (of_certificate, of_key) = (place_of(tree, "http.certificate"), place_of(tree, "http.key"));
+    let certificate = paths::text(of_certificate, "http.certificate", certificate, paths::MAX_TOML, findings);
+    let key = paths::text(of_key, "http.key", key, paths::MAX_TOML, findings);
+    let ((certificate_file, certificate), (key_file, key)) = (certificate?, key?);
+    match http::Given::read(certificate.as_bytes(), key.as_bytes()) {
+        Ok(given) => {
+            // A clock from before this program was made is not right.
+            let now = Some(Wall::system()).filter(|now| *now >= Wall::build());
+            if let Some(fault) = now.and_then(|now| given.untimely(now)) {
+                let message = format!("{} {fault}", certificate_file.display());
+                findings.warn(of_certificate, "http.certificate", message, fault.cure());
+            }
+            Some(given)
+        }
+        Err(fault) => {
+            let (place, name, file) = match fault.is_of_key() {
+                true => (of_key, "http.key", key_file),
+                false => (of_certificate, "http.certificate", certificate_file),
+            };
+            findings.fault(place, name, format!("{} {fault}", file.display()), fault.cure());
+            None
+        }
+    }
 }
 
 /// Keys of later versions: checked like any other, so that they are right when their time comes, and said to do nothing.

@@ -6,12 +6,14 @@
 //! | `geofences.file`, `places.file` and what is in them | `vehicle.profile`, what is in it, and with it `bus.*` |
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | `journal.*` |
 //! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*` |
+//! | `http.certificate`, `http.key` and what is in them, where there were such before | |
 //!
 //! What needs a restart would end streams, or give another meaning to what the journal holds. A `board` counts by what it
 //! says of these keys.
 
 use std::fmt::Write;
 use std::hash::{DefaultHasher, Hasher};
+use std::path::PathBuf;
 
 use super::Config;
 use crate::can::profile::Profile;
@@ -42,7 +44,7 @@ impl InForce {
             ("journal", old.journal != new.journal),
             ("http", doors(&old.http) != doors(&new.http)),
             ("metrics.listen", old.metrics != new.metrics),
-            ("units", old.units != new.units),
+            ("units", old.units != new.units || old.http.units != new.http.units),
             ("diagnostics", old.diagnostics != new.diagnostics),
         ];
         if !other_profile {
@@ -52,6 +54,9 @@ impl InForce {
         old.fences.clone_from(&new.fences);
         old.places.clone_from(&new.places);
         old.detect.clone_from(&new.detect);
+        if old.http.given.is_some() && new.http.given.is_some() {
+            old.http.given.clone_from(&new.http.given);
+        }
         left.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
     }
 
@@ -61,9 +66,14 @@ impl InForce {
     }
 }
 
-/// The doors without what other keys put into their settings.
+/// The doors without what other keys put into their settings, and without which certificate of the owner's is shown.
 fn doors(settings: &http::Settings) -> http::Settings {
-    http::Settings { unit: 0, metrics: Vec::new(), ..settings.clone() }
+    let (certificate, key) = match settings.given {
+        Some(_) => (Some(PathBuf::new()), None),
+        None => (settings.certificate.clone(), settings.key.clone()),
+    };
+    let (units, metrics) = (Vec::new(), Vec::new());
+    http::Settings { unit: 0, units, metrics, given: None, state: None, certificate, key, ..settings.clone() }
 }
 
 /// Tells two profiles apart without keeping one.

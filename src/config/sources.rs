@@ -120,9 +120,8 @@ pub fn receivers(mut entries: Vec<Entry<gnss::Settings>>, buses: &[Bus], finding
     let cure = "one receiver has one [[gnss]]: give another device, or take one of the two out";
     distinct(&entries, "gnss", "device", cure, device, findings);
     distinct(&entries, "gnss", "name", "give each receiver a name of its own", |entry| Some(entry.says.name.clone()), findings);
-    for other in entries.iter().skip(1) {
-        let message = "is of a unit other than the car, and this version reads the car's receiver alone, the first one";
-        findings.warn(other.place("device"), "gnss.device", message, "put the car's [[gnss]] first; the others may stay");
+    if let Some(surplus) = entries.get(MAX_UNITS) {
+        findings.fault(&surplus.node.place, "gnss", format!("are {}", entries.len()), format!("name at most {MAX_UNITS}"));
     }
     let whole = |entry: Entry<gnss::Settings>| {
         let device = paths::port(entry.place("device"), "gnss.device", &entry.says.device, findings);
@@ -240,6 +239,13 @@ mod tests {
         let units = |most: usize| (1..=most).map(|id| format!("[[units]]\nid = {id}\n")).collect::<String>();
         assert_eq!(read(&units(8)).2, "");
         assert_eq!(read(&units(9)).2, "site:17: units: are 9; name at most 8\n");
+    }
+
+    #[test]
+    fn and_eight_receivers() {
+        let receivers = |most: usize| (0..most).map(|n| format!("[[gnss]]\ndevice = '/dev/ttyS{n}'\n")).collect::<String>();
+        assert_eq!(read(&receivers(8)).2, "");
+        assert_eq!(read(&receivers(9)).2, "site:17: gnss: are 9; name at most 8\n");
     }
 
     #[test]

@@ -42,16 +42,13 @@ impl Config {
             let what = if self.diagnostics.transmit { "ask     the ECUs on" } else { "hear    what ECUs tell unasked on" };
             writeln!(out, "  {what} {}", asked.join(", "))?;
         }
-        if let Some(receiver) = self.receivers.first() {
+        for receiver in &self.receivers {
             write!(out, "  read    receiver {} from {}", receiver.name, receiver.device.display())?;
             // Files have no speed.
             if receiver.device.starts_with("/dev") {
                 write!(out, " at {} baud", receiver.baud)?;
             }
             writeln!(out)?;
-        }
-        for receiver in self.receivers.iter().skip(1) {
-            writeln!(out, "  leave   receiver {} unread", receiver.name)?;
         }
         if !self.fences.is_empty() {
             writeln!(out, "  know    {}", count(self.fences.len(), "fence", "fences"))?;
@@ -62,7 +59,17 @@ impl Config {
         let mib = self.journal.max_bytes >> 20;
         writeln!(out, "  keep    {} days in {}, {mib} MiB at most", self.journal.max_days, self.journal.dir.display())?;
         for address in &self.http.listen {
-            writeln!(out, "  answer  http://{address} to those who come over {}", self.http.trusted.join(", "))?;
+            write!(out, "  answer  http://{address} to those who come over {}", self.http.trusted.join(", "))?;
+            let others = match (self.http.tls.is_empty(), address.ip().is_unspecified()) {
+                (false, _) => ", and send others to https",
+                (true, true) => ", and close on others unread: there is no http.tls",
+                (true, false) => "",
+            };
+            writeln!(out, "{others}")?;
+        }
+        for address in &self.http.tls {
+            let whose = if self.http.given.is_some() { "the owner's" } else { "the unit's own" };
+            writeln!(out, "  answer  https://{address} with {whose} certificate")?;
         }
         if let Some(address) = self.metrics {
             writeln!(out, "  answer  http://{address}/metrics")?;

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::geo::Fence;
 use crate::places::Places;
-use crate::{config, detect, gnss};
+use crate::{config, detect, gnss, http};
 
 /// What a reload may change without ending a stream: the whole of it, as it is to be from now on.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ pub struct Change {
     pub places: Option<Arc<Places>>,
     /// Where the profile's buses come from.
     pub buses: Vec<config::Bus>,
-    /// The car's own receiver.
-    pub receiver: Option<gnss::Settings>,
+    /// The receivers, the car's own first.
+    pub receivers: Vec<gnss::Settings>,
+    /// The owner's certificate, where there is one.
+    pub given: Option<http::Given>,
     /// Hears what of it could not be done, and why, once it is done.
     pub done: oneshot::Sender<Vec<String>>,
 }

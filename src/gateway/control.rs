@@ -68,6 +68,9 @@ pub enum Said {
         /// 8 digits that can be typed in instead, where they were asked for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         short_code: Option<String>,
+        /// The SHA-256 of the public key that is shown there, in hex; absent where there is no TLS.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pin: Option<String>,
     },
     /// The paired phones.
     Devices(Vec<Device>),
@@ -170,7 +173,7 @@ impl Control {
                     self.pairing.open(invitation, minutes).map(|code| (code, None))
                 };
                 match opened {
-                    Ok((code, short_code)) => Said::Open { code, url: self.entrance.url(), short_code },
+                    Ok((code, short_code)) => Said::Open { code, url: self.entrance.url(), short_code, pin: self.entrance.pin() },
                     Err(reason) => Said::Refused(reason),
                 }
             }

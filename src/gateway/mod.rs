@@ -145,7 +145,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let feed: Arc<dyn Feed> = journal.clone();
     let server = http::Server::bind(http, feed.clone(), health.clone(), &metrics, shutdown.clone()).map_err(Error::Doors)?;
     let addresses = server.addresses().to_vec();
-    let (pairing, entrance) = (server.pairing(), server.entrance());
+    let (pairing, entrance, certificates) = (server.pairing(), server.entrance(), server.certificates());
     let mut tasks = JoinSet::new();
     if let Some(path) = control {
         match Control::listen(&path, pairing, feed.clone(), entrance, health.clone()).await {
@@ -190,10 +190,13 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
                 _ => {}
             },
             ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
-            Some(Change { detect, fences, places, buses, receiver, done }) = changes.recv() => {
+            Some(Change { detect, fences, places, buses, receivers, given, done }) = changes.recv() => {
                 vehicle.set_places(names.make(places));
+                if let Some(given) = given {
+                    certificates.swap(&given);
+                }
                 let refused = vehicle.renew(detect, fences);
-                readers.renew(buses, receiver, &mut tasks);
+                readers.renew(buses, receivers, &mut tasks);
                 // Who asked may have gone.
                 let _ = done.send(refused.iter().map(ToString::to_string).collect());
             }

@@ -8,7 +8,7 @@ use crate::detect::CodesNow;
 use crate::event::Location;
 use crate::feed::{Diagnosed, FenceNow, Picture, Status};
 use crate::health::Health;
-use crate::vehicle::Vin;
+use crate::vehicle::{Fix, Vin};
 
 /// What takes long to draw and seldom changes.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Fences {
 }
 
 /// The vehicle as `core` knows it at `stamp`.
-pub fn of(vin: &Vin, core: &Core, drawn: &mut Drawn, stamp: Stamp, health: &Health) -> Arc<Picture> {
+pub fn of(vin: &Vin, core: &Core, further: &[Option<Fix>], drawn: &mut Drawn, stamp: Stamp, health: &Health) -> Arc<Picture> {
     let engine = core.engine();
     let mut location = Location::of(engine.state().fix().copied());
     core.name(&mut location);
@@ -70,6 +70,7 @@ pub fn of(vin: &Vin, core: &Core, drawn: &mut Drawn, stamp: Stamp, health: &Heal
         vin: vin.clone(),
         signals: engine.signals_now(stamp),
         location,
+        further: further.to_vec(),
         fences: drawn.fences.of(core),
         child: engine.child_now(stamp),
         status: Status { mil, diagnosis, sources },

@@ -15,7 +15,7 @@ use crate::clock::{Boot, Clock};
 use crate::config;
 use crate::diagnostics::port::Permission;
 use crate::diagnostics::{self, Asker, IsoTp, Listener};
-use crate::gnss::{self, Heard};
+use crate::gnss::{self, Heard, Vouch};
 use crate::health::{Condition, Health};
 use crate::metrics::Metrics;
 use crate::sim;
@@ -23,14 +23,14 @@ use crate::vehicle::{BusId, Frame, Layout, Observation};
 
 /// What a vehicle is read from.
 pub enum Sources {
-    /// A car: its buses, in the order of the profile's layout, and its receiver.
+    /// A car: its buses, in the order of the profile's layout, and its receivers.
     Car {
         /// What its frames mean.
         profile: Profile,
         /// Where they come from.
         buses: Vec<config::Bus>,
-        /// Where it is.
-        receiver: Option<gnss::Settings>,
+        /// Where it is; behind the car's own, those of its trailers.
+        receivers: Vec<gnss::Settings>,
     },
     /// The simulated car: its frames and sentences go through the same decoders.
     Simulated {
@@ -87,12 +87,12 @@ impl Sources {
     /// Starts a task a source.
     pub(super) fn start(self, tasks: &mut JoinSet<&'static str>, around: Surroundings) -> Readers {
         match self {
-            Sources::Car { profile, buses, receiver } => {
+            Sources::Car { profile, buses, receivers } => {
                 let asked = Asked::new(&profile.diagnosis, &around);
                 let listeners = asked.listeners(profile.diagnosis);
                 let decoder = Arc::new(profile.decoder);
-                let mut readers = Readers { decoder, around, listeners, asked, wires: Vec::new(), receiver: None };
-                readers.renew(buses, receiver, tasks);
+                let mut readers = Readers { decoder, around, listeners, asked, wires: Vec::new(), receivers: Vec::new() };
+                readers.renew(buses, receivers, tasks);
                 readers
             }
             Sources::Simulated { profile, car, files } => {
@@ -108,7 +108,8 @@ impl Sources {
                 }
                 let listeners = asked.listeners(profile.diagnosis.clone());
                 tasks.spawn(named("the simulated car", simulate(profile, *car, files, heard, listeners.clone(), around.clone())));
-                Readers { decoder: Arc::default(), around, listeners, asked: Asked::default(), wires: Vec::new(), receiver: None }
+                let (decoder, asked) = (Arc::default(), Asked::default());
+                Readers { decoder, around, listeners, asked, wires: Vec::new(), receivers: Vec::new() }
             }
         }
     }
@@ -184,12 +185,13 @@ pub(super) struct Readers {
     listeners: Listeners,
     asked: Asked,
     wires: Vec<(Vec<can::Bus>, AbortHandle)>,
-    receiver: Option<(gnss::Settings, AbortHandle)>,
+    /// Each by its place: the first is the car's own.
+    receivers: Vec<(usize, gnss::Settings, AbortHandle)>,
 }
 
 impl Readers {
     /// Reads these from now on: whatever is read already goes on undisturbed, the rest is begun or ended.
-    pub(super) fn renew(&mut self, buses: Vec<config::Bus>, receiver: Option<gnss::Settings>, tasks: &mut JoinSet<&'static str>) {
+    pub(super) fn renew(&mut self, buses: Vec<config::Bus>, receivers: Vec<gnss::Settings>, tasks: &mut JoinSet<&'static str>) {
         let numbered = buses.into_iter().enumerate();
         let numbered = numbered.map(|(at, config::Bus { name, interface, candump, listen_only })| can::Bus {
             id: bus_id(at),
@@ -213,12 +215,23 @@ impl Readers {
                 self.wires.push((wire, task));
             }
         }
-        if self.receiver.as_ref().map(|(known, _)| known) != receiver.as_ref() {
-            if let Some((known, task)) = self.receiver.take() {
+        let Surroundings { vehicle, health, .. } = &self.around;
+        self.receivers.retain(|(place, known, task)| {
+            let stays = receivers.get(*place) == Some(known);
+            if !stays {
                 task.abort();
-                self.around.health.forget(&known.name);
+                health.forget(&known.name);
+                if let Some(further) = place.checked_sub(1) {
+                    vehicle.forget_further(further);
+                }
             }
-            self.receiver = receiver.map(|settings| (settings.clone(), self.receive(settings, tasks)));
+            stays
+        });
+        for (place, settings) in receivers.into_iter().enumerate() {
+            if self.receivers.iter().all(|(known, ..)| *known != place) {
+                let task = self.receive(place, settings.clone(), tasks);
+                self.receivers.push((place, settings, task));
+            }
         }
     }
 
@@ -231,10 +244,22 @@ impl Readers {
         }))
     }
 
-    fn receive(&self, receiver: gnss::Settings, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
+    /// Reads the receiver in this place: the engine sees the first one, and the others are shown.
+    fn receive(&self, place: usize, receiver: gnss::Settings, tasks: &mut JoinSet<&'static str>) -> AbortHandle {
         let Surroundings { vehicle, clock, health, sentences, .. } = self.around.clone();
         tasks.spawn(named("the source of a receiver", async move {
-            gnss::run(&receiver, &clock, &health, &sentences, |at, seen| vehicle.see(at, seen)).await;
+            match place.checked_sub(1) {
+                None => gnss::run(&receiver, &clock, Vouch::Yes, &health, &sentences, |at, seen| vehicle.see(at, seen)).await,
+                Some(further) => {
+                    let show = |seen: &Observation| {
+                        if let Observation::Fix(fix) = seen {
+                            vehicle.see_further(further, *fix);
+                        }
+                    };
+                    let deliver = |_, seen: &[Observation]| seen.iter().for_each(show);
+                    gnss::run(&receiver, &clock, Vouch::No, &health, &sentences, deliver).await;
+                }
+            }
             std::future::pending().await
         }))
     }

@@ -24,7 +24,7 @@ use crate::journal::{Asked, Journal};
 use crate::metrics::{Counter, Family, Metrics, Reason};
 use crate::request::{Answer, Refusal};
 use crate::vehicle::trouble::Heard;
-use crate::vehicle::{Observation, Vin};
+use crate::vehicle::{Fix, Observation, Vin};
 
 /// How often state that changed without an event is handed to the journal.
 const ROWS_EVERY: Duration = Duration::from_millis(500);
@@ -63,6 +63,8 @@ enum News {
 struct Watched {
     core: Core,
     track: Decimation,
+    /// The last fix of each receiver but the car's own.
+    further: Vec<Option<Fix>>,
     drawn: picture::Drawn,
 }
 
@@ -75,7 +77,8 @@ impl Watched {
 impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
-        let watched = Mutex::new(Watched { core, track: Decimation::default(), drawn: picture::Drawn::default() });
+        let (track, drawn) = (Decimation::default(), picture::Drawn::default());
+        let watched = Mutex::new(Watched { core, track, further: Vec::new(), drawn });
         let dropped = Family::default();
         let (sooner, number) = (Notify::new(), watch::Sender::new(None));
         Vehicle(Arc::new(Inner { vin, clock, health, journal, dropped, watched, sooner, number }))
@@ -114,6 +117,27 @@ impl Vehicle {
         };
         if sooner {
             self.0.sooner.notify_one();
+        }
+    }
+
+    /// One of the vehicle's further receivers, counted from 0, has a fix: it is shown, and the engine does not see it.
+    pub fn see_further(&self, receiver: usize, fix: Fix) {
+        let mut watched = self.watched();
+        if watched.further.len() <= receiver {
+            watched.further.resize(receiver + 1, None);
+        }
+        if let Some(last) = watched.further.get_mut(receiver) {
+            *last = Some(fix);
+        }
+        if self.0.journal.is_watched() {
+            self.show(&mut watched);
+        }
+    }
+
+    /// One of them is no more read.
+    pub fn forget_further(&self, receiver: usize) {
+        if let Some(last) = self.watched().further.get_mut(receiver) {
+            *last = None;
         }
     }
 
@@ -256,7 +280,8 @@ impl Vehicle {
         let codes = self.0.dropped.get_or_create_owned(&Reason { reason: "codes" });
         codes.inc_by(watched.core.engine().codes_left_out().saturating_sub(codes.get()));
         let stamp = self.0.clock.stamp(self.0.clock.now());
-        picture::of(&self.0.vin, &watched.core, &mut watched.drawn, stamp, &self.0.health)
+        let Watched { core, further, drawn, .. } = watched;
+        picture::of(&self.0.vin, core, further, drawn, stamp, &self.0.health)
     }
 
     /// The engine, which issues no id beyond what the journal has reserved by now.

@@ -35,7 +35,7 @@ pub use log::{Entry, Log};
 pub use reader::{Heard, Reader};
 pub use sentence::{Claim, Kind, Message, decode};
 pub use settings::Settings;
-pub use source::run;
+pub use source::{Vouch, run};
 
 use crate::clock::Boot;
 

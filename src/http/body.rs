@@ -17,8 +17,8 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use serde::Serialize;
 
 use super::connection::Answering;
-use super::locked;
 use super::problem::Problem;
+use super::{flow, locked};
 
 /// The body of an answer. It holds the connection in the state of answering until it is gone.
 pub(super) struct Body {
@@ -30,6 +30,9 @@ enum Kind {
     Whole(Bytes),
     Told(Told),
 }
+
+/// What is whole goes out in pieces of this, so that a stream of HTTP/2 whose client takes none of it holds no more.
+const PIECE: usize = 16 * 1024;
 
 impl Body {
     pub(super) fn empty() -> Body {
@@ -63,11 +66,16 @@ impl HttpBody for Body {
     type Error = io::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.kind {
+        flow::asked();
+        let piece = match &mut self.kind {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes.split_to(bytes.len().min(PIECE)))))),
             Kind::Told(told) => told.poll(cx),
+        };
+        if let Poll::Ready(Some(Ok(_))) = piece {
+            flow::handed();
         }
+        piece
     }
 
     fn is_end_stream(&self) -> bool {

@@ -45,6 +45,10 @@ struct State {
     since: Instant,
     stalled: Option<Instant>,
     signed_in: bool,
+    /// Several requests at once (HTTP/2), each with time-outs of its own. Only the pauses between them are judged here.
+    multiplexed: bool,
+    /// Requests being worked on, and answers on their way.
+    open: usize,
 }
 
 /// One connection, as seen by those who judge it.
@@ -57,7 +61,8 @@ pub(super) struct Watch {
 
 impl Watch {
     fn new(limits: Limits) -> Watch {
-        let state = State { phase: Phase::Head, since: Instant::now(), stalled: None, signed_in: false };
+        let state =
+            State { phase: Phase::Head, since: Instant::now(), stalled: None, signed_in: false, multiplexed: false, open: 0 };
         Watch { state: Mutex::new(state), limits, evicted: Notify::new() }
     }
 
@@ -70,7 +75,7 @@ impl Watch {
     /// Bytes came in.
     pub(super) fn heard(&self) {
         let mut state = locked(&self.state);
-        if state.phase == Phase::Idle {
+        if state.phase == Phase::Idle && !state.multiplexed {
             state.phase = Phase::Head;
             state.since = Instant::now();
         }
@@ -81,6 +86,17 @@ impl Watch {
         self.enter(Phase::Request);
     }
 
+    /// It speaks HTTP/2.
+    pub(super) fn multiplexed(&self) {
+        locked(&self.state).multiplexed = true;
+    }
+
+    /// One of several requests is being worked on, until what this returns is gone.
+    pub(super) fn working(self: &Arc<Watch>) -> Answering {
+        locked(&self.state).open += 1;
+        Answering(self.clone())
+    }
+
     /// The client has shown a valid credential.
     pub(super) fn signed_in(&self) {
         locked(&self.state).signed_in = true;
@@ -89,7 +105,7 @@ impl Watch {
     /// The answer begins; it ends when what this returns is gone.
     pub(super) fn answering(self: &Arc<Watch>, stream: bool) -> Answering {
         self.enter(if stream { Phase::Stream } else { Phase::Answer });
-        Answering(self.clone())
+        self.working()
     }
 
     /// The socket took nothing of what it was given.
@@ -104,8 +120,9 @@ impl Watch {
 
     /// When to close, and why, if nothing changes until then.
     fn deadline(&self) -> Option<(Instant, Why)> {
-        let State { phase, since, stalled, signed_in } = *locked(&self.state);
+        let State { phase, since, stalled, signed_in, multiplexed, open } = *locked(&self.state);
         let own = match phase {
+            _ if multiplexed && open > 0 => None,
             Phase::Idle if signed_in => Some((since + self.limits.idle(), "idle")),
             Phase::Idle | Phase::Head => Some((since + self.limits.head(), "slow_head")),
             Phase::Answer => Some((since + ANSWER, "slow_reader")),
@@ -152,7 +169,12 @@ pub(super) struct Answering(Arc<Watch>);
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        self.0.enter(Phase::Idle);
+        let mut state = locked(&self.0.state);
+        state.open = state.open.saturating_sub(1);
+        if state.open == 0 {
+            state.phase = Phase::Idle;
+            state.since = Instant::now();
+        }
     }
 }
 
@@ -292,5 +314,22 @@ mod tests {
         watch.flowing();
         assert_eq!(watch.deadline(), None);
         drop(stream);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_several_requests_at_once_only_the_pauses_between_them_are_judged() {
+        let watch = Arc::new(Watch::new(Limits::default()));
+        let started = Instant::now();
+        watch.multiplexed();
+        let (first, second) = (watch.working(), watch.working());
+        watch.asked();
+        let answer = watch.answering(false);
+        drop((first, second));
+        assert_eq!(watch.deadline(), None, "an answer is on its way");
+        drop(answer);
+        watch.heard();
+        assert_eq!((watch.overdue().await, started.elapsed().as_secs()), ("slow_head", 5), "a ping is no request");
+        watch.signed_in();
+        assert_eq!((watch.overdue().await, started.elapsed().as_secs()), ("idle", 60));
     }
 }

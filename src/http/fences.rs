@@ -15,7 +15,8 @@ use crate::feed::Fences;
 use crate::geo::{self, Fence, FenceSource, Wrong};
 use crate::request::{Answer, Request};
 
-const GEOJSON: &str = "application/geo+json";
+/// RFC 7946, 12.
+pub(super) const GEOJSON: &str = "application/geo+json";
 /// A fence of 1,000 vertices with every digit takes a fifth of that.
 const BODY: usize = 256 * 1024;
 /// Longest id of a fence, in characters.

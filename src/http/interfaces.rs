@@ -9,6 +9,7 @@
 //! Asked anew for each connection, since an access point comes and goes: an address is looked up among those the kernel
 //! says the interfaces have now.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
@@ -21,6 +22,11 @@ pub(super) struct Trusted(Vec<String>);
 impl Trusted {
     pub(super) fn new(names: &[String]) -> Trusted {
         Trusted(names.to_vec())
+    }
+
+    /// All of them.
+    pub(super) fn everything() -> Trusted {
+        Trusted(vec!["*".to_owned()])
     }
 
     /// Whether the interface that has `local`, an address of the unit's, is trusted.
@@ -66,6 +72,12 @@ pub(super) fn carrying(address: IpAddr) -> Option<String> {
     }
     let found = getifaddrs().ok()?.find(|interface| interface.address.is_some_and(|has| ip(&has) == Some(address)));
     found.map(|interface| interface.interface_name)
+}
+
+/// The unit's addresses now, in order, without those of one IPv6 link.
+pub(super) fn own_addresses() -> BTreeSet<IpAddr> {
+    let addresses = getifaddrs().into_iter().flatten().filter_map(|interface| ip(&interface.address?));
+    addresses.filter(|address| address.is_ipv4() || !is_link_local(address)).collect()
 }
 
 /// Good on one link only, and an IPv6 one not without its name.

@@ -1,4 +1,4 @@
-//! The doors: what phones and pages see of the vehicle, over HTTP/1.1.
+//! The doors: what phones and pages see of the vehicle, over HTTP/1.1 and, with TLS, HTTP/2.
 //!
 //! # What is promised
 //!
@@ -9,14 +9,16 @@
 //!   a head of 16 KiB, 10 s for a body, 30 s without taking what is sent; `Host` must be ours; ten wrong credentials a
 //!   minute from one address. 64 streams, 8 a token: one too many gets 200 and `retry:` of 10 to 20 s.
 //! - **Every error** is RFC 9457 problem JSON with a sentence that says what would be right.
-//! - Plain HTTP is served only on trusted interfaces; connections that reach others are closed unread.
+//! - TLS 1.3 and 1.2 with the unit's own certificate or the owner's ([`tls`]). Plain HTTP is served on trusted interfaces
+//!   only; elsewhere it is sent to TLS, and closed unread where there is none.
 //! - The log has the route's pattern, never a path, a query or a credential.
 //!
 //! # How it is laid out
 //!
-//! `server` accepts, `connection` and `socket` judge how long it may take, `service` leads a request through `origin`,
-//! `route`, `cookie`, `credentials` and `gate` to its handler. `gate` knows whose a credential is, `sign_in` keeps sessions and
-//! tickets, which `login` gives and takes. `stream` is the one stream; a surface (`ecarus`, `named`) is a small
+//! `server` accepts, `serve` has the handshake and speaks HTTP, `connection` and `socket` judge how long it may take, `flow`
+//! how long a stream of HTTP/2 may be shut, `service` leads a request through `origin`, `route`, `cookie`, `credentials` and
+//! `gate` to its handler. `gate` knows whose a credential is, `sign_in` keeps sessions and tickets, which `login` gives and
+//! takes. `stream` is the one stream; a surface (`ecarus`, `named`, `destiny`) is a small
 //! file that says which events it shows and what they look like. All of it knows nothing but [`Feed`], [`Health`]
 //! and [`Metrics`].
 
@@ -25,10 +27,13 @@ mod connection;
 mod cookie;
 mod counters;
 mod credentials;
+mod destiny;
 mod devices;
+mod discovery;
 mod ecarus;
 mod entrance;
 mod fences;
+mod flow;
 mod gate;
 mod history;
 mod interfaces;
@@ -46,6 +51,7 @@ mod query;
 mod rate;
 mod reply;
 mod route;
+mod serve;
 mod server;
 mod service;
 mod settings;
@@ -55,12 +61,14 @@ mod sse;
 mod stream;
 mod surface;
 mod telemetry;
+mod tls;
 
 pub use credentials::{hash_token, new_token};
 pub use entrance::Entrance;
 pub use pairing::{Invitation, Pairing};
 pub use server::Server;
-pub use settings::{Limits, RealTime, Settings};
+pub use settings::{Limits, RealTime, Settings, TLS_PORT, Unit};
+pub use tls::{Certificates, Given, GivenFault};
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -82,6 +90,9 @@ struct Shared {
     gate: gate::Gate,
     streams: overload::StreamPlaces,
     pairing: Pairing,
+    /// Where there is TLS.
+    tls: Option<tls::Tls>,
+    destiny: destiny::Destiny,
     shutdown: CancellationToken,
 }
 
@@ -105,11 +116,17 @@ pub fn survives(target: &[u8]) {
     if let Some(route) = route::Route::of(path) {
         let _ = (route.pattern(), route.methods());
     }
-    let _ = (stream::Resume::of(&headers, query), named::MyEvents::of(query), history::is_well_formed(query));
+    let _ = (
+        stream::Resume::of(&headers, query),
+        destiny::resume(&headers, query),
+        named::MyEvents::of(query),
+        history::is_well_formed(query),
+        destiny::is_well_formed(query),
+        sign_in::Want::of(query),
+    );
     for credential in credentials::find(&headers, query, route::Standing::Stream, Some(path)) {
         let _ = credential.hash();
     }
-    let _ = sign_in::Want::of(query);
 }
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{StatusCode, Version};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Response, StatusCode, Version};
 
+use super::body::Body;
 use super::problem::Problem;
 
 /// The names by which this unit may be called.
@@ -25,14 +27,26 @@ impl Names {
         Names(own.chain(more.iter().map(|name| name.to_ascii_lowercase())).chain(["localhost".to_owned()]).collect())
     }
 
+    /// All of them.
+    pub(super) fn all(&self) -> &[String] {
+        &self.0
+    }
+
     /// Whether the request is for us. The target's own authority goes before `Host` (RFC 9112, 3.2.2).
     pub(super) fn check(&self, parts: &Parts) -> Result<(), Problem> {
         let mut hosts = parts.headers.get_all(header::HOST).iter();
         let (host, more) = (hosts.next(), hosts.next());
-        if more.is_some() || (host.is_none() && parts.version > Version::HTTP_10) {
+        let is_named = host.is_some() || parts.version >= Version::HTTP_2 && parts.uri.authority().is_some();
+        if more.is_some() || (!is_named && parts.version > Version::HTTP_10) {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "an HTTP/1.1 request has exactly one Host header"));
         }
         let host = match (parts.uri.authority(), host) {
+            // RFC 9113, 8.3.1.
+            (Some(authority), Some(host))
+                if parts.version >= Version::HTTP_2 && authority.as_str().as_bytes() != host.as_bytes() =>
+            {
+                return Err(Problem::new(StatusCode::BAD_REQUEST, "Host and :authority of an HTTP/2 request are the same"));
+            }
             (Some(authority), _) => authority.as_str().as_bytes(),
             (None, Some(host)) => host.as_bytes(),
             (None, None) => return Ok(()),
@@ -69,6 +83,21 @@ pub(super) fn own(parts: &Parts, secure: bool) -> Option<String> {
     let host = std::str::from_utf8(host).ok()?.to_ascii_lowercase();
     let (scheme, usual) = if secure { ("https", ":443") } else { ("http", ":80") };
     Some(format!("{scheme}://{}", host.strip_suffix(usual).unwrap_or(&host)))
+}
+
+/// Sends a request on to the same host's port of TLS, with its method and body (RFC 9110, 15.4.8).
+pub(super) fn to_tls(parts: &Parts, port: u16) -> Result<Response<Body>, Problem> {
+    let sentence = format!("this unit speaks plain HTTP only on interfaces it trusts; ask it over https at port {port}");
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = parts.uri.authority().cloned().or_else(|| host?.parse().ok());
+    let target = parts.uri.path_and_query().map(PathAndQuery::as_str).filter(|target| target.starts_with('/')).unwrap_or("/");
+    let location = host.map(|host| format!("https://{}:{port}{target}", host.host()));
+    let Some(Ok(location)) = location.map(HeaderValue::try_from) else {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, sentence));
+    };
+    let mut response = Problem::new(StatusCode::TEMPORARY_REDIRECT, sentence).into_response();
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
 }
 
 /// Whether `text` is a scheme, a host and perhaps a port, as `Origin` has them.

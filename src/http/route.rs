@@ -43,6 +43,18 @@ pub(super) enum Route {
     Heartbeat,
     /// History.
     History,
+    /// ACM Destiny: the stream.
+    Connect,
+    /// ACM Destiny: an answer to the pings of a stream.
+    Pong(String),
+    /// ACM Destiny: a subscription of a stream by a token, and whether it is to be.
+    Subscribe(String, String, bool),
+    /// ACM Destiny: a token for a unit.
+    Unit(String),
+    /// ACM Destiny: a token for a vehicle's own unit.
+    PrimaryUnit(String),
+    /// ACM Destiny: the recorded way of a unit.
+    Track,
     /// The live picture.
     State(String),
     /// All fences.
@@ -122,6 +134,10 @@ impl Route {
             ["api", "my-events"] => Route::MyEvents,
             ["api", "heartbeat"] => Route::Heartbeat,
             ["api", "v1", "events"] => Route::History,
+            ["sse", "telemetry", rest @ ..] => return Route::of_destiny(rest),
+            ["api", "v1", "monitoring", "unit", unit] => Route::Unit((*unit).to_owned()),
+            ["api", "v1", "monitoring", "vehicle", vehicle, "primary"] => Route::PrimaryUnit((*vehicle).to_owned()),
+            ["api", "v1", "telemetry", "history"] => Route::Track,
             ["api", "v1", "vehicles", vin, "state"] => Route::State((*vin).to_owned()),
             ["api", "v1", "geofences"] => Route::Fences,
             ["api", "v1", "geofences", id] if !id.is_empty() => Route::Fence((*id).to_owned()),
@@ -160,6 +176,18 @@ impl Route {
         Some(route)
     }
 
+    /// The stream of ACM Destiny and what belongs to it.
+    fn of_destiny(segments: &[&str]) -> Option<Route> {
+        let route = match segments {
+            ["connect"] => Route::Connect,
+            ["pong", stream] => Route::Pong((*stream).to_owned()),
+            ["subscribe", stream, token] => Route::Subscribe((*stream).to_owned(), (*token).to_owned(), true),
+            ["unsubscribe", stream, token] => Route::Subscribe((*stream).to_owned(), (*token).to_owned(), false),
+            _ => return None,
+        };
+        Some(route)
+    }
+
     /// What stands for the path in logs and metrics.
     pub(super) fn pattern(&self) -> &'static str {
         match self {
@@ -180,6 +208,13 @@ impl Route {
             Route::MyEvents => "/api/my-events",
             Route::Heartbeat => "/api/heartbeat",
             Route::History => "/api/v1/events",
+            Route::Connect => "/sse/telemetry/connect",
+            Route::Pong(_) => "/sse/telemetry/pong/{stream_id}",
+            Route::Subscribe(_, _, true) => "/sse/telemetry/subscribe/{stream_id}/{token}",
+            Route::Subscribe(_, _, false) => "/sse/telemetry/unsubscribe/{stream_id}/{token}",
+            Route::Unit(_) => "/api/v1/monitoring/unit/{unitId}",
+            Route::PrimaryUnit(_) => "/api/v1/monitoring/vehicle/{vehicleId}/primary",
+            Route::Track => "/api/v1/telemetry/history",
             Route::State(_) => "/api/v1/vehicles/{vin}/state",
             Route::Fences => "/api/v1/geofences",
             Route::Fence(_) => "/api/v1/geofences/{id}",
@@ -196,7 +231,7 @@ impl Route {
     /// What it answers to, beside `HEAD` where there is `GET`, and `OPTIONS`.
     pub(super) fn methods(&self) -> &'static [Method] {
         match self {
-            Route::ChildAnswer(..) | Route::Pair | Route::Login | Route::Logout => POST,
+            Route::ChildAnswer(..) | Route::Pair | Route::Login | Route::Logout | Route::Pong(_) | Route::Subscribe(..) => POST,
             Route::TroubleCodes(_) => GET_DELETE,
             Route::Fence(_) => GET_PUT_DELETE,
             Route::Device(_) => DELETE,
@@ -210,6 +245,8 @@ impl Route {
             Route::Asset(_) | Route::Healthz | Route::Readyz | Route::OpenApi | Route::Pair | Route::Login => Access::Open,
             Route::Token | Route::Logout => Access::SignedIn,
             Route::Metrics | Route::Devices | Route::Device(_) | Route::AboutMe => Access::Needs(Scope::Read, Standing::Header),
+            // They change what a stream of the caller's own shows, and nothing of the vehicle.
+            Route::Pong(_) | Route::Subscribe(..) => Access::Needs(Scope::Read, Standing::Header),
             _ if self.is_stream() => Access::Needs(Scope::Read, Standing::Stream),
             _ if *method == Method::GET => Access::Needs(Scope::Read, Standing::HeaderOrQuery),
             _ => Access::Needs(Scope::Control, Standing::Header),
@@ -225,7 +262,12 @@ impl Route {
     pub(super) fn is_stream(&self) -> bool {
         matches!(
             self,
-            Route::ChildEvents(_) | Route::GeofenceEvents(_) | Route::DiagnosisEvents | Route::MyEvents | Route::Heartbeat
+            Route::ChildEvents(_)
+                | Route::GeofenceEvents(_)
+                | Route::DiagnosisEvents
+                | Route::MyEvents
+                | Route::Heartbeat
+                | Route::Connect
         )
     }
 }
@@ -291,13 +333,18 @@ mod tests {
             "/childcare/vehicles/self/child-alert",
             "/ActiveSession/AboutMe",
             "/api/v1/auth/token",
+            "/sse/telemetry/connect",
+            "/sse/telemetry/pong/x",
         ];
         let standing = |path: &str| match Route::of(path).unwrap().access(&Method::GET) {
             Access::Needs(_, standing) => standing,
             Access::SignedIn | Access::Open => Standing::Header,
         };
         use Standing::{Header, HeaderOrQuery, Stream};
-        assert_eq!(paths.map(standing), [Header, Header, HeaderOrQuery, HeaderOrQuery, Stream, HeaderOrQuery, Header, Header]);
+        assert_eq!(
+            paths.map(standing),
+            [Header, Header, HeaderOrQuery, HeaderOrQuery, Stream, HeaderOrQuery, Header, Header, Stream, Header]
+        );
         for (path, method) in [("/childcare/vehicles/self/child-alert/safe", Method::POST), ("/api/v1/geofences/x", Method::PUT)]
         {
             let route = Route::of(path).unwrap();

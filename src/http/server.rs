@@ -4,36 +4,34 @@
 //! file descriptors pauses accepting for a moment. Both show in `/healthz`, neither stops the rest. At shutdown the
 //! listeners close, streams end, answers on their way are finished for up to 5 s.
 
-use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::errno::Errno;
-use nix::sys::socket::{setsockopt, sockopt::TcpUserTimeout};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::connection::{Connections, Place};
+use super::Shared;
+use super::connection::Connections;
 use super::counters::Counters;
+use super::destiny::Destiny;
+use super::discovery::Discovery;
 use super::entrance::Entrance;
-use super::gate::Gate;
+use super::gate::{Gate, wall_now};
 use super::interfaces::{Trusted, carrying};
 use super::origin::Names;
 use super::overload::StreamPlaces;
 use super::pairing::Pairing;
+use super::serve::serve;
 use super::settings::Settings;
 use super::sign_in::SignIns;
-use super::socket::{MAX_HEAD, Socket};
-use super::{Shared, service};
+use super::tls::{Certificates, Tls};
 use crate::feed::Feed;
 use crate::health::{Condition, Health};
 use crate::metrics::Metrics;
@@ -57,8 +55,12 @@ enum News {
 /// What is behind a listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Door {
-    /// Everything.
+    /// Everything, in plain HTTP.
     Phones,
+    /// Everything, within TLS.
+    Secure,
+    /// The probes, and the way to this port of TLS: plain HTTP where it is not trusted.
+    Elsewhere(u16),
     /// `/metrics` without a sign-in, and the probes.
     Metrics,
 }
@@ -67,7 +69,8 @@ impl Door {
     /// The key of the settings that opens it.
     fn key(self) -> &'static str {
         match self {
-            Door::Phones => "http.listen",
+            Door::Phones | Door::Elsewhere(_) => "http.listen",
+            Door::Secure => "http.tls",
             Door::Metrics => "metrics.listen",
         }
     }
@@ -82,16 +85,19 @@ pub struct Server {
     absent: Vec<(Door, SocketAddr)>,
     connections: Connections,
     trusted: Trusted,
+    /// Where there is TLS: what is bound, and what will be.
+    secure: Vec<SocketAddr>,
+    discovery: Option<Discovery>,
 }
 
 impl Server {
-    /// Binds every address of `settings.listen`. To be called within a tokio runtime.
+    /// Binds every address of `settings.listen` and `settings.tls`. To be called within a tokio runtime.
     ///
     /// `shutdown` ends [`Server::run`] and every stream.
     ///
     /// # Errors
     /// When the settings are wrong, an address is taken or not ours to take, is on an interface that is not trusted with
-    /// plain HTTP, or when none of them is there.
+    /// plain HTTP while there is no TLS, or when none of them is there.
     pub fn bind(
         settings: Settings,
         feed: Arc<dyn Feed>,
@@ -102,9 +108,9 @@ impl Server {
         settings.check().map_err(|sentence| io::Error::new(io::ErrorKind::InvalidInput, sentence))?;
         let trusted = Trusted::new(&settings.trusted);
         let (mut listeners, mut absent) = (Vec::new(), Vec::new());
-        let phones = settings.listen.iter().map(|address| (Door::Phones, *address));
-        for (door, address) in phones.chain(settings.metrics.iter().map(|address| (Door::Metrics, *address))) {
-            match listen(door, address, &trusted) {
+        let doors = [(Door::Phones, &settings.listen), (Door::Secure, &settings.tls), (Door::Metrics, &settings.metrics)];
+        for (door, address) in doors.into_iter().flat_map(|(door, all)| all.iter().map(move |address| (door, *address))) {
+            match listen(door, address, &trusted, !settings.tls.is_empty()) {
                 Ok(listener) => listeners.push((door, listener)),
                 Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => absent.push((door, address)),
                 Err(error) => return Err(io::Error::new(error.kind(), format!("{} {address}: {error}", door.key()))),
@@ -114,15 +120,25 @@ impl Server {
             let sentence = format!("{} {address}: no interface of this unit has that address", door.key());
             return Err(io::Error::new(io::ErrorKind::AddrNotAvailable, sentence));
         }
-        let addresses = listeners.iter().map(|(_, listener)| listener.local_addr()).collect::<io::Result<_>>()?;
+        let addresses = listeners.iter().map(|(_, listener)| listener.local_addr()).collect::<io::Result<Vec<_>>>()?;
+        let secure = of_door(Door::Secure, &listeners, &absent);
         let own_name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+        let discovery = settings.discovery.then(|| Discovery::new(settings.state.as_deref()));
+        let more: Vec<String> = settings.names.iter().cloned().chain(discovery.as_ref().map(Discovery::name)).collect();
+        let names = Names::new(own_name.as_deref(), &more);
+        let tls = match settings.tls.is_empty() {
+            true => None,
+            false => Some(Tls::new(settings.given.clone(), settings.state.clone(), names.all().to_vec(), wall_now(&*feed))?),
+        };
         let counters = Counters::register(metrics);
         let limits = &settings.limits;
         let shared = Shared {
-            names: Names::new(own_name.as_deref(), &settings.names),
+            names,
+            tls,
             streams: StreamPlaces::new(limits.streams, limits.streams_per_token, counters.streams.clone()),
             gate: Gate::new(settings.guests.clone(), SignIns::new(feed.clone(), settings.clock.0.clone())),
             pairing: Pairing::default(),
+            destiny: Destiny::new(&feed),
             metrics: metrics.clone(),
             settings: settings.clone(),
             feed,
@@ -131,12 +147,13 @@ impl Server {
             shutdown,
         };
         let connections = Connections::new(settings.limits);
-        let server = Server { shared: Arc::new(shared), listeners, addresses, absent, connections, trusted };
+        let shared = Arc::new(shared);
+        let server = Server { shared, listeners, addresses, absent, connections, trusted, secure, discovery };
         server.tell_health();
         Ok(server)
     }
 
-    /// Where it listens, in the order of the settings, metrics last; ports that were 0 are the real ones.
+    /// Where it listens, in the order of the settings: plain HTTP, TLS, metrics; ports that were 0 are the real ones.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
     }
@@ -149,7 +166,14 @@ impl Server {
     /// Where phones find the page.
     pub fn entrance(&self) -> Entrance {
         let name = self.shared.settings.names.first().cloned();
-        Entrance { address: self.addresses.first().copied(), name, trusted: self.trusted.clone() }
+        let address = self.secure.first().or(self.addresses.first()).copied();
+        let (tls, discovery) = (self.shared.tls.clone(), self.discovery.clone());
+        Entrance { address, name, trusted: self.trusted.clone(), tls, discovery }
+    }
+
+    /// The handle by which the owner's certificate is shown anew.
+    pub fn certificates(&self) -> Certificates {
+        Certificates(self.shared.tls.clone())
     }
 
     /// Serves until the shutdown.
@@ -158,6 +182,16 @@ impl Server {
             tracing::info!(%address, "listening");
         }
         let mut tasks = JoinSet::new();
+        let mut beside = JoinSet::new();
+        if let Some(tls) = self.shared.tls.clone() {
+            beside.spawn(tls.keep(self.shared.feed.clone(), self.shared.health.clone()));
+        }
+        let goodbye = self.discovery.clone().map(|discovery| {
+            let plain = of_door(Door::Phones, &self.listeners, &self.absent);
+            let pin = self.shared.tls.as_ref().map(Tls::pin);
+            let signs = discovery.signs(&plain, &self.secure, pin.as_deref(), &self.shared.settings.trusted);
+            tokio::spawn(discovery.run(signs, self.shared.shutdown.clone()))
+        });
         let mut again = interval(BIND_AGAIN);
         let shutdown = self.shared.shutdown.clone();
         let pulse = self.shared.health.pulse("http");
@@ -184,16 +218,21 @@ impl Server {
             }
         }
         self.listeners.clear();
-        let _ = timeout(SHUTDOWN_WITHIN, async { while tasks.join_next().await.is_some() {} }).await;
+        let ending = async {
+            while tasks.join_next().await.is_some() {}
+            if let Some(goodbye) = goodbye {
+                let _ = goodbye.await;
+            }
+        };
+        let _ = timeout(SHUTDOWN_WITHIN, ending).await;
     }
 
     fn admit(&self, door: Door, stream: TcpStream, peer: SocketAddr, tasks: &mut JoinSet<()>) {
         let counters = &self.shared.counters;
-        let is_trusted = || stream.local_addr().is_ok_and(|local| self.trusted.allows_between(local.ip(), peer));
-        if door == Door::Phones && !is_trusted() {
+        let Some(door) = self.door_for(door, &stream, peer) else {
             counters.dropped("untrusted");
             return;
-        }
+        };
         let (place, evicted) = self.connections.admit();
         if let Some(why) = evicted {
             counters.dropped(why);
@@ -201,6 +240,19 @@ impl Server {
         if let Some(place) = place {
             tasks.spawn(serve(self.shared.clone(), door, stream, peer.ip(), place));
         }
+    }
+
+    /// What is behind a listener for this peer: where plain HTTP is not trusted, the way to TLS, or nothing.
+    fn door_for(&self, door: Door, stream: &TcpStream, peer: SocketAddr) -> Option<Door> {
+        if door != Door::Phones {
+            return Some(door);
+        }
+        let local = stream.local_addr().ok()?.ip();
+        if self.trusted.allows_between(local, peer) {
+            return Some(door);
+        }
+        let reaches = |secure: &&SocketAddr| secure.ip().is_unspecified() || secure.ip() == local.to_canonical();
+        self.secure.iter().find(reaches).map(|secure| Door::Elsewhere(secure.port()))
     }
 
     /// After an error of `accept`: those of one connection are nobody's concern, those of the system want a pause.
@@ -216,8 +268,8 @@ impl Server {
     }
 
     fn bind_absent(&mut self) {
-        let (listeners, trusted) = (&mut self.listeners, &self.trusted);
-        self.absent.retain(|(door, address)| match listen(*door, *address, trusted) {
+        let (listeners, trusted, has_tls) = (&mut self.listeners, &self.trusted, self.shared.tls.is_some());
+        self.absent.retain(|(door, address)| match listen(*door, *address, trusted, has_tls) {
             Ok(listener) => {
                 tracing::info!(%address, "listening now");
                 listeners.push((*door, listener));
@@ -239,9 +291,15 @@ impl Server {
     }
 }
 
-/// A listener on an address that plain HTTP may use.
-fn listen(door: Door, address: SocketAddr, trusted: &Trusted) -> io::Result<TcpListener> {
-    let carries_tokens = door == Door::Phones && !address.ip().is_unspecified();
+/// The addresses behind which this is: those bound, and those that will be.
+fn of_door(wanted: Door, listeners: &[(Door, TcpListener)], absent: &[(Door, SocketAddr)]) -> Vec<SocketAddr> {
+    let bound = listeners.iter().filter(|(door, _)| *door == wanted).filter_map(|(_, listener)| listener.local_addr().ok());
+    bound.chain(absent.iter().filter(|(door, _)| *door == wanted).map(|(_, address)| *address)).collect()
+}
+
+/// A listener on an address that the door may have: plain HTTP where it is trusted, or can lead to TLS.
+fn listen(door: Door, address: SocketAddr, trusted: &Trusted, has_tls: bool) -> io::Result<TcpListener> {
+    let carries_tokens = door == Door::Phones && !has_tls && !address.ip().is_unspecified();
     let interface = if carries_tokens { carrying(address.ip()) } else { None };
     if interface.is_some() && !trusted.allows(address.ip()) {
         let name = interface.unwrap_or_default();
@@ -279,55 +337,4 @@ async fn accept(listeners: &[(Door, TcpListener)]) -> io::Result<(Door, TcpStrea
         Poll::Pending
     })
     .await
-}
-
-/// One connection, from its first byte to its last.
-async fn serve(shared: Arc<Shared>, door: Door, stream: TcpStream, peer: IpAddr, place: Place) {
-    let _counted = Counted::new(&shared);
-    let _ = stream.set_nodelay(true);
-    // A peer that is gone, or keeps its window shut, is no more the kernel's concern than ours.
-    let stalled = u32::try_from(shared.settings.limits.stalled().as_millis()).unwrap_or(u32::MAX);
-    let _ = setsockopt(&stream, TcpUserTimeout, &stalled);
-    let watch = place.watch.clone();
-    let io = TokioIo::new(Socket::new(stream, watch.clone()));
-    let service = service_fn(|request| {
-        let answering = service::answer(shared.clone(), door, watch.clone(), peer, request);
-        async move { Ok::<_, Infallible>(answering.await) }
-    });
-    let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_buf_size(2 * MAX_HEAD)
-        .max_headers(128)
-        .serve_connection(io, service);
-    let mut stopping = false;
-    loop {
-        tokio::select! {
-            biased;
-            _ = &mut connection => break,
-            why = watch.overdue() => return shared.counters.dropped(why),
-            () = watch.evicted() => return,
-            () = shared.shutdown.cancelled(), if !stopping => {
-                stopping = true;
-                std::pin::Pin::new(&mut connection).graceful_shutdown();
-            }
-        }
-    }
-    connection.into_parts().io.into_inner().close().await;
-}
-
-/// Counts a connection for as long as it is open.
-struct Counted<'a>(&'a Shared);
-
-impl<'a> Counted<'a> {
-    fn new(shared: &'a Shared) -> Counted<'a> {
-        shared.counters.connections.inc();
-        Counted(shared)
-    }
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.counters.connections.dec();
-    }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use serde_json::{Map, Value};
 use tokio::time::Instant;
 
@@ -31,8 +31,8 @@ use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
 use super::{
-    Shared, cookie, credentials, devices, ecarus, fences, history, live, login, named, openapi, origin, overload, page, pairing,
-    probes,
+    Shared, cookie, credentials, destiny, devices, ecarus, fences, history, live, login, named, openapi, origin, overload, page,
+    pairing, probes,
 };
 use crate::event::Kind;
 use crate::feed::{Picture, Scope};
@@ -46,7 +46,7 @@ pub(super) struct Call<'a> {
     pub(super) parts: &'a Parts,
     pub(super) query: Query<'a>,
     pub(super) address: IpAddr,
-    /// Whether it came over TLS.
+    /// Whether it came within TLS: the scheme is `https`.
     pub(super) secure: bool,
     door: Door,
     body: &'a mut Incoming,
@@ -65,12 +65,13 @@ pub(super) async fn answer(
     let (parts, mut body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let query = Query::new(parts.uri.query());
-    let mut call = Call { shared: &shared, parts: &parts, query, address, secure: false, door, body: &mut body };
+    let mut call = Call { shared: &shared, parts: &parts, query, address, secure: door == Door::Secure, door, body: &mut body };
 
     let responding = respond(&mut call, route.as_ref(), &watch);
     let answered = tokio::time::timeout(ANSWER_WITHIN, responding).await;
     let late = |_| Err(Problem::unavailable("the unit did not get to it in time; try again"));
     let mut response = answered.unwrap_or_else(late).unwrap_or_else(Problem::into_response);
+    let secure = call.secure;
     if !body.is_end_stream() && !parts.headers.contains_key(header::EXPECT) {
         discard(&mut body).await;
     }
@@ -78,7 +79,7 @@ pub(super) async fn answer(
 
     let (pattern, status) = (route.map_or("unknown", |route| route.pattern()), response.status().as_u16());
     shared.counters.requests.get_or_create(&Asked { route: pattern, status }).inc();
-    tracing::debug!(route = pattern, status, ms = asked.elapsed().as_millis() as u64, "answered");
+    tracing::debug!(route = pattern, secure, status, ms = asked.elapsed().as_millis() as u64, "answered");
     let is_told = response.body().is_told();
     response.body_mut().hold(watch.answering(is_told));
     response
@@ -86,6 +87,10 @@ pub(super) async fn answer(
 
 async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> Result<Response<Body>, Problem> {
     check_size(call.parts).and_then(|()| call.shared.names.check(call.parts)).map_err(|problem| refuse(call, problem))?;
+    if let (Door::Elsewhere(port), false) = (call.door, matches!(route, Some(Route::Healthz | Route::Readyz))) {
+        admit(call, None)?;
+        return origin::to_tls(call.parts, port);
+    }
     if call.parts.method == Method::OPTIONS {
         return preflight(call, route);
     }
@@ -96,7 +101,7 @@ async fn respond(call: &mut Call<'_>, route: Option<&Route>, watch: &Watch) -> R
         return Err(refuse(call, Problem::method(route.methods())));
     }
     let access = match (call.door, route) {
-        (Door::Phones, _) => route.access(&method),
+        (Door::Phones | Door::Secure | Door::Elsewhere(_), _) => route.access(&method),
         (Door::Metrics, Route::Healthz | Route::Readyz | Route::Metrics) => Access::Open,
         (Door::Metrics, _) => {
             return Err(refuse(call, Problem::not_found("only /metrics, /healthz and /readyz are here")));
@@ -203,10 +208,15 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
 
 /// A stream, or 200 and `retry:` where there is no place for one.
 fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
+    let (resume, stream_id) = match route {
+        Route::Connect => destiny::resume(&call.parts.headers, call.query),
+        _ => (Resume::of(&call.parts.headers, call.query), None),
+    };
     let (vin, surface): (Vin, Box<dyn Surface>) = match route {
         Route::ChildEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Child))),
         Route::GeofenceEvents(vin) => (call.vehicle(vin)?, Box::new(ecarus::OneKind(Kind::Geofence))),
         Route::DiagnosisEvents => (call.own_vehicle()?, Box::<ecarus::Diagnosis>::default()),
+        Route::Connect => (call.own_vehicle()?, destiny::connect(call, &who, stream_id)?),
         Route::Heartbeat => (call.own_vehicle()?, Box::new(named::Heartbeat)),
         _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
     };
@@ -216,7 +226,6 @@ fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body
         shared.counters.dropped("streams");
         return Ok(overload::come_back_later());
     };
-    let resume = Resume::of(&call.parts.headers, call.query);
     Ok(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response())
 }
 
@@ -231,6 +240,11 @@ async fn signed_in(call: &mut Call<'_>, route: &Route, method: &Method, who: &Si
         Route::Codes => Ok(ecarus::codes(&*call.picture("self")?)),
         Route::ChildAnswer(vin, answer) => ecarus::answer(call, who, vin, *answer).await,
         Route::History => history::history(call, who).await,
+        Route::Pong(stream) => destiny::pong(call, who, stream),
+        Route::Subscribe(stream, token, wanted) => destiny::subscribe(call, who, stream, token, *wanted).await,
+        Route::Unit(unit) => destiny::unit(call, who, unit).await,
+        Route::PrimaryUnit(vehicle) => destiny::primary(call, who, vehicle).await,
+        Route::Track => destiny::history(call).await,
         Route::State(vin) => Ok(live::state(&*call.picture(vin)?)),
         Route::Fences => fences::list(call),
         Route::Fence(id) if is_delete => fences::delete(call, id).await,
@@ -285,6 +299,8 @@ fn finish(response: &mut Response<Body>, shared: &Shared, parts: &Parts, route: 
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    // Counts for what a page of another origin embeds; what it fetches is judged by CORS.
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let is_page = matches!(route, Some(Route::Asset(_))) && status == StatusCode::OK;
     headers.insert(header::CONTENT_SECURITY_POLICY, if is_page { page::POLICY } else { NOTHING });
@@ -294,7 +310,7 @@ fn finish(response: &mut Response<Body>, shared: &Shared, parts: &Parts, route: 
         let explicit = brings || credentials::is_explicit(&parts.headers, Query::new(parts.uri.query()));
         origin::allow(headers, &parts.headers, explicit, &shared.settings.origins);
     }
-    if is_last(status) {
+    if is_last(status) && parts.version < Version::HTTP_2 {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

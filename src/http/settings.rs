@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::origin::is_origin;
+use super::tls::Given;
 use crate::clock::Clock;
 use crate::feed::{Device, TokenHash};
 
@@ -18,9 +20,21 @@ pub struct Settings {
     /// Where to listen: one address or a list of them. Port 0 picks a free one.
     #[serde(deserialize_with = "one_or_many")]
     pub listen: Vec<SocketAddr>,
+    /// Where to speak TLS, on whatever interface: one address or a list of them. A site's file that names neither this nor
+    /// `listen` has `[::]:8443`; none is no TLS.
+    #[serde(deserialize_with = "one_or_many")]
+    pub tls: Vec<SocketAddr>,
+    /// The owner's own certificate, with those between it and its authority, in PEM; without one the unit makes its own,
+    /// and keeps its key. Read again at a reload.
+    pub certificate: Option<PathBuf>,
+    /// The key of that certificate, in PEM.
+    pub key: Option<PathBuf>,
     /// Interfaces (`lo`, `wlan0`) on which plain HTTP may carry a token; `*` is all of them. A board adds the one of its
-    /// access point. Connections that run over other interfaces, at either of their ends, are closed unread.
+    /// access point. Over other interfaces, at either end of a connection, plain HTTP is sent to TLS (307), but for
+    /// `/healthz` and `/readyz`; without TLS such connections are closed unread.
     pub trusted: Vec<String>,
+    /// Whether phones find this unit by multicast DNS (RFC 6762, 6763), on interfaces that are trusted or have TLS.
+    pub discovery: bool,
     /// Names by which `Host` may call this unit, beside IP addresses, `localhost` and the host's own name.
     pub names: Vec<String>,
     /// Origins (`https://app.example`) whose pages may use a cookie.
@@ -34,12 +48,21 @@ pub struct Settings {
     /// The number of the car's own unit (`[[units]]`), for phones that pair.
     #[serde(skip)]
     pub unit: u32,
+    /// The units, each with a number of its own; the first is the car's own.
+    #[serde(skip)]
+    pub units: Vec<Unit>,
     /// Who comes in without having been paired, as long as the daemon runs: the demo's own phone.
     #[serde(skip)]
     pub guests: Vec<(TokenHash, Device)>,
     /// What sign-ins count by.
     #[serde(skip)]
     pub clock: RealTime,
+    /// What `certificate` and `key` hold.
+    #[serde(skip)]
+    pub given: Option<Given>,
+    /// The folder in which the unit's own key and certificate are kept; `None` is for this run only.
+    #[serde(skip)]
+    pub state: Option<PathBuf>,
 }
 
 /// The world's clock: sign-ins count by it, also where the car's own runs faster. It is no setting, so all are equal.
@@ -58,21 +81,42 @@ impl PartialEq for RealTime {
     }
 }
 
+/// A unit of the vehicle: the car's receiver, or a trailer's, under a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Positive.
+    pub id: u32,
+    /// For people.
+    pub name: Option<String>,
+    /// Its receiver, by the place of its `[[gnss]]`: the car's own is 0. `None` on a unit without any.
+    pub receiver: Option<usize>,
+}
+
 impl Default for Settings {
     fn default() -> Settings {
         Settings {
             listen: vec![SocketAddr::from(([0u16; 8], 8080))],
+            tls: Vec::new(),
+            certificate: None,
+            key: None,
             trusted: vec!["lo".to_owned()],
+            discovery: true,
             names: Vec::new(),
             origins: Vec::new(),
             limits: Limits::default(),
             metrics: Vec::new(),
             unit: 1,
+            units: vec![Unit { id: 1, name: None, receiver: Some(0) }],
             guests: Vec::new(),
             clock: RealTime::default(),
+            given: None,
+            state: None,
         }
     }
 }
+
+/// What [`Settings::tls`] is for a site that says nothing of where to listen.
+pub const TLS_PORT: SocketAddr = SocketAddr::new(IpAddr::V6(std::net::Ipv6Addr::UNSPECIFIED), 8443);
 
 /// `http.limits.*`: what one client, or all of them, may take of the unit.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -121,6 +165,16 @@ impl Settings {
             return Err("http.listen is empty: name an address such as \"[::]:8080\"".to_owned());
         }
         self.check_listen()?;
+        match (&self.certificate, &self.key) {
+            (Some(_), None) => return Err("http.key is absent: name the file with the key of http.certificate".to_owned()),
+            (None, Some(_)) => {
+                return Err("http.certificate is absent: name the file with the certificate of http.key".to_owned());
+            }
+            (Some(_), Some(_)) if self.tls.is_empty() => {
+                return Err("http.certificate is for http.tls, which is absent: add tls = \"[::]:8443\"".to_owned());
+            }
+            _ => {}
+        }
         for name in &self.trusted {
             if name.is_empty() || name.len() > 15 || name.contains(['/', ' ']) {
                 return Err(format!("http.trusted: `{name}` is no network interface; write its name, such as \"wlan0\""));
@@ -142,11 +196,11 @@ impl Settings {
     }
 
     fn check_listen(&self) -> Result<(), String> {
-        let all: Vec<&SocketAddr> = self.listen.iter().chain(&self.metrics).collect();
+        let all: Vec<&SocketAddr> = self.listen.iter().chain(&self.tls).chain(&self.metrics).collect();
         for (at, address) in all.iter().enumerate() {
             let others = all.iter().skip(at + 1);
             if others.clone().any(|other| other == address && address.port() != 0) {
-                return Err(format!("http.listen and metrics.listen name {address} twice; once is enough"));
+                return Err(format!("http.listen, http.tls and metrics.listen name {address} twice; once is enough"));
             }
             // An IPv6 wildcard listens on IPv4 as well (RFC 3493, 3.7), so the two cannot share a port.
             let both = all.iter().find(|other| {
@@ -265,6 +319,11 @@ mod tests {
             ("listen = 'localhost:80'", "an address and port"),
             ("listen = ['0.0.0.0:80', '[::]:80']", "leave 0.0.0.0:80 out"),
             ("listen = ['[::1]:80', '[::1]:80']", "twice"),
+            ("listen = '[::1]:80'\ntls = '[::1]:80'", "twice"),
+            ("tls = 'here'", "an address and port"),
+            ("tls = '[::]:8443'\ncertificate = 'x'", "http.key is absent"),
+            ("tls = '[::]:8443'\nkey = 'x'", "http.certificate is absent"),
+            ("certificate = 'x'\nkey = 'x'", "add tls"),
             ("trusted = ['wlan0/24']", "no network interface"),
             ("names = ['http://car.local']", "without scheme"),
             ("origins = ['null']", "no origin"),

@@ -18,44 +18,20 @@ use tokio::net::TcpStream;
 use super::connection::Watch;
 use super::problem::Problem;
 
-/// A connection's socket.
+/// A connection's socket, as TCP has it.
 #[derive(Debug)]
-pub(super) struct Socket {
+pub(super) struct Wire {
     stream: TcpStream,
     watch: Arc<Watch>,
-    /// What goes out in place of what hyper wrote, and how much it believes to have written.
-    instead: Option<(Bytes, usize)>,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Socket {
-        Socket { stream, watch, instead: None }
-    }
-
-    /// Says that this was all, and lets the client read it: closing on one that still sends makes its kernel throw the
-    /// last answer away.
-    pub(super) async fn close(mut self) {
-        let _ = self.stream.shutdown().await;
-        let reading = async {
-            let mut room = [0; 2048];
-            for _ in 0..64 {
-                if !matches!(self.stream.read(&mut room).await, Ok(read) if read > 0) {
-                    break;
-                }
-            }
-        };
-        let _ = tokio::time::timeout(Duration::from_secs(1), reading).await;
-    }
-
-    fn note<T>(&self, written: &Poll<io::Result<T>>) {
-        match written {
-            Poll::Pending => self.watch.stalled(),
-            Poll::Ready(_) => self.watch.flowing(),
-        }
+impl Wire {
+    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> Wire {
+        Wire { stream, watch }
     }
 }
 
-impl AsyncRead for Socket {
+impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
@@ -66,32 +42,77 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        match &written {
+            Poll::Pending => self.watch.stalled(),
+            Poll::Ready(_) => self.watch.flowing(),
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// What hyper speaks HTTP/1.1 through, plain or within TLS.
+#[derive(Debug)]
+pub(super) struct Socket<S> {
+    stream: S,
+    /// What goes out in place of what hyper wrote, and how much it believes to have written.
+    instead: Option<(Bytes, usize)>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    pub(super) fn new(stream: S) -> Socket<S> {
+        Socket { stream, instead: None }
+    }
+
+    /// Says that this was all, and lets the client read it: closing on one that still sends makes its kernel throw the
+    /// last answer away.
+    pub(super) async fn close(mut self) {
+        let closing = async {
+            let _ = self.stream.shutdown().await;
+            let mut room = [0; 2048];
+            for _ in 0..64 {
+                if !matches!(self.stream.read(&mut room).await, Ok(read) if read > 0) {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(1), closing).await;
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let me = &mut *self;
         if me.instead.is_none() {
             me.instead = in_place_of(buf).map(|problem| (problem.into_wire().into(), buf.len()));
         }
         let Some((rest, length)) = &mut me.instead else {
-            let written = Pin::new(&mut me.stream).poll_write(cx, buf);
-            me.note(&written);
-            return written;
+            return Pin::new(&mut me.stream).poll_write(cx, buf);
         };
         while !rest.is_empty() {
-            let written = Pin::new(&mut me.stream).poll_write(cx, rest);
-            match written {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(some)) => rest.advance(some),
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    me.watch.stalled();
-                    return Poll::Pending;
-                }
+            match ready!(Pin::new(&mut me.stream).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                some => rest.advance(some),
             }
         }
         let length = *length;
         me.instead = None;
-        me.watch.flowing();
         Poll::Ready(Ok(length))
     }
 

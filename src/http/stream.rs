@@ -18,6 +18,7 @@
 //! Later a comment line every 15 s, and `position` again 45 s after the head moved with nothing to show (60 s are promised).
 //! Revoked: `revoked` and the end. Shutdown: the end. A journal that cannot be read is asked again every second.
 
+use std::borrow::Cow;
 use std::future::pending;
 use std::io;
 use std::ops::ControlFlow;
@@ -65,14 +66,17 @@ pub(super) enum Resume {
 impl Resume {
     /// The header wins; an empty one is none (WHATWG HTML, 9.2.3).
     pub(super) fn of(headers: &HeaderMap, query: Query<'_>) -> Resume {
+        Resume::id(headers, query).map_or(Resume::Fresh, |id| Resume::read(&id))
+    }
+
+    /// The id as it was sent.
+    pub(super) fn id<'a>(headers: &'a HeaderMap, query: Query<'a>) -> Option<Cow<'a, str>> {
         let header = headers.get("last-event-id").map(HeaderValue::as_bytes).filter(|id| !id.is_empty());
-        let id = match header {
-            Some(id) => String::from_utf8_lossy(id),
-            None => match query.any(&["lastEventId", "last_event_id", "rve"]) {
-                Some(id) => id,
-                None => return Resume::Fresh,
-            },
-        };
+        header.map(String::from_utf8_lossy).or_else(|| query.any(&["lastEventId", "last_event_id", "rve"]))
+    }
+
+    /// What a sent id means.
+    pub(super) fn read(id: &str) -> Resume {
         let digits = id.bytes().all(|byte| byte.is_ascii_digit());
         let id = id.parse().ok().map(EventId).filter(|id| digits && *id <= EventId::MAX);
         id.map_or(Resume::Unreadable, Resume::After)
@@ -121,7 +125,13 @@ impl Stream {
         }
 
         let mut wire = sse::OPENING.to_vec();
-        self.surface.first(&moment(&self.shared, &mut eyes.picture), &mut wire);
+        let wanted = match self.resume {
+            Resume::Fresh => eyes.newest(),
+            Resume::After(id) => id,
+            Resume::Unreadable => EventId(0),
+        };
+        self.surface.first(&moment(&self.shared, &mut eyes.picture, wanted), &mut wire);
+        eyes.calls = self.surface.calls();
         out.tell(wire).await;
 
         let mut gone = feed.pruned(&vin, &filter)?;
@@ -161,14 +171,22 @@ impl Stream {
                 Wake::Comment if self.shared.gate.stands(&*feed, &self.who) => wire.extend_from_slice(sse::COMMENT),
                 Wake::Comment => return self.end_revoked(out).await,
                 Wake::Tick => {
-                    if let ControlFlow::Break(()) = self.surface.tick(&moment(&self.shared, &mut eyes.picture), &mut wire) {
+                    let moment = moment(&self.shared, &mut eyes.picture, place.looked_at);
+                    if let ControlFlow::Break(()) = self.surface.tick(&moment, &mut wire) {
+                        out.tell(wire).await;
+                        return Ok(());
+                    }
+                }
+                Wake::Call => {
+                    let moment = moment(&self.shared, &mut eyes.picture, place.looked_at);
+                    if let ControlFlow::Break(()) = self.surface.called(&moment, &mut wire) {
                         out.tell(wire).await;
                         return Ok(());
                     }
                 }
                 Wake::Picture => {
                     pulse.live_after = Instant::now() + LIVE_EVERY;
-                    self.surface.live(&moment(&self.shared, &mut eyes.picture), &mut wire);
+                    self.surface.live(&moment(&self.shared, &mut eyes.picture, place.looked_at), &mut wire);
                 }
             }
             out.tell(wire).await;
@@ -239,8 +257,8 @@ impl Stream {
     }
 }
 
-fn moment(shared: &Shared, picture: &mut watch::Receiver<Arc<Picture>>) -> Moment {
-    Moment { picture: picture.borrow_and_update().clone(), ready: is_ready(&shared.health), now: Instant::now() }
+fn moment(shared: &Shared, picture: &mut watch::Receiver<Arc<Picture>>, at: EventId) -> Moment {
+    Moment { picture: picture.borrow_and_update().clone(), ready: is_ready(&shared.health), now: Instant::now(), at }
 }
 
 /// How far a stream has come.
@@ -324,6 +342,7 @@ enum Wake {
     Position,
     Comment,
     Tick,
+    Call,
     Picture,
 }
 
@@ -333,13 +352,15 @@ struct Eyes {
     picture: watch::Receiver<Arc<Picture>>,
     devices: watch::Receiver<u64>,
     sessions: watch::Receiver<u64>,
+    /// What the surface wants to be called for.
+    calls: Option<watch::Receiver<u64>>,
 }
 
 impl Eyes {
     fn open(shared: &Shared, vin: &Vin) -> Result<Eyes, Unavailable> {
         let Shared { feed, gate, .. } = shared;
         let (devices, sessions) = (feed.device_changes(), gate.sign_ins.ended());
-        Ok(Eyes { head: feed.head(vin)?, picture: feed.picture(vin)?, devices, sessions })
+        Ok(Eyes { head: feed.head(vin)?, picture: feed.picture(vin)?, devices, sessions, calls: None })
     }
 
     fn newest(&mut self) -> EventId {
@@ -367,6 +388,7 @@ impl Eyes {
             () = at(place.position_due), if !is_reading => Wake::Position,
             _ = pulse.comment.tick() => Wake::Comment,
             () = tick(&mut pulse.tick) => Wake::Tick,
+            () = call(&mut self.calls) => Wake::Call,
             Ok(()) = async { sleep_until(live_after).await; self.picture.changed().await } => Wake::Picture,
         }
     }
@@ -377,6 +399,15 @@ async fn finish<T>(reading: &mut Option<Pending<'_, T>>) -> T {
         Some(reading) => reading.as_mut().await,
         None => pending().await,
     }
+}
+
+async fn call(calls: &mut Option<watch::Receiver<u64>>) {
+    if let Some(calls) = calls {
+        if calls.changed().await.is_ok() {
+            return;
+        }
+    }
+    pending().await
 }
 
 async fn at(moment: Option<Instant>) {

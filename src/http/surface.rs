@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::sse;
@@ -30,6 +31,8 @@ pub(super) struct Moment {
     pub(super) ready: bool,
     /// Real time, for what belongs to HTTP.
     pub(super) now: Instant,
+    /// Up to where the stream has told everything; at first, where the client wants to go on.
+    pub(super) at: EventId,
 }
 
 /// One surface, on one stream.
@@ -65,6 +68,16 @@ pub(super) trait Surface: Send + Sync + 'static {
 
     /// Its time has come again; it may end the stream.
     fn tick(&mut self, _moment: &Moment, _wire: &mut Vec<u8>) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    /// What it wants to be called for, beside the vehicle; asked once, after [`Surface::first`].
+    fn calls(&self) -> Option<watch::Receiver<u64>> {
+        None
+    }
+
+    /// That has changed; it may end the stream.
+    fn called(&mut self, _moment: &Moment, _wire: &mut Vec<u8>) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
 }

@@ -210,6 +210,7 @@ pub(super) fn nothing(vin: Vin) -> Arc<Picture> {
         vin,
         signals: Vec::new(),
         location: Location::of(None),
+        further: Vec::new(),
         fences: Arc::default(),
         child: ChildNow::default(),
         status: Status::default(),

@@ -21,6 +21,8 @@ mod phone;
 mod places;
 mod power;
 mod scenarios;
+mod secure;
 mod signing_in;
 mod supervision;
 mod unit;
+mod units;

@@ -119,6 +119,8 @@ pub struct Seen {
     pub name: String,
     pub data: String,
     pub id: Option<u64>,
+    /// The id as it came, for those that are no number.
+    pub id_text: Option<String>,
 }
 
 impl Seen {
@@ -154,7 +156,7 @@ impl Stream {
     /// The next event; `None` at the stream's end or when it was cut. Fails loudly when nothing comes for too long.
     pub fn event(&mut self) -> Option<Seen> {
         let deadline = Instant::now() + GENEROUS;
-        let mut event = Seen { name: "message".to_owned(), data: String::new(), id: None };
+        let mut event = Seen { name: "message".to_owned(), data: String::new(), id: None, id_text: None };
         let mut has_data = false;
         loop {
             assert!(Instant::now() < deadline, "no event came");
@@ -176,7 +178,7 @@ impl Stream {
                     has_data = true;
                     event.data.push_str(value);
                 }
-                "id" => event.id = value.parse().ok(),
+                "id" => (event.id, event.id_text) = (value.parse().ok(), Some(value.to_owned())),
                 _ => {}
             }
         }

@@ -103,6 +103,12 @@ impl Daemon {
         self.child.wait().expect("its end");
     }
 
+    /// It is told to stop, and does.
+    pub fn stop(mut self) {
+        self.signal(Signal::SIGTERM);
+        self.child.wait().expect("its end");
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().join("\n")

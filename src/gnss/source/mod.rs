@@ -37,17 +37,28 @@ const LONGEST_WRITE: Duration = Duration::from_secs(1);
 /// A recording with a longer gap goes on after this.
 const LONGEST_GAP: Duration = Duration::from_secs(10);
 
+/// Whether a receiver's date is the vehicle's: one receiver vouches for it, so that two that differ make no time jump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vouch {
+    /// The car's own receiver.
+    Yes,
+    /// A trailer's.
+    No,
+}
+
 /// Reads the receiver for ever, or until a recording has ended. Each fix goes to `deliver` with the time at which its last
-/// sentence was read, and vouches for the wall time of `clock`; so does, when it changes, whether sentences come at all.
+/// sentence was read, and where it may it vouches for the wall time of `clock`; so does, when it changes, whether sentences
+/// come at all.
 pub async fn run(
     settings: &Settings,
     clock: &Clock,
+    vouch: Vouch,
     health: &Health,
     counters: &Counters,
     deliver: impl FnMut(Boot, &[Observation]),
 ) {
     let pulse = health.pulse(&settings.name);
-    let mut source = Source { settings, clock, health, counters, pulse, deliver, state: None, speaks: false };
+    let mut source = Source { settings, clock, vouch, health, counters, pulse, deliver, state: None, speaks: false };
     let mut wait = FIRST_WAIT;
     loop {
         let end = match open(settings).await {
@@ -114,6 +125,7 @@ enum State {
 struct Source<'a, D> {
     settings: &'a Settings,
     clock: &'a Clock,
+    vouch: Vouch,
     health: &'a Health,
     counters: &'a Counters,
     pulse: Pulse,
@@ -166,7 +178,7 @@ impl<D: FnMut(Boot, &[Observation])> Source<'_, D> {
             Heard::Fault(_, fault) => self.counters.dropped(fault),
             Heard::Fix(fix) => {
                 self.counters.fixes.inc();
-                if let Some(utc) = fix.time {
+                if let (Vouch::Yes, Some(utc)) = (self.vouch, fix.time) {
                     self.clock.vouch(fix.at, utc);
                 }
                 (self.deliver)(now, &[Observation::Fix(fix)]);

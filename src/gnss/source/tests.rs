@@ -52,7 +52,7 @@ async fn against<F: Future>(
             }
         }
     };
-    let source = run(settings, clock, &health, &counters, deliver);
+    let source = run(settings, clock, Vouch::Yes, &health, &counters, deliver);
     tokio::select! {
         () = source => {}
         _ = script(health.clone()) => {}

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::judge::{Browser, Told};
@@ -58,8 +58,13 @@ impl Answer {
     }
 }
 
+/// TCP, or TLS over it.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Duplex>,
     heard: Vec<u8>,
 }
 
@@ -68,8 +73,8 @@ impl Client {
         Client::of(TcpStream::connect(address).await.unwrap())
     }
 
-    pub fn of(stream: TcpStream) -> Client {
-        Client { stream, heard: Vec::new() }
+    pub fn of(stream: impl Duplex + 'static) -> Client {
+        Client { stream: Box::new(stream), heard: Vec::new() }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
@@ -199,7 +204,10 @@ pub struct EventStream {
 
 impl EventStream {
     pub async fn open(address: SocketAddr, path: &str, headers: &[&str]) -> EventStream {
-        let mut client = Client::connect(address).await;
+        EventStream::over(Client::connect(address).await, path, headers).await
+    }
+
+    pub async fn over(mut client: Client, path: &str, headers: &[&str]) -> EventStream {
         client.send(request("GET", path, headers, "")).await;
         let head = client.head().await.expect("an answer");
         EventStream { head, client, browser: Browser::default(), pieces: Vec::new(), told: VecDeque::new() }

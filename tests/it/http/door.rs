@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use telltale::health::Health;
-use telltale::http::{Pairing, Server, Settings};
+use telltale::http::{Certificates, Entrance, Pairing, Server, Settings};
 use telltale::metrics::Metrics;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,8 @@ pub struct Door {
     pub health: Health,
     pub metrics: Metrics,
     pub pairing: Pairing,
+    pub entrance: Entrance,
+    pub certificates: Certificates,
     pub shutdown: CancellationToken,
     pub serving: JoinHandle<()>,
 }
@@ -34,14 +36,16 @@ impl Door {
 
     /// Over a feed that has been there before: after a restart.
     pub async fn over(feed: Arc<MemoryFeed>, change: impl FnOnce(&mut Settings)) -> Door {
-        let mut settings = Settings { listen: vec!["127.0.0.1:0".parse().unwrap()], ..Settings::default() };
+        let listen = vec!["127.0.0.1:0".parse().unwrap()];
+        let mut settings = Settings { listen, discovery: false, ..Settings::default() };
         change(&mut settings);
         let (health, metrics, shutdown) = (Health::default(), Metrics::default(), CancellationToken::new());
         let server = Server::bind(settings, feed.clone(), health.clone(), &metrics, shutdown.clone()).unwrap();
         let (addresses, pairing) = (server.addresses().to_vec(), server.pairing());
+        let (entrance, certificates) = (server.entrance(), server.certificates());
         let address = addresses[0];
         let serving = tokio::spawn(server.run());
-        Door { address, addresses, feed, health, metrics, pairing, shutdown, serving }
+        Door { address, addresses, feed, health, metrics, pairing, entrance, certificates, shutdown, serving }
     }
 
     pub async fn client(&self) -> Client {

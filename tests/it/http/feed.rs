@@ -51,6 +51,7 @@ struct Inner {
     devices: HashMap<TokenHash, Arc<Device>>,
     kept: BTreeMap<String, Arc<[u8]>>,
     recent: Option<EventId>,
+    track: Vec<TrackPoint>,
     asked: Vec<Request>,
 }
 
@@ -158,6 +159,16 @@ impl MemoryFeed {
     /// Where the last 24 h begin.
     pub fn set_recent(&self, id: u64) {
         self.inner.lock().unwrap().recent = Some(EventId(id));
+    }
+
+    /// The way that the car has gone, oldest first.
+    pub fn set_track(&self, track: Vec<TrackPoint>) {
+        self.inner.lock().unwrap().track = track;
+    }
+
+    /// How many rows the doors keep under keys that begin so.
+    pub fn rows(&self, prefix: &str) -> usize {
+        self.inner.lock().unwrap().kept.keys().filter(|key| key.starts_with(prefix)).count()
     }
 
     /// The journal can be read, or no longer.
@@ -283,11 +294,16 @@ impl Feed for MemoryFeed {
     fn track<'a>(
         &'a self,
         vin: &'a Vin,
-        _from: Wall,
-        _to: Wall,
-        _limit: usize,
+        from: Wall,
+        to: Wall,
+        limit: usize,
     ) -> Pending<'a, Result<Vec<TrackPoint>, Unavailable>> {
-        Box::pin(async move { self.readable(vin).map(|()| Vec::new()) })
+        Box::pin(async move {
+            self.readable(vin)?;
+            let inner = self.inner.lock().unwrap();
+            let within = inner.track.iter().filter(|point| point.time >= from && point.time < to);
+            Ok(within.take(limit).copied().collect())
+        })
     }
 
     fn submit<'a>(&'a self, vin: &'a Vin, request: Request) -> Pending<'a, Result<Outcome, Failure>> {
@@ -418,6 +434,7 @@ fn picture(vin: &Vin) -> Picture {
             signal(Signal::TraveledDistance, None, None),
         ],
         location: Location { address: "Office\u{2028}<b>".to_owned(), ..Location::of(Some(fix(0))) },
+        further: Vec::new(),
         fences: Arc::new(vec![FenceNow { fence: Arc::new(home), inside: Some(true), since: None }]),
         child: ChildNow { state: "parked".to_owned(), ..ChildNow::default() },
         status: Status { mil: Some(false), sources: [("can0".to_owned(), Condition::Ok)].into(), ..Status::default() },

@@ -4,9 +4,12 @@ mod client;
 mod door;
 mod feed;
 mod judge;
+pub mod secure;
 
 mod answers;
 mod cookies;
+mod destiny;
+mod discovery;
 mod limits;
 mod resume;
 mod rules;
@@ -14,3 +17,5 @@ mod sessions;
 mod sign_in;
 mod streams;
 mod tickets;
+mod tls;
+mod two;
