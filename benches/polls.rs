@@ -170,6 +170,7 @@ fn setup(folder: &std::path::Path, count: usize) -> Setup {
         diagnostics: diagnostics::Settings::default(),
         detect: detect::Settings::default(),
         fences,
+        places: None,
         journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },
         http: http::Settings {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 0))],

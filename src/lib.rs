@@ -30,6 +30,7 @@
 //! | 1 | [`request`] | what may be asked, and the answer | `event`, `geo` |
 //! | 1 | [`feed`] | the trait that the doors read | `event`, `request`, `vehicle`, and the types those are made of |
 //! | 2 | [`can`], [`gnss`] | bytes to observations: sockets at the edge, pure decoders inside | floor 1 |
+//! | 2 | [`places`] | names of positions, offline | floor 1 |
 //! | 2 | [`diagnostics`] | ISO-TP, OBD-II, UDS, J1939, the poller | floor 1, `can` |
 //! | 2 | [`detect`] | the engine, and one pure state machine a file | floor 1; no tokio, files, clocks, SQL |
 //! | 2 | [`journal`] | SQLite behind `feed` | floor 1 |
@@ -75,6 +76,7 @@ pub mod health;
 pub mod http;
 pub mod journal;
 pub mod metrics;
+pub mod places;
 pub mod request;
 pub mod sim;
 pub mod vehicle;

@@ -11,13 +11,13 @@ use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
 use telltale::diagnostics::j1939 as trucks;
 use telltale::diagnostics::{isotp, show, survives};
-use telltale::{geo, gnss, http};
+use telltale::{geo, gnss, http, places as named};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 13] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
@@ -30,6 +30,7 @@ pub const TARGETS: [Target; 12] = [
     ("publication", publication),
     ("uds", uds),
     ("ecus", ecus),
+    ("places", places),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -123,6 +124,13 @@ pub fn ecus(bytes: &[u8]) {
 /// What somebody publishes: it is refused, or told on streams as it is, on one line.
 pub fn publication(bytes: &[u8]) {
     if let Err(difference) = http::publication_survives(bytes) {
+        panic!("{difference}");
+    }
+}
+
+/// A file of places, or a table that one is built of: what is taken answers every question, what is built can be read.
+pub fn places(bytes: &[u8]) {
+    if let Err(difference) = named::survives(bytes) {
         panic!("{difference}");
     }
 }

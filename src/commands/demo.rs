@@ -114,6 +114,7 @@ impl Demo {
             diagnostics: diagnostics::Settings { transmit: true, ..diagnostics::Settings::default() },
             detect: detect::Settings::default(),
             fences,
+            places: None,
             journal: journal::Settings { dir: folder.join("journal"), ..journal::Settings::default() },
             http: http::Settings {
                 listen: vec![self.listen],

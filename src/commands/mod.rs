@@ -12,6 +12,7 @@ pub mod hang;
 mod log;
 pub mod order;
 pub mod pair;
+pub mod places;
 mod reload;
 pub mod replay;
 pub mod run;
@@ -68,6 +69,9 @@ enum Command {
     Check(check::Check),
     Pair(pair::Pair),
     Devices(devices::Devices),
+    /// Names of places, for addresses with no network
+    #[command(subcommand)]
+    Places(places::Places),
     Boards(boards::Boards),
     #[cfg(debug_assertions)]
     #[command(hide = true)]
@@ -104,6 +108,7 @@ pub fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Pair(command) => command.run(),
         Command::Devices(command) => command.run(),
+        Command::Places(command) => command.run(),
         Command::Boards(command) => command.run(),
         #[cfg(debug_assertions)]
         Command::Hang(command) => command.run(),

@@ -24,9 +24,10 @@ use crate::config;
 use crate::detect::{self, Engine, Outbox};
 use crate::diagnostics::{self, Listener};
 use crate::event::{Event, EventId};
-use crate::gateway::{Core, Late, Texts};
+use crate::gateway::{Core, Late, PlaceNames, Texts};
 use crate::geo::{self, Fence, FenceSource};
 use crate::gnss;
+use crate::places::Places;
 use crate::vehicle::{BusId, Fix, Frame, Observation, Vin};
 
 /// Put recorded data through the engine and print the events
@@ -146,8 +147,8 @@ impl Replay {
             Some(vin) => vin,
             None => Vin::try_from("REPLAY".to_owned()).map_err(Failure::Configuration)?,
         };
-        let settings = site.map(|site| site.detect).unwrap_or_default();
-        Ok(Drive { profile, interfaces, fences, settings, vin, uere })
+        let (settings, places) = site.map(|site| (site.detect, site.places)).unwrap_or_default();
+        Ok(Drive { profile, interfaces, fences, places, settings, vin, uere })
     }
 
     fn load(&self) -> Result<Option<Saved>, Failure> {
@@ -184,6 +185,7 @@ struct Drive {
     /// Of each bus of the profile: whose lines of the log are its frames.
     interfaces: Vec<Option<String>>,
     fences: Vec<Fence>,
+    places: Option<Arc<Places>>,
     settings: detect::Settings,
     vin: Vin,
     /// Metres of error for one unit of HDOP.
@@ -214,12 +216,13 @@ struct Past {
 fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
     let engine =
         Engine::new(drive.settings.clone(), drive.vin.clone(), diagnostics::layout(&drive.profile), drive.fences.clone());
+    let core = |engine, last| {
+        Core::new(engine, Outbox::new(drive.vin.clone(), last), Late::Never)
+            .with_texts(Texts::of_codes(Default::default()))
+            .with_places(drive.places.clone().map(PlaceNames::of_file).unwrap_or_default())
+    };
     let Some(saved) = saved else {
-        return Ok((
-            Core::new(engine, Outbox::new(drive.vin.clone(), EventId(0)), Late::Never)
-                .with_texts(Texts::of_codes(Default::default())),
-            Past { cut: None, source: TimeSource::Rtc },
-        ));
+        return Ok((core(engine, EventId(0)), Past { cut: None, source: TimeSource::Rtc }));
     };
     if saved.version != SAVED_VERSION {
         return Err(format!("it was written by another version ({}); begin without it", saved.version));
@@ -227,11 +230,7 @@ fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
     let mut engine = engine;
     let kept = serde_json::from_value(saved.engine).map_err(|error| format!("it is no state of this version: {error}"))?;
     engine.load(kept).map_err(|reason| format!("it is of another profile: {reason}"))?;
-    Ok((
-        Core::new(engine, Outbox::new(drive.vin.clone(), saved.last), Late::Never)
-            .with_texts(Texts::of_codes(Default::default())),
-        Past { cut: saved.cut, source: saved.source },
-    ))
+    Ok((core(engine, saved.last), Past { cut: saved.cut, source: saved.source }))
 }
 
 /// What takes the frames of each bus. Nobody reads what they count.

@@ -77,7 +77,7 @@ async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> R
 }
 
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
-    let Config { vin, profile, buses, receivers, fences, diagnostics, detect, journal, http, .. } = config;
+    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, .. } = config;
     let clock = Clock::system();
     Setup {
         // The car may have told its number before.
@@ -88,6 +88,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         diagnostics,
         detect,
         fences,
+        places,
         journal,
         http: http::Settings { clock: RealTime(clock), ..http },
         control: Some(control::socket_path()),

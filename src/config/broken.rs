@@ -239,6 +239,7 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"fences.geojson\"\ncertificate = \"fences.geojson\"", at "certificate", "http.certificate", "holds no certificate";
     T: "[diagnostics]" => "[[upstream]]\nurl = \"broker.example\"\n[diagnostics]", at "url", "upstream.url", "mqtts://";
     T: "[diagnostics]" => "[places]\nfile = \"gone\"\n[diagnostics]", at "file = \"gone\"", "places.file", "there is no gone";
+    T: "[diagnostics]" => "[places]\nfile = \"fences.geojson\"\n[diagnostics]", at "file = \"fences.geojson\"\n[diag", "places.file", "is no places file; make one with `telltale places build";
     // The profile and its databases.
     P: "body.dbc" => "bdy.dbc", at "bdy.dbc", "bus.body.dbc", "car/bdy.dbc";
     P: "signal = \"Ignition\"" => "signal = \"Igniton\"", at "Igniton", "signal", "Ignition";
@@ -288,7 +289,6 @@ fn every_mistake_is_told_with_file_line_key_and_cure() {
 #[test]
 fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
     for (from, to, key, says) in [
-        ("[diagnostics]\n", "[places]\nfile = \"fences.geojson\"\n[diagnostics]\n", "places.file", "no names of places yet"),
         ("transmit = false", "transmit = true", "diagnostics.transmit", "asks nobody"),
         (
             "[diagnostics]\n",

@@ -20,7 +20,7 @@
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | where the frames of the profile's bus NAME come from |
 //! | `[[gnss]]` | a receiver: its serial port, or a log or FIFO ([`gnss::Settings`]). The first is the car's, by which everything is decided; others are of `[[units]]`, and shown |
 //! | `geofences.file` | the fences, GeoJSON |
-//! | `places.file` | names of places; checked, and not used by this version |
+//! | `places.file` | names of places, as `telltale places build` makes them |
 //! | `journal.*` | where and how much is remembered ([`journal::Settings`]) |
 //! | `http.*`, `metrics.listen` | who may ask, and where ([`http::Settings`]) |
 //! | `diagnostics.*` | whether and how ECUs are asked what is wrong with the car ([`diagnostics::Settings`]); on which bus is in the profile |
@@ -38,6 +38,7 @@ mod fences;
 pub mod hardware;
 mod listen;
 mod paths;
+mod places;
 mod read;
 mod renew;
 mod site;
@@ -57,9 +58,11 @@ pub use sources::{Bus, Unit};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::can::profile::Profile;
 use crate::geo::Fence;
+use crate::places::Places;
 use crate::vehicle::Vin;
 use crate::{detect, diagnostics, gnss, http, journal};
 
@@ -83,6 +86,8 @@ pub struct Config {
     pub receivers: Vec<gnss::Settings>,
     /// The fences of the site's file.
     pub fences: Vec<Fence>,
+    /// The names of places, where there are any.
+    pub places: Option<Arc<Places>>,
     /// The detectors' numbers.
     pub detect: detect::Settings,
     /// What is remembered.
@@ -110,6 +115,8 @@ pub struct ReplaySite {
     pub uere: f64,
     /// The fences.
     pub fences: Vec<Fence>,
+    /// The names of places.
+    pub places: Option<Arc<Places>>,
     /// The detectors' numbers.
     pub detect: detect::Settings,
 }

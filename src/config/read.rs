@@ -12,7 +12,7 @@ use super::sources::{self, Unit};
 use super::tree::{Node, Value};
 use super::typed::{checked, fields, suggest};
 use super::vehicle::{self, Known};
-use super::{BOARDS, Board, Config, Hardware, ReplaySite, asking, fences, listen, paths};
+use super::{BOARDS, Board, Config, Hardware, ReplaySite, asking, fences, listen, paths, places};
 use crate::clock::Wall;
 use crate::{detect, diagnostics, gnss, http, journal};
 
@@ -57,6 +57,7 @@ pub fn load_for_replay(file: &Path) -> Result<ReplaySite, LoadError> {
             interfaces: buses.filter_map(|(name, bus)| Some((name, bus.says.interface?))).collect(),
             uere: receiver.map_or(gnss::Settings::default().uere, |first| first.says.uere),
             fences: fences::read(&tree, findings),
+            places: places::read(&tree, findings),
             detect: numbers(&tree, findings),
         })
     })
@@ -181,6 +182,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
         profile,
         buses,
         fences: fences::read(&tree, findings),
+        places: places::read(&tree, findings),
         detect: numbers(&tree, findings),
         metrics: metrics(&tree, findings),
         http: doors(&tree, &units, &receivers, &journal.dir, findings),
@@ -302,12 +304,6 @@ fn given(tree: &Node, settings: &http::Settings, findings: &mut Findings) -> Opt
 
 /// Keys of later versions: checked like any other, so that they are right when their time comes, and said to do nothing.
 fn reserved(tree: &Node, findings: &mut Findings) {
-    let FileOf { file } = section(tree, "places", findings);
-    if let Some(given) = file {
-        let place = place_of(tree, "places.file");
-        paths::file(place, "places.file", &given, findings);
-        findings.warn(place, "places.file", "this version has no names of places yet", "addresses are fences and coordinates");
-    }
     for (input, cure) in [
         ("hardware.ignition", "the ignition is read from frames: map Vehicle.LowVoltageSystemState in the profile"),
         ("hardware.supply", "the voltage is read from frames: map Vehicle.LowVoltageBattery.CurrentVoltage in the profile"),

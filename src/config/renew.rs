@@ -3,7 +3,7 @@
 //! | taken over at once | needs a restart |
 //! |---|---|
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | `vehicle.vin` |
-//! | `geofences.file` and what is in it | `vehicle.profile`, what is in it, and with it `bus.*` |
+//! | `geofences.file`, `places.file` and what is in them | `vehicle.profile`, what is in it, and with it `bus.*` |
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | `journal.*` |
 //! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*` |
 //! | `http.certificate`, `http.key` and what is in them, where there were such before | |
@@ -52,6 +52,7 @@ impl InForce {
         }
         old.receivers.clone_from(&new.receivers);
         old.fences.clone_from(&new.fences);
+        old.places.clone_from(&new.places);
         old.detect.clone_from(&new.detect);
         if old.http.given.is_some() && new.http.given.is_some() {
             old.http.given.clone_from(&new.http.given);

@@ -53,6 +53,9 @@ impl Config {
         if !self.fences.is_empty() {
             writeln!(out, "  know    {}", count(self.fences.len(), "fence", "fences"))?;
         }
+        if let Some(places) = &self.places {
+            writeln!(out, "  know    {}: {}", count(places.count() as usize, "place", "places"), places.attribution())?;
+        }
         let mib = self.journal.max_bytes >> 20;
         writeln!(out, "  keep    {} days in {}, {mib} MiB at most", self.journal.max_days, self.journal.dir.display())?;
         for address in &self.http.listen {

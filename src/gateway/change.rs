@@ -1,8 +1,11 @@
 //! What changes while the daemon runs, at a reload.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::geo::Fence;
+use crate::places::Places;
 use crate::{config, detect, gnss, http};
 
 /// What a reload may change without ending a stream: the whole of it, as it is to be from now on.
@@ -12,6 +15,8 @@ pub struct Change {
     pub detect: detect::Settings,
     /// The fences of the site's file.
     pub fences: Vec<Fence>,
+    /// The names of places.
+    pub places: Option<Arc<Places>>,
     /// Where the profile's buses come from.
     pub buses: Vec<config::Bus>,
     /// The receivers, the car's own first.

@@ -14,6 +14,7 @@ use crate::detect::{Engine, Outbox, Settings};
 use crate::diagnostics;
 use crate::event::{Details, Event, EventId, Geofence, Location, Row, Step};
 use crate::geo::{Fence, Point};
+use crate::places::Places;
 use crate::request::{Answer, Refusal, Request};
 use crate::vehicle::Observation;
 use crate::vehicle::trouble::{Code, CodeRecord};
@@ -26,6 +27,7 @@ pub struct Core {
     now: Boot,
     late: Late,
     texts: Texts,
+    places: PlaceNames,
 }
 
 /// What codes mean, in a few words: by the code, where somebody knows.
@@ -50,6 +52,28 @@ impl fmt::Debug for Texts {
     }
 }
 
+/// The nearest named place, in words: where somebody knows one.
+#[derive(Clone, Default)]
+pub struct PlaceNames(Option<Arc<dyn Fn(Point) -> Option<String> + Send + Sync>>);
+
+impl PlaceNames {
+    /// Those that `of` knows.
+    pub fn new(of: impl Fn(Point) -> Option<String> + Send + Sync + 'static) -> PlaceNames {
+        PlaceNames(Some(Arc::new(of)))
+    }
+
+    /// Those of a file, for who may wait for it to be read.
+    pub fn of_file(places: Arc<Places>) -> PlaceNames {
+        PlaceNames::new(move |point| places.name(point))
+    }
+}
+
+impl fmt::Debug for PlaceNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "PlaceNames" } else { "no PlaceNames" })
+    }
+}
+
 /// What becomes of deadlines that were not kept in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Late {
@@ -62,12 +86,22 @@ pub enum Late {
 impl Core {
     /// An engine that issues ids from `outbox`.
     pub fn new(engine: Engine, outbox: Outbox, late: Late) -> Core {
-        Core { engine, outbox, now: Boot::from_micros(i64::MIN), late, texts: Texts::default() }
+        Core { engine, outbox, now: Boot::from_micros(i64::MIN), late, texts: Texts::default(), places: PlaceNames::default() }
     }
 
     /// The same, which knows what codes mean.
     pub fn with_texts(self, texts: Texts) -> Core {
         Core { texts, ..self }
+    }
+
+    /// The same, which knows the names of places.
+    pub fn with_places(self, places: PlaceNames) -> Core {
+        Core { places, ..self }
+    }
+
+    /// Other names of places, from now on.
+    pub fn set_places(&mut self, places: PlaceNames) {
+        self.places = places;
     }
 
     /// The engine, to look at.
@@ -190,7 +224,7 @@ impl Core {
             match &event.details {
                 Details::Geofence(Geofence { id, crossed: true, inside, .. }) => {
                     let place = |point| self.engine.geofences().around_border(point, id, *inside);
-                    name(&mut event.location, place);
+                    name(&mut event.location, place, &self.places);
                 }
                 _ => self.name(&mut event.location),
             }
@@ -210,16 +244,21 @@ impl Core {
         record.text = self.texts.0.as_ref().and_then(|of| of(record.code));
     }
 
-    /// A place in words: the smallest fence it is in, else its coordinates.
+    /// A place in words: the smallest fence it is in, else the nearest named place, else its coordinates.
     pub fn name(&self, location: &mut Location) {
-        name(location, |point| self.engine.geofences().around(point));
+        name(location, |point| self.engine.geofences().around(point), &self.places);
     }
 }
 
-/// Names a place by the fence that `around` finds there, if it finds one.
-fn name<'a>(location: &mut Location, around: impl FnOnce(Point) -> Option<&'a Fence>) {
-    if let Some(fence) = location.fix.and_then(|fix| around(fix.point)) {
-        location.address = fence.name.clone().unwrap_or_else(|| fence.id.clone());
+/// Names a place by the fence that `around` finds there, else by what is near; else its coordinates stay.
+fn name<'a>(location: &mut Location, around: impl FnOnce(Point) -> Option<&'a Fence>, PlaceNames(near): &PlaceNames) {
+    let Some(point) = location.fix.map(|fix| fix.point) else { return };
+    let named = match around(point) {
+        Some(fence) => Some(fence.name.clone().unwrap_or_else(|| fence.id.clone())),
+        None => near.as_ref().and_then(|near| near(point)),
+    };
+    if let Some(address) = named {
+        location.address = address;
     }
 }
 
@@ -358,6 +397,22 @@ mod tests {
         let ended = trips.last().unwrap();
         let named = |place: &Option<Location>| place.as_ref().map(|place| place.address.clone());
         assert_eq!((named(&ended.start), named(&ended.end)), (Some("town".to_owned()), Some("town".to_owned())));
+    }
+
+    #[test]
+    fn a_place_is_told_by_its_fence_else_by_what_is_near_else_by_its_coordinates() {
+        let near = |point: Point| (point.latitude < 37.01).then(|| "2.1 km NE of Seongsu-dong, Seoul, KR".to_owned());
+        let core = core(vec![circle("home", 60.0)], Late::Never).with_places(PlaceNames::new(near));
+        let at = |north: f64| {
+            let mut location = Location::of(Some(fix(0, north).1));
+            core.name(&mut location);
+            location.address
+        };
+        let told = [0.0, 100.0, 1_109_600.0].map(at);
+        assert_eq!(told, ["home", "2.1 km NE of Seongsu-dong, Seoul, KR", "47.00000, 127.00000"]);
+        let mut unknown = Location::of(None);
+        core.name(&mut unknown);
+        assert_eq!(unknown.address, "position unknown");
     }
 
     fn circle(id: &str, radius: f64) -> Fence {

@@ -14,6 +14,7 @@ mod change;
 pub mod control;
 mod core;
 mod picture;
+mod places;
 mod published;
 mod sources;
 pub mod systemd;
@@ -21,7 +22,7 @@ mod track;
 mod vehicle;
 
 pub use self::change::Change;
-pub use self::core::{Core, Late, Texts};
+pub use self::core::{Core, Late, PlaceNames, Texts};
 pub use self::sources::Sources;
 use self::sources::Surroundings;
 pub use self::vehicle::Vehicle;
@@ -44,6 +45,7 @@ use crate::geo::Fence;
 use crate::health::{Condition, Health, Pulse};
 use crate::journal::{Asked, Journal};
 use crate::metrics::Metrics;
+use crate::places::Places;
 use crate::vehicle::{Observation, Vin};
 use crate::{detect, diagnostics, http, journal};
 
@@ -69,6 +71,8 @@ pub struct Setup {
     pub detect: detect::Settings,
     /// The fences of the site's file.
     pub fences: Vec<Fence>,
+    /// The names of places, where there are any.
+    pub places: Option<Arc<Places>>,
     /// What is remembered.
     pub journal: journal::Settings,
     /// Who may ask.
@@ -115,7 +119,7 @@ pub struct Open {
 /// # Errors
 /// When it cannot start, or a part of it ends.
 pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnOnce(Open)) -> Result<Ended, Error> {
-    let Setup { vin, clock, boot_id, sources, diagnostics, detect, fences, journal, http, control, mut changes } = setup;
+    let Setup { vin, clock, boot_id, sources, diagnostics, detect, fences, places, journal, http, control, mut changes } = setup;
     let (health, metrics) = (Health::default(), Metrics::default());
     let counters = journal::Counters::register(&metrics);
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
@@ -128,7 +132,10 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     journal.settle_alerts(&engine.alert().into_iter().collect::<Vec<_>>());
     let mut outbox = Outbox::new(vin.clone(), last);
     outbox.reserve(journal.reserved());
-    let core = Core::new(engine, outbox, Late::After(LATE)).with_texts(texts(diagnostics.texts.as_deref(), &health));
+    let names = places::Maker::new(&metrics, health.clone());
+    let core = Core::new(engine, outbox, Late::After(LATE))
+        .with_texts(texts(diagnostics.texts.as_deref(), &health))
+        .with_places(names.make(places));
     let vehicle = Vehicle::new(vin.clone(), core, clock.clone(), health.clone(), journal.clone());
     vehicle.count(&metrics);
     if known {
@@ -184,7 +191,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
                 _ => {}
             },
             ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
-            Some(Change { detect, fences, buses, receivers, given, done }) = changes.recv() => {
+            Some(Change { detect, fences, places, buses, receivers, given, done }) = changes.recv() => {
+                vehicle.set_places(names.make(places));
                 if let Some(given) = given {
                     certificates.swap(&given);
                 }

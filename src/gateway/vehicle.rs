@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
-use super::core::Core;
+use super::core::{Core, PlaceNames};
 use super::track::Decimation;
 use super::{picture, published};
 use crate::clock::{Boot, Clock, Stamp};
@@ -206,6 +206,11 @@ impl Vehicle {
         self.show_fences();
         self.0.sooner.notify_one();
         refused
+    }
+
+    /// Other names of places, from now on.
+    pub fn set_places(&self, places: PlaceNames) {
+        self.watched().core.set_places(places);
     }
 
     /// Takes in what the journal found only after the start, with a disk that came late: fences that were drawn before.

@@ -112,7 +112,7 @@ pub(super) async fn answer(call: &mut Call<'_>, who: &SignedIn, vin: &str, answe
 
 fn asked(body: &Map<String, Value>, answer: Answer, member: &str) -> Result<Request, Problem> {
     let wrong = || Problem::field("eventId", "`eventId` must be the id of any event of the alert that is answered, an integer");
-    let id = body.get("eventId").and_then(Value::as_u64).filter(|id| *id <= EventId::MAX.0).ok_or_else(wrong)?;
+    let id = body.get("eventId").and_then(whole).filter(|id| *id <= EventId::MAX.0).ok_or_else(wrong)?;
     let (event, by) = (EventId(id), member.to_owned());
     Ok(match answer {
         Answer::Safe => Request::Safe { event, by },
@@ -120,10 +120,16 @@ fn asked(body: &Map<String, Value>, answer: Answer, member: &str) -> Result<Requ
     })
 }
 
+/// A whole number, however it is written: 600.0 is one too (RFC 8259 knows no integers, JSON Schema takes it for one).
+fn whole(value: &Value) -> Option<u64> {
+    let of_float = |number: f64| (number.fract() == 0.0 && (0.0..9e15).contains(&number)).then_some(number as u64);
+    value.as_u64().or_else(|| value.as_f64().and_then(of_float))
+}
+
 /// 60 to 600; absent 600.
 fn seconds(value: Option<&Value>) -> Result<u32, Problem> {
     let Some(value) = value else { return Ok(600) };
-    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| (60..=600).contains(seconds));
+    let seconds = whole(value).and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| (60..=600).contains(seconds));
     seconds.ok_or_else(|| Problem::field("seconds", "`seconds` must be an integer from 60 to 600; without it 600 are taken"))
 }
 
@@ -150,6 +156,10 @@ mod tests {
         for body in wrong {
             assert_eq!(of(body.clone(), Answer::Safe), None, "{body}");
         }
+        assert_eq!(
+            of(json!({"eventId": 7.0, "seconds": 60.0}), Answer::Snooze),
+            of(json!({"eventId": 7, "seconds": 60}), Answer::Snooze)
+        );
         for seconds in [json!(59), json!(601), json!("60"), json!(60.5), json!(null)] {
             assert_eq!(of(json!({"eventId": 7, "seconds": seconds}), Answer::Snooze), None, "{seconds}");
         }

@@ -19,7 +19,7 @@ use crate::request::{Answer, Request};
 pub(super) const GEOJSON: &str = "application/geo+json";
 /// A fence of 1,000 vertices with every digit takes a fifth of that.
 const BODY: usize = 256 * 1024;
-/// Longest id of a fence, in bytes.
+/// Longest id of a fence, in characters.
 const ID: usize = 64;
 
 /// `GET /api/v1/geofences`.
@@ -38,8 +38,8 @@ pub(super) fn get(call: &Call<'_>, id: &str) -> Result<Response<Body>, Problem> 
 
 /// `PUT /api/v1/geofences/{id}`: 201 where there was none, else 200, with the fence as it is now.
 pub(super) async fn put(call: &mut Call<'_>, id: &str) -> Result<Response<Body>, Problem> {
-    if id.len() > ID || id.chars().any(char::is_control) {
-        return Err(Problem::field("id", format!("a fence's id has 1 to {ID} bytes and no control characters")));
+    if id.chars().count() > ID || id.chars().any(char::is_control) {
+        return Err(Problem::field("id", format!("a fence's id has 1 to {ID} characters and no control characters")));
     }
     let vin = call.own_vehicle()?;
     let body = call.body(BODY).await?;

@@ -43,6 +43,7 @@ mod live;
 mod login;
 mod named;
 mod notifications;
+mod openapi;
 mod origin;
 mod overload;
 mod page;

@@ -20,6 +20,8 @@ pub(super) enum Route {
     Readyz,
     /// Prometheus.
     Metrics,
+    /// What all of this is, for machines.
+    OpenApi,
     /// ECARUS: stream of child events.
     ChildEvents(String),
     /// ECARUS: the child watch now.
@@ -139,6 +141,7 @@ impl Route {
             ["events"] | ["notification", "events"] => Route::Notifications,
             ["report", "pos", "tests", file] => return TestPage::of(file).map(Route::TestPage),
             [name] if fieldpine::is_event_source(name) => Route::EventSource,
+            ["api", "v1", "openapi.json"] => Route::OpenApi,
             ["api", "my-events"] => Route::MyEvents,
             ["api", "heartbeat"] => Route::Heartbeat,
             ["api", "v1", "events"] => Route::History,
@@ -203,6 +206,7 @@ impl Route {
             Route::Healthz => "/healthz",
             Route::Readyz => "/readyz",
             Route::Metrics => "/metrics",
+            Route::OpenApi => "/api/v1/openapi.json",
             Route::ChildEvents(_) => "/api/v1/childcare/vehicles/{vin}/child-alert/events",
             Route::ChildAlert(_) => "/api/v1/childcare/vehicles/{vin}/child-alert",
             Route::ChildAnswer(_, Answer::Snooze) => "/api/v1/childcare/vehicles/{vin}/child-alert/snooze",
@@ -253,7 +257,8 @@ impl Route {
     /// What a caller must show for `method` (`GET` for `HEAD`).
     pub(super) fn access(&self, method: &Method) -> Access {
         match self {
-            Route::Asset(_) | Route::TestPage(_) | Route::Healthz | Route::Readyz | Route::Pair | Route::Login => Access::Open,
+            Route::Asset(_) | Route::TestPage(_) | Route::Healthz | Route::Readyz => Access::Open,
+            Route::OpenApi | Route::Pair | Route::Login => Access::Open,
             Route::Token | Route::Logout => Access::SignedIn,
             Route::Metrics | Route::Devices | Route::Device(_) | Route::AboutMe => Access::Needs(Scope::Read, Standing::Header),
             // They change what a stream of the caller's own shows, and nothing of the vehicle.

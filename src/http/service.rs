@@ -31,8 +31,8 @@ use super::socket::{MAX_HEAD, MAX_TARGET, head_too_large, uri_too_long};
 use super::stream::{Resume, Stream};
 use super::surface::Surface;
 use super::{
-    Shared, cookie, credentials, destiny, devices, ecarus, fences, fieldpine, history, live, login, named, notifications, origin,
-    overload, page, pairing, probes,
+    Shared, cookie, credentials, destiny, devices, ecarus, fences, fieldpine, history, live, login, named, notifications,
+    openapi, origin, overload, page, pairing, probes,
 };
 use crate::event::Kind;
 use crate::feed::{Picture, Scope};
@@ -207,6 +207,7 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
     match route {
         Route::Asset(asset) => Ok(page::answer(*asset)),
         Route::TestPage(file) => Ok(file.answer()),
+        Route::OpenApi => Ok(openapi::answer()),
         Route::Healthz => Ok(probes::healthz(&call.shared.health)),
         Route::Readyz => probes::readyz(&call.shared.health),
         Route::Metrics => Ok(probes::metrics(&call.shared.metrics)),

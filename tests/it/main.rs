@@ -18,6 +18,7 @@ mod gpsd;
 mod http;
 mod outage;
 mod phone;
+mod places;
 mod power;
 mod published;
 mod scenarios;
