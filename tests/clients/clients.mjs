@@ -130,7 +130,8 @@ const all = JSON.parse(jobs)
 for (const job of all) inNode[job.client]?.(job)
 
 const address = await servePage()
-const browser = await chromium.launch({ executablePath: browserPath, args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'] })
+const browser = await chromium.launch({ executablePath: browserPath, handleSIGTERM: false, args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'] })
+process.on('SIGTERM', () => browser.close().finally(() => process.exit()))
 for (const job of all.filter((job) => inChromium[job.client])) {
   const page = await browser.newPage()
   await page.exposeFunction('say', say)

@@ -8,6 +8,7 @@ One JSON line a client for tests/run, and a table. RUST_CLIENT is `-` where it c
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -241,6 +242,8 @@ def verdicts(runs):
 
 def main():
     """The whole matrix; a token has eight streams, so no daemon has more clients."""
+    # Whoever ends this ends all that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     telltale, chromium, rust = sys.argv[1:4]
     clients = NODE + PYTHON + (RUST if rust != "-" else [])
     runs, demos, processes, begun = [], [], [], time.monotonic()
@@ -259,6 +262,10 @@ def main():
     finally:
         for process in processes:
             process.terminate()
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
         for demo in demos:
             demo.kill()
             shutil.rmtree(demo.data, ignore_errors=True)
