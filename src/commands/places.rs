@@ -24,7 +24,7 @@ pub enum Places {
 /// Make one compact file of places out of a table of GeoNames
 ///
 /// The table is cities500.txt, cities1000.txt, cities15000.txt or allCountries.txt out of the archive of that name at
-/// https://download.geonames.org/export/dump/, licensed CC BY 4.0. OUT is what `places.file` names; it takes the place of
+/// <https://download.geonames.org/export/dump/>, licensed CC BY 4.0. OUT is what `places.file` names; it takes the place of
 /// an older one at once.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  telltale places build cities500.txt places.bin")]

@@ -42,7 +42,7 @@ const MOST_TASKS: usize = 1000;
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Puts a bus before an [`Asker`] whose ignition is on. Of `bytes` each part is a byte for what it is (lower half: an id;
-/// upper half: see [`Hostile::say`]), one for the time since the part before (4 ms), one for the length, and the data.
+/// upper half: see `Hostile::say`), one for the time since the part before (4 ms), one for the length, and the data.
 ///
 /// # Errors
 /// What was sent that must not be, or too much of it.

@@ -9,7 +9,7 @@
 //!   a head of 16 KiB, 10 s for a body, 30 s without taking what is sent; `Host` must be ours; ten wrong credentials a
 //!   minute from one address. 64 streams, 8 a token: one too many gets 200 and `retry:` of 10 to 20 s.
 //! - **Every error** is RFC 9457 problem JSON with a sentence that says what would be right.
-//! - TLS 1.3 and 1.2 with the unit's own certificate or the owner's ([`tls`]). Plain HTTP is served on trusted interfaces
+//! - TLS 1.3 and 1.2 with the unit's own certificate or the owner's (`tls`). Plain HTTP is served on trusted interfaces
 //!   only; elsewhere it is sent to TLS, and closed unread where there is none.
 //! - The log has the route's pattern, never a path, a query or a credential.
 //!

@@ -11,7 +11,7 @@
 //! - No caller waits for a disk: [`Names`] looks in what it has read lately, a few hundred kilobytes at most, and has
 //!   another thread read the rest; it waits 20 ms for that at most, and not at all while the disk hangs.
 //!
-//! `telltale places build` makes such a file ([`build`]) out of a table of GeoNames, which is licensed CC BY 4.0: the
+//! `telltale places build` makes such a file ([`build()`]) out of a table of GeoNames, which is licensed CC BY 4.0: the
 //! attribution stands at the head of the file, and is told where the places are told of.
 
 mod bounds;
@@ -103,10 +103,10 @@ fn quarter(bearing: f64) -> &'static str {
 }
 
 impl Places {
-    /// Opens a file that [`build`] has made, and reads it once to see that it is whole.
+    /// Opens a file that [`build()`] has made, and reads it once to see that it is whole.
     ///
     /// # Errors
-    /// When it cannot be read, or is not what [`build`] makes.
+    /// When it cannot be read, or is not what [`build()`] makes.
     pub fn open(path: &Path) -> Result<Places, Fault> {
         let file = File::open(path)?;
         let checked = file::check(&file)?;

@@ -1,7 +1,7 @@
 //! One bus on which ECUs are asked: the pollers, what stands around them, and the way out.
 //!
 //! Frames come in where the bus is listened to, from the same socket that can only listen; requests leave by a
-//! [`Port`], or as frames for a bus that is none of the kernel's, the simulated car's. In between stands
+//! [`Port`](super::port::Port), or as frames for a bus that is none of the kernel's, the simulated car's. In between stands
 //! an [`Asker`], which both sides share; [`run`] works at the desk between them.
 
 mod desk;
