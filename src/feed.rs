@@ -417,7 +417,7 @@ pub trait Feed: Send + Sync + 'static {
     ///
     /// # Errors
     /// When they are not durable yet, or nothing was kept because a key or value is not one of a door's or there is no
-    /// room: 4,096 rows of 4 KiB.
+    /// room: 5,120 rows of 4 KiB.
     fn keep(&self, rows: Vec<Row>) -> Pending<'_, Result<(), Unavailable>>;
 
     /// Wakes whenever a device was added or revoked.

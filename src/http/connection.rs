@@ -78,9 +78,10 @@ impl Watch {
         self.drained.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody asked for [`Watch::arrivals`].
+    /// Whether anybody asked for [`Watch::arrivals`], and they can be told: in HTTP/2 what a stream was given may wait for
+    /// its window above the socket, so that an empty socket says nothing of it.
     pub(super) fn is_accountable(&self) -> bool {
-        self.accountable.load(Ordering::Relaxed)
+        self.accountable.load(Ordering::Relaxed) && !locked(&self.state).multiplexed
     }
 
     /// Everything that was sent has arrived.

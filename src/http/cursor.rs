@@ -195,6 +195,6 @@ impl Drop for Cursor {
 }
 
 /// Sets rows. That is done the first time this is looked at; nobody waits here until they are durable.
-fn set(feed: &dyn Feed, rows: Vec<Row>) {
+pub(super) fn set(feed: &dyn Feed, rows: Vec<Row>) {
     let _ = pin!(feed.keep(rows)).as_mut().poll(&mut Context::from_waker(Waker::noop()));
 }

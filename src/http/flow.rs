@@ -1,7 +1,8 @@
 //! How long a stream of HTTP/2 may be shut.
 //!
-//! hyper asks a body for its next piece, and holds that until the client's window has room (RFC 9113, 5.2). So a body that
-//! has handed a piece over and is not asked again waits for the client; one that was asked and had nothing to say does not.
+//! hyper asks a body for its next piece once the client's window (RFC 9113, 5.2) has room for some of the one before. So a
+//! body that has handed a piece over and is not asked again waits for the client; one that was asked and had nothing to say
+//! does not, or no longer than until its next piece: a comment line comes every 15 s.
 //! Each stream is a task, whose body notes here which of the two it is. A stream that waits for its client for 30 s is
 //! dropped, which resets it (RST_STREAM); the others of its connection go on.
 

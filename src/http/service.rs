@@ -151,12 +151,15 @@ async fn guarded(
     if let Some(scope) = scope.filter(|scope| !who.has(*scope)) {
         return Err(scope_missing(scope));
     }
-    if let Some(ticket) = who.ticket() {
-        let opened = call.shared.gate.sign_ins.open(ticket, call.parts.uri.path(), Want::of(call.query)?).await;
-        opened.map_err(|shut| refuse(call, Problem::sign_in(shut.sentence())))?;
-    }
     if route.is_stream(method) {
-        return stream(call, route, who);
+        let ticket = who.ticket().copied();
+        let response = stream(call, route, who)?;
+        // A request that opens no stream uses no ticket up.
+        if let Some(ticket) = ticket {
+            let opened = call.shared.gate.sign_ins.open(&ticket, call.parts.uri.path(), Want::of(call.query)?).await;
+            opened.map_err(|shut| refuse(call, Problem::sign_in(shut.sentence())))?;
+        }
+        return Ok(response);
     }
     admit(call, Some(&who))?;
     if *route == Route::Token {

@@ -30,7 +30,7 @@ const PAGE: usize = 1_024;
 const DEVICES: usize = 256;
 
 /// So many rows the doors may keep, and so long.
-const KEPT_ROWS: usize = 4_096;
+const KEPT_ROWS: usize = 5_120;
 const KEPT_BYTES: usize = 4_096;
 
 impl Journal {
@@ -333,13 +333,16 @@ impl Feed for Journal {
                 let wrong = format!("a door's key begins with `{DOOR}`, and its value has {KEPT_BYTES} bytes at most");
                 return Err(Unavailable::Journal(wrong));
             }
-            let more = rows.iter().filter(|row| row.value.is_some()).count();
-            if more > 0 && self.kept(DOOR).len() + more > KEPT_ROWS {
-                return Err(Unavailable::Journal(format!("{KEPT_ROWS} rows of the doors are kept, and that is the most")));
+            {
+                let values = &self.core.state().rows;
+                let more = rows.iter().filter(|row| row.value.is_some() && !values.knows(&row.key)).count();
+                // What waits for the disk counts as well, so that a disk that is gone does not fill memory.
+                if more > 0 && values.count_under(DOOR).max(values.waiting()) + more > KEPT_ROWS {
+                    return Err(Unavailable::Journal(format!("{KEPT_ROWS} rows of the doors are kept, and that is the most")));
+                }
             }
             let (slot, done) = oneshot::channel();
-            let waiter = Waiter::Kept(slot);
-            self.core.change(&self.reads.downgrade(), |state| state.keep(rows, waiter, Instant::now()));
+            self.core.change(&self.reads.downgrade(), |state| state.keep(rows, slot, Instant::now()));
             durable(done).await
         })
     }

@@ -48,6 +48,11 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
         self.unsaved.keys().map(|key| (key.clone(), self.values.get(key).cloned())).collect()
     }
 
+    /// How many changes the file does not have.
+    pub fn waiting(&self) -> usize {
+        self.unsaved.len()
+    }
+
     /// Whether the file has everything.
     pub fn is_saved(&self) -> bool {
         self.unsaved.is_empty()
@@ -61,6 +66,13 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
     /// The file is a new one and has nothing.
     pub fn unsave(&mut self, turn: u64) {
         self.unsaved.extend(self.values.keys().map(|key| (key.clone(), turn)));
+    }
+}
+
+impl<V> Keyed<String, V> {
+    /// How many keys begin with `prefix`.
+    pub fn count_under(&self, prefix: &str) -> usize {
+        self.values.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix)).count()
     }
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::super::cursor::set;
 use super::super::locked;
 use crate::clock::{Clock, TimeSource, Wall};
 use crate::event::Row;
@@ -285,11 +286,8 @@ impl Held {
         if self.own(is_due) != Some(true) {
             return;
         }
-        let (rows, feed) = (self.streams.rows(&self.id), self.streams.feed.clone());
-        tokio::spawn(async move {
-            // It is tried again in an hour, and by the journal as soon as that can be written.
-            let _ = feed.keep(rows).await;
-        });
+        // At once, before a change that comes now.
+        set(&*self.streams.feed, self.streams.rows(&self.id));
     }
 }
 

@@ -34,13 +34,16 @@ use crate::feed::{DOOR, Device, Fences, Filter, Picture, Stored, TokenHash, Trac
 /// How many steps may wait for the disk.
 pub(super) const STEPS: usize = 256;
 
+/// Where somebody hears whether a change is durable.
+pub(super) type Slot<T> = oneshot::Sender<Result<T, Unavailable>>;
+
 /// Somebody who waits until a turn is durable.
 #[derive(Debug)]
 pub(super) enum Waiter {
     Reply(Reply),
-    Added(TokenHash, oneshot::Sender<Result<(), Unavailable>>),
-    Revoked(oneshot::Sender<Result<bool, Unavailable>>),
-    Kept(oneshot::Sender<Result<(), Unavailable>>),
+    Added(TokenHash, Slot<()>),
+    Revoked(Slot<bool>),
+    Kept(Slot<()>),
 }
 
 /// A reply that may go out, with the event it speaks of where memory has it.
@@ -223,15 +226,23 @@ impl State {
         if self.mode == Mode::Writing { Vec::new() } else { self.tell() }
     }
 
-    /// Keeps what a door wants kept. While the journal cannot be written, who waits hears so at once.
-    pub fn keep(&mut self, rows: Vec<Row>, waiter: Waiter, now: Instant) -> Vec<Freed> {
+    /// Keeps what a door wants kept. While the journal cannot be written, who waits hears so at once; and while the disk
+    /// is behind: those who come to doors must not fill the places of the engine's steps.
+    pub fn keep(&mut self, rows: Vec<Row>, slot: Slot<()>, now: Instant) -> Vec<Freed> {
         self.turn += 1;
         for Row { key, value } in rows {
-            self.rows.set(key, value.map(Arc::from), self.turn);
+            if value.is_some() || self.rows.knows(&key) {
+                self.rows.set(key, value.map(Arc::from), self.turn);
+            }
         }
-        self.waiters.push_back((self.turn, waiter));
-        self.steps.push_back((self.turn, now));
         self.note_change(now);
+        if self.steps.len() >= STEPS / 2 {
+            // Who waited may have gone.
+            let _ = slot.send(Err(Unavailable::Journal("the disk is behind".to_owned())));
+            return Vec::new();
+        }
+        self.waiters.push_back((self.turn, Waiter::Kept(slot)));
+        self.steps.push_back((self.turn, now));
         if self.mode == Mode::Writing { Vec::new() } else { self.tell() }
     }
 

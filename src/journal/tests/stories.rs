@@ -349,7 +349,7 @@ async fn what_a_door_keeps_is_there_after_a_restart_and_is_not_the_engines() {
         assert!(bench.journal().keep(vec![wrong]).await.is_err());
     }
     assert_eq!(kept("door/").len(), 3);
-    let many = (0..4_093).map(|at| row(&format!("door/c/{at}"), Some("x"))).collect();
+    let many = (0..5_117).map(|at| row(&format!("door/c/{at}"), Some("x"))).collect();
     bench.journal().keep(many).await.unwrap();
     assert!(bench.journal().keep(vec![row("door/d", Some("x"))]).await.is_err(), "there is no more room");
     bench.journal().keep(vec![row("door/b", None)]).await.unwrap();
