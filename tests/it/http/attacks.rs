@@ -317,9 +317,7 @@ async fn whatever_is_too_large_or_too_deep_is_refused_and_leaves_nothing() {
         assert!(matches!(answer.status(), 400 | 403), "{}", answer.status());
     }
     let digits = "9".repeat(7_000);
-    for query in
-        [format!("since={digits}"), format!("limit={digits}"), "types=X&".repeat(800), format!("types={}", "X,".repeat(3000))]
-    {
+    for query in [format!("since={digits}"), format!("limit={digits}")] {
         let answer = door.get(&format!("/api/v1/events?{query}")).await;
         assert_eq!(answer.status(), 400, "{}", &query[..20]);
         answer.problem();
