@@ -167,6 +167,13 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Whatever a test was about. One that has failed has said so already.
+        if !std::thread::panicking() && !self.token.is_empty() {
+            let log = self.log();
+            let secrets = [&self.token, &self.vin].into_iter().filter(|secret| *secret != "self");
+            let found = secrets.filter(|secret| log.contains(secret.as_str())).count();
+            assert_eq!(found, 0, "the log has a token or a vehicle's number");
+        }
     }
 }
 
