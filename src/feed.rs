@@ -332,7 +332,8 @@ pub trait Feed: Send + Sync + 'static {
     /// The vehicles of this unit.
     fn vehicles(&self) -> Vec<Vin>;
 
-    /// Events with an id above `after` that `filter` shows, oldest first, `limit` at most.
+    /// Events with an id above `after` that `filter` shows, oldest first, `limit` at most and fewer where they are large:
+    /// the page says where the next begins.
     ///
     /// # Errors
     /// When the vehicle is unknown or the journal cannot be read.

@@ -244,8 +244,9 @@ impl Stream {
             }
         };
         let before = place.looked_at;
-        for event in page.events.iter().filter(|event| event.id > before) {
-            out.tell(self.surface.event(event)).await;
+        // Each is let go when it has been told, so that a client that stops reading holds no more than it is yet to get.
+        for event in page.events.into_iter().filter(|event| event.id > before) {
+            out.tell(self.surface.event(&event)).await;
             place.told(event.id);
             self.shared.counters.events.inc();
         }

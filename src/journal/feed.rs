@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::Journal;
 use super::ask::Asked;
 use super::reader::{self, Job, Query};
-use super::ring::with_end;
+use super::ring::{is_full, with_end};
 use super::state::{Mode, Waiter};
 use crate::clock::{TimeSource, Wall};
 use crate::event::{EventId, EventType, Row};
@@ -71,7 +71,7 @@ impl Journal {
         let from_beginning = after == EventId(0);
         let head = *self.core.head.borrow();
         let mut events = Vec::new();
-        while after < head && events.len() < limit {
+        while after < head && events.len() < limit && !is_full(&events) {
             let floor = {
                 let state = self.core.state();
                 let floor = state.ring.floor();

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::ask::Reply;
 use super::core::Core;
 use super::place::Place;
-use super::ring::Entry;
+use super::ring::{Entry, is_full};
 use super::schema::{EVENT_COLUMNS, entry};
 use super::store::open_read_only;
 use super::trouble::Trouble;
@@ -100,7 +100,7 @@ fn sound<T>(read: rusqlite::Result<T>, id: EventId, core: &Core) -> rusqlite::Re
     }
 }
 
-/// What `filter` shows of the next 256 events above `after` and up to `upto`, `limit` at most.
+/// What `filter` shows of the next 256 events above `after` and up to `upto`, `limit` at most, or a full page.
 pub(super) fn page(
     conn: &Connection,
     after: EventId,
@@ -115,7 +115,7 @@ pub(super) fn page(
     let mut page = Page { events: Vec::new(), next: after };
     let mut looked_at = 0;
     while let Some(row) = rows.next()? {
-        if page.events.len() == limit {
+        if page.events.len() == limit || is_full(&page.events) {
             return Ok(page);
         }
         looked_at += 1;

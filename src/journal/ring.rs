@@ -97,6 +97,14 @@ impl Entry {
     }
 }
 
+/// How many bytes of JSON a page has, but for its last event: every stream may hold one that its client does not take.
+const PAGE_BYTES: usize = 16 * 1024;
+
+/// Whether a page of these has as much as one may have.
+pub(super) fn is_full(events: &[Arc<Stored>]) -> bool {
+    events.iter().map(|stored| stored.json.len()).sum::<usize>() >= PAGE_BYTES
+}
+
 /// The same event, of an alert that ended with the event `end`.
 pub(super) fn with_end(stored: &Stored, end: EventId) -> Arc<Stored> {
     Arc::new(Stored { ended: Some(end), ..copy(stored) })
@@ -154,14 +162,14 @@ impl Ring {
         self.entries.range_mut(begin..)
     }
 
-    /// The events above `after` and up to `head` that `filter` shows, `limit` at most.
+    /// The events above `after` and up to `head` that `filter` shows, `limit` at most, or a full page.
     pub fn page(&self, after: EventId, head: EventId, filter: &Filter, limit: usize) -> Page {
         let mut page = Page { events: Vec::new(), next: after.max(head) };
         for entry in self.after(after).take_while(|entry| entry.id() <= head) {
             if !filter.matches(&entry.stored) {
                 continue;
             }
-            if page.events.len() == limit {
+            if page.events.len() == limit || is_full(&page.events) {
                 page.next = page.events.last().map_or(after, |last| last.id);
                 break;
             }

@@ -126,8 +126,17 @@ impl Daemon {
 
     /// Bytes of memory resident now.
     pub fn resident(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most bytes of memory that were ever resident.
+    pub fn peak(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, key: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+        let line = status.lines().find(|line| line.starts_with(key)).expect("a key of proc(5)");
         line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
     }
 
@@ -158,6 +167,13 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        // Whatever a test was about. One that has failed has said so already.
+        if !std::thread::panicking() && !self.token.is_empty() {
+            let log = self.log();
+            let secrets = [&self.token, &self.vin].into_iter().filter(|secret| *secret != "self");
+            let found = secrets.filter(|secret| log.contains(secret.as_str())).count();
+            assert_eq!(found, 0, "the log has a token or a vehicle's number");
+        }
     }
 }
 

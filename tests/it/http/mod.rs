@@ -7,6 +7,7 @@ mod judge;
 pub mod secure;
 
 mod answers;
+mod attacks;
 mod cookies;
 mod destiny;
 mod discovery;
