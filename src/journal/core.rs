@@ -94,11 +94,12 @@ impl Core {
             let freed = change(&mut state);
             (freed, std::mem::take(&mut state.told_unwritten), state.waiting_since().is_some())
         };
+        // Whoever sees an event sees the vehicle that told it.
+        self.show();
         self.head.send_if_modified(|shown| {
             let head = self.state().head;
             std::mem::replace(shown, head) != head
         });
-        self.show();
         self.counters.told_unwritten.inc_by(told);
         self.announce_mode();
         if waits {
