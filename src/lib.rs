@@ -79,4 +79,5 @@ pub mod metrics;
 pub mod places;
 pub mod request;
 pub mod sim;
+pub mod upstream;
 pub mod vehicle;
