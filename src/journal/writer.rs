@@ -111,7 +111,8 @@ fn begin_anew(store: Store, saved: Loaded, now: Stamp) -> (Found, Option<Store>)
     let last = ids::beyond(saved.bound, now);
     let rows = saved.rows.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
     let devices = saved.devices.iter().map(|(token, device)| (*token, Some(device.clone()))).collect();
-    let first = Batch { rows, devices, base: Some(last), ..Batch::default() };
+    let cursors = saved.cursors.clone();
+    let first = Batch { rows, devices, cursors, base: Some(last), ..Batch::default() };
     reserve(store, Loaded { base: last, ..saved }, last, first, now)
 }
 
@@ -397,6 +398,8 @@ impl Writer {
         } else if self.core.state().file.is_none() {
             self.core.state().change_file(true);
         }
+        // A transaction that failed may have been written nevertheless, and have counted.
+        self.core.state().cursors.take_up(schema::cursors(&store.conn)?);
         self.store = Some(store);
         Ok(())
     }
