@@ -68,6 +68,13 @@ impl Cursors {
         }
     }
 
+    /// So many of what the file had are gone, each reader's; the file has counted them.
+    pub fn missed(&mut self, missed: &[(Whose, u64)]) {
+        for (whose, count) in missed {
+            self.0.amend(whose, |cursor| cursor.forgotten = cursor.forgotten.saturating_add(*count));
+        }
+    }
+
     /// What a file has: of each cursor whatever is further.
     pub fn take_up(&mut self, stored: Vec<(Whose, Cursor)>) {
         for (whose, there) in stored {

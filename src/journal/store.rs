@@ -192,7 +192,7 @@ impl Store {
 }
 
 /// SQLite's integers have a sign.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

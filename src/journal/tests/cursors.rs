@@ -128,3 +128,102 @@ async fn a_file_of_the_first_version_that_cannot_be_written_is_read() {
 fn alter(dir: &Path, sql: &str) {
     rusqlite::Connection::open(dir.join("journal.db")).unwrap().execute_batch(sql).unwrap();
 }
+
+/// An event of 16 kB.
+fn big(id: u64, severity: Severity) -> Event {
+    let mut event = event(id, severity);
+    if let Details::Diagnosis(diagnosis) = &mut event.details {
+        diagnosis.source = "x".repeat(16_000);
+    }
+    event
+}
+
+/// What `reader` did not get of the events of `kind`, as the journal counts it.
+fn forgotten(bench: &Bench, reader: &str, kind: Kind) -> u64 {
+    let cursors = bench.journal().cursors(reader);
+    cursors.iter().find(|cursor| cursor.kind == kind).map_or(0, |cursor| cursor.forgotten)
+}
+
+/// Two readers that have come to different places when a journal of 8 MiB runs over: what goes is counted for each that had
+/// not come so far, the least severe goes first, and what is between members counts for neither.
+#[tokio::test]
+async fn what_goes_before_it_was_sent_is_counted_for_each_reader_and_the_least_severe_goes_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let small = Settings { max_bytes: 16 << 20, ..settings(dir.path()) };
+    let bench = Bench::open(small.clone());
+    let first = bench.id(1);
+    let (mut info, mut grave) = (Vec::new(), Vec::new());
+    for at in 0..900 {
+        let id = first + at;
+        let told = match at % 4 {
+            0 => big(id, Severity::Critical),
+            1 => published(id, "anna", 16_000),
+            _ => big(id, Severity::Info),
+        };
+        match at % 4 {
+            0 => grave.push(id),
+            1 => {}
+            _ => info.push(id),
+        }
+        bench.journal().commit(step([told]), None);
+        bench.shown(id).await;
+        if at == 9 {
+            for kind in [Kind::Diagnosis, Kind::Published, Kind::Trip] {
+                bench.journal().advance("slow", kind, EventId(first), 0).await.unwrap();
+                bench.journal().advance("quick", kind, EventId(id), 0).await.unwrap();
+            }
+        }
+        if at == 200 {
+            bench.journal().advance("quick", Kind::Diagnosis, EventId(id), 0).await.unwrap();
+        }
+    }
+    assert!(*bench.opened.writable.borrow());
+    let check = async |bench: &Bench| {
+        let left = ids(&bench.all(0).await);
+        let gone: Vec<_> = info.iter().filter(|id| !left.contains(id)).copied().collect();
+        assert!(grave.iter().all(|id| left.contains(id)), "the least severe went first");
+        assert_eq!(info[..gone.len()], gone, "and the oldest of those");
+        assert!(gone.len() > 150, "{} went", gone.len());
+        let above = |position: u64| gone.iter().filter(|id| **id > position).count() as u64;
+        assert_eq!(forgotten(bench, "slow", Kind::Diagnosis), above(first));
+        assert_eq!(forgotten(bench, "quick", Kind::Diagnosis), above(first + 200));
+        assert_ne!(above(first), above(first + 200));
+        for reader in ["slow", "quick"] {
+            assert_eq!((forgotten(bench, reader, Kind::Published), forgotten(bench, reader, Kind::Trip)), (0, 0));
+        }
+        above(first)
+    };
+    // Retention rests once there is nothing left to take.
+    bench.close();
+    let again = Bench::open(small.clone());
+    let count = check(&again).await;
+    let told = again.journal().advance("slow", Kind::Diagnosis, EventId(0), count + 99).await;
+    told.unwrap();
+    again.crash();
+    let third = Bench::open(small);
+    check(&third).await;
+    let slow = third.journal().cursors("slow");
+    let diagnosis = slow.iter().find(|cursor| cursor.kind == Kind::Diagnosis).unwrap();
+    assert_eq!((diagnosis.told, diagnosis.position), (count, EventId(first)), "no more can have been told than went");
+}
+
+#[tokio::test]
+async fn what_memory_has_to_let_go_while_the_disk_is_away_is_counted_too() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = movable(parent.path());
+    let bench = Bench::open(settings(&dir));
+    let first = told(&bench, 3).await;
+    bench.journal().advance("fleet", Kind::Diagnosis, EventId(first), 0).await.unwrap();
+    take_away(&dir);
+    bench.journal().commit(step((1..=1_500).map(|at| event(first + at, Severity::Info))), None);
+    bench.writable(false).await;
+    bench.shown(first + 1_500).await;
+    bring_back(&dir);
+    bench.writable(true).await;
+    bench.saved().await;
+    let left = bench.all(first).await.len() as u64;
+    assert!(left < 1_500);
+    assert_eq!((forgotten(&bench, "fleet", Kind::Diagnosis), bench.dropped("memory")), (1_500 - left, 1_500 - left));
+    bench.crash();
+    assert_eq!(forgotten(&Bench::open(settings(&dir)), "fleet", Kind::Diagnosis), 1_500 - left);
+}
