@@ -13,6 +13,7 @@
 mod change;
 pub mod control;
 mod core;
+mod fleet;
 mod picture;
 mod places;
 mod published;
@@ -125,7 +126,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
     let journal::Opened { journal, rows, last, inbox, writable, .. } = opened;
 
-    let mut engine = Engine::new(detect, vin.clone(), sources.layout(), fences);
+    let (numbers, dropped) = fleet::Numbers::restore(detect, &journal.kept(fleet::KEY));
+    let mut engine = Engine::new(numbers.in_force().clone(), vin.clone(), sources.layout(), fences);
     let now = clock.stamp(clock.now());
     let known = !rows.is_empty();
     engine.restore(&rows, now, &boot_id);
@@ -138,6 +140,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
         .with_places(names.make(places));
     let vehicle = Vehicle::new(vin.clone(), core, clock.clone(), health.clone(), journal.clone());
     vehicle.count(&metrics);
+    vehicle.take_numbers(numbers, dropped);
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
