@@ -8,6 +8,8 @@
 //! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*` |
 //! | `http.certificate`, `http.key` and what is in them, where there were such before | |
 //!
+//! What the fleet has set over the detectors' numbers is laid over the new ones, where those permit it ([`super::laid_over`]).
+//!
 //! What needs a restart would end streams, or give another meaning to what the journal holds. A `board` counts by what it
 //! says of these keys.
 

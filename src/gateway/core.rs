@@ -208,13 +208,9 @@ impl Core {
         let answer = self.engine.answer(now, request, &mut self.outbox);
         events.extend(self.named());
         let mut rows = self.rows(now);
-        // Rows come in pieces, and of the fleet's fences all are kept or none is.
-        while matches!(request, Request::FleetFences(_)) {
-            let more = self.rows(now);
-            if more.is_empty() {
-                break;
-            }
-            rows.extend(more);
+        if matches!(request, Request::FleetFences(_)) {
+            // Rows come in pieces, and of the fleet's fences all are kept or none is.
+            rows.extend(std::iter::from_fn(|| Some(self.rows(now)).filter(|more| !more.is_empty())).flatten());
         }
         (answer, Step { events, rows })
     }

@@ -8,11 +8,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::event::Row;
+use crate::feed::FLEET_SETTINGS;
 use crate::request::Wrong;
 use crate::{config, detect};
-
-/// The key of the row. Doors may read it.
-pub(super) const KEY: &str = "door/fleet/settings";
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -26,7 +24,7 @@ impl Numbers {
     /// Those of `site`, with what the fleet had set by the journal's rows; why that is dropped, where it is.
     pub(super) fn restore(site: detect::Settings, kept: &[(String, Arc<[u8]>)]) -> (Numbers, Option<String>) {
         let mut numbers = Numbers { in_force: site.clone(), site, fleet: Map::new() };
-        let Some((_, row)) = kept.iter().find(|(key, _)| key == KEY) else { return (numbers, None) };
+        let Some((_, row)) = kept.iter().find(|(key, _)| key == FLEET_SETTINGS) else { return (numbers, None) };
         let read = serde_json::from_slice(row).map_err(|error| error.to_string());
         let dropped = read.and_then(|fleet| numbers.set(fleet).map_err(|wrong| in_words(&wrong))).err();
         (numbers, dropped)
@@ -75,7 +73,7 @@ impl Numbers {
     /// What the journal is to keep.
     pub(super) fn row(&self) -> Row {
         let value = self.any_of_fleet().then(|| serde_json::to_vec(&self.fleet).ok()).flatten();
-        Row { key: KEY.to_owned(), value }
+        Row { key: FLEET_SETTINGS.to_owned(), value }
     }
 }
 
@@ -106,7 +104,7 @@ mod tests {
         assert_eq!(numbers.in_force().child.locked_s, 8, "what was refused changes nothing");
         assert_eq!(numbers.renew(site(9)), None);
         assert_eq!(numbers.in_force().child.locked_s, 8);
-        let row = [(KEY.to_owned(), Arc::from(numbers.row().value.unwrap()))];
+        let row = [(FLEET_SETTINGS.to_owned(), Arc::from(numbers.row().value.unwrap()))];
         let (kept, dropped) = Numbers::restore(site(12), &row);
         assert_eq!((kept.in_force().child.locked_s, dropped), (8, None), "over a restart");
         let why = numbers.renew(site(7)).unwrap();
@@ -122,7 +120,7 @@ mod tests {
         numbers.set(fleet(r#"{"child": {"locked_s": 8}, "trip": {"start_s": 9}}"#)).unwrap();
         assert_eq!(numbers.set(Map::new()), Ok(true));
         assert_eq!((numbers.in_force(), numbers.row().value), (&site(10), None));
-        let nonsense = [(KEY.to_owned(), Arc::from(b"no JSON".as_slice()))];
+        let nonsense = [(FLEET_SETTINGS.to_owned(), Arc::from(b"no JSON".as_slice()))];
         assert!(Numbers::restore(site(10), &nonsense).1.is_some());
     }
 }

@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use self::control::Control;
 use crate::clock::Clock;
 use crate::detect::{Engine, Outbox};
-use crate::feed::Feed;
+use crate::feed::{FLEET_SETTINGS, Feed};
 use crate::geo::Fence;
 use crate::health::{Condition, Health, Pulse};
 use crate::journal::{Asked, Journal};
@@ -126,7 +126,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
     let journal::Opened { journal, rows, last, inbox, writable, .. } = opened;
 
-    let (numbers, dropped) = fleet::Numbers::restore(detect, &journal.kept(fleet::KEY));
+    let (numbers, dropped) = fleet::Numbers::restore(detect, &journal.kept(FLEET_SETTINGS));
     let mut engine = Engine::new(numbers.in_force().clone(), vin.clone(), sources.layout(), fences);
     let now = clock.stamp(clock.now());
     let known = !rows.is_empty();

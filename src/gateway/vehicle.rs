@@ -13,13 +13,13 @@ use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::core::{Core, PlaceNames};
-use super::fleet::{self, Numbers};
+use super::fleet::Numbers;
 use super::track::Decimation;
 use super::{picture, published};
 use crate::clock::{Boot, Clock, Stamp};
 use crate::detect;
 use crate::event::{Event, Step};
-use crate::feed::{Feed, Fences, Picture, TrackPoint};
+use crate::feed::{FLEET_SETTINGS, Feed, Fences, Picture, TrackPoint};
 use crate::geo::Fence;
 use crate::health::{Condition, Health};
 use crate::journal::{Asked, Journal};
@@ -274,7 +274,7 @@ impl Vehicle {
 
     fn take_up_late_numbers(&self) {
         let (now, mut watched) = (self.0.clock.now(), self.watched());
-        let kept = self.0.journal.kept(fleet::KEY);
+        let kept = self.0.journal.kept(FLEET_SETTINGS);
         if watched.numbers.any_of_fleet() || kept.is_empty() {
             return;
         }

@@ -22,7 +22,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::feed::{Failure, Feed};
+use crate::feed::{FLEET_SETTINGS, Failure, Feed};
 use crate::geo::{self, Fence, FenceSource};
 use crate::request::{Refusal, Request, Wrong};
 use crate::vehicle::Vin;
@@ -32,9 +32,6 @@ const FENCES: usize = 256 << 10;
 
 /// The same of settings.
 const SETTINGS: usize = 16 << 10;
-
-/// The row in which the settings in force are kept.
-const KEPT: &str = "door/fleet/settings";
 
 /// What the fleet may want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +144,7 @@ fn fences_of(feed: &dyn Feed, vin: &Vin) -> Vec<String> {
 }
 
 fn settings_of(feed: &dyn Feed) -> Map<String, Value> {
-    let kept = feed.kept(KEPT);
+    let kept = feed.kept(FLEET_SETTINGS);
     kept.first().and_then(|(_, row)| serde_json::from_slice(row).ok()).unwrap_or_default()
 }
 

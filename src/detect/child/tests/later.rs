@@ -59,7 +59,7 @@ fn first_alert(plan: Plan, child: &ChildSettings, story: &[Act]) -> Option<i64> 
 /// `PROPTEST_CASES` says how many where there is time.
 fn cases() -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    ProptestConfig { cases: asked.unwrap_or(32), failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: asked.unwrap_or(12), failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {
