@@ -15,6 +15,7 @@
 
 pub mod desired;
 pub mod settings;
+pub mod tls;
 
 pub use settings::Settings;
 
