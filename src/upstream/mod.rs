@@ -15,6 +15,7 @@
 
 pub mod desired;
 pub mod https;
+pub mod route;
 pub mod settings;
 pub mod tls;
 
