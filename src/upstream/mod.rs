@@ -13,7 +13,11 @@
 //!   here: the journal is the queue, so memory is the same after an hour and after a month without a link.
 //! - Nobody else feels it: no phone, no detector, no disk waits for a broker.
 
+mod backoff;
+mod budget;
 pub mod desired;
+mod envelope;
+mod lanes;
 pub mod settings;
 
 pub use settings::Settings;
