@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use telltale::clock::{Boot, Stamp, TimeSource, Wall};
 use telltale::event::{EventId, EventType, Kind, Location, Published, Row, Severity};
 use telltale::feed::{
-    ChildNow, DOOR, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status,
-    Stored, TokenHash, TrackPoint, Unavailable,
+    ChildNow, Cursor, DOOR, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow,
+    Status, Stored, TokenHash, TrackPoint, Unavailable,
 };
 use telltale::geo::{Fence, FenceSource, Point, Shape};
 use telltale::health::Condition;
@@ -51,6 +51,7 @@ struct Inner {
     active: Vec<EventId>,
     devices: HashMap<TokenHash, Arc<Device>>,
     kept: BTreeMap<String, Arc<[u8]>>,
+    cursors: BTreeMap<(String, Kind), Cursor>,
     recent: Option<EventId>,
     track: Vec<TrackPoint>,
     asked: Vec<Request>,
@@ -409,6 +410,19 @@ impl Feed for MemoryFeed {
                 None => kept.remove(&key),
             };
         }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn cursors(&self, reader: &str) -> Vec<Cursor> {
+        let cursors = &self.inner.lock().unwrap().cursors;
+        cursors.iter().filter(|((name, _), _)| name == reader).map(|(_, cursor)| *cursor).collect()
+    }
+
+    fn advance<'a>(&'a self, reader: &'a str, kind: Kind, position: EventId, told: u64) -> Pending<'a, Result<(), Unavailable>> {
+        let mut inner = self.inner.lock().unwrap();
+        let none = Cursor { kind, position, forgotten: 0, told: 0 };
+        let cursor = inner.cursors.entry((reader.to_owned(), kind)).or_insert(none);
+        (cursor.position, cursor.told) = (cursor.position.max(position), cursor.told.max(told));
         Box::pin(std::future::ready(Ok(())))
     }
 
