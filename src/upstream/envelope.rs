@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Message, Topic};
-use crate::clock::{TimeSource, Wall};
+use crate::clock::TimeSource;
 use crate::event::{EventId, Kind, escape_line_ends};
 use crate::feed::{Stored, TrackPoint};
 use crate::vehicle::Vin;
@@ -80,12 +80,11 @@ pub fn track(vin: &Vin, start: i64, points: &[TrackPoint]) -> Message {
 }
 
 /// Of `kind` so many events ever went unsent, all of them up to `up_to`. A total, so that a twin harms nobody.
-pub fn gap(vin: &Vin, kind: Kind, forgotten: u64, up_to: EventId, now: Option<Wall>) -> Message {
+pub fn gap(vin: &Vin, kind: Kind, forgotten: u64, up_to: EventId) -> Message {
     let data = serde_json::json!({ "kind": kind, "forgotten": forgotten, "upTo": up_to });
     // More may go without the last of them being a later one.
     let id = format!("gap-{}-{up_to}-{forgotten}", kind.name());
-    let time = now.map(|now| Cow::Owned(now.to_string()));
-    let json = line(&Envelope { time, ..envelope(vin, &id, GAP, kind.name(), &data) });
+    let json = line(&envelope(vin, &id, GAP, kind.name(), &data));
     Message { topic: Topic::Gap, id, event_type: Arc::from(GAP), json }
 }
 
@@ -149,7 +148,7 @@ impl Point {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::clock::{Boot, Stamp};
+    use crate::clock::{Boot, Stamp, Wall};
     use crate::event::{Details, Event, Location, Published, Severity};
     use proptest::prelude::*;
     use serde_json::Value;
@@ -258,7 +257,7 @@ pub(super) mod tests {
         let wanted = serde_json::json!([{ "time": "2026-02-20T00:06:47.000Z", "latitude": 37.513302, "longitude": 127.1,
             "speed": 31.24, "accuracy": 4.0 }]);
         assert_eq!(value["data"]["points"], wanted);
-        let value = check(&gap(&vin(), Kind::Trip, 12, EventId(99), None));
+        let value = check(&gap(&vin(), Kind::Trip, 12, EventId(99)));
         assert_eq!((value["id"].as_str(), value["subject"].as_str()), (Some("gap-trip-99-12"), Some("trip")));
         assert_eq!(value["data"], serde_json::json!({ "kind": "trip", "forgotten": 12, "upTo": 99 }));
     }
