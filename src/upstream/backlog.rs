@@ -100,13 +100,18 @@ impl Backlog {
         self.window
     }
 
-    /// What goes next; `None` while nothing waits that may be sent.
+    /// What goes next of the lanes that are not `held`; `None` while nothing waits that may be sent.
     ///
     /// # Errors
     /// When nothing could be read, and something could not.
-    pub async fn next(&mut self, budget: &Budget, stamp: Stamp) -> Result<Option<Batch>, Unavailable> {
+    pub async fn next(
+        &mut self,
+        budget: &Budget,
+        stamp: Stamp,
+        held: impl Fn(Lane) -> bool,
+    ) -> Result<Option<Batch>, Unavailable> {
         let mut failed = None;
-        for lane in self.turns.order() {
+        for lane in self.turns.order().into_iter().filter(|lane| !held(*lane)) {
             let (room, anyway) = match budget.left().filter(|_| lane.is_metered()) {
                 Some(0) => continue,
                 Some(left) => (left.min(BATCH_BYTES), budget.is_whole()),
@@ -126,6 +131,29 @@ impl Backlog {
             }
         }
         failed.map_or(Ok(None), Err)
+    }
+
+    /// The message after the one of `lane` that is called `id`, alone.
+    ///
+    /// # Errors
+    /// When nothing could be read.
+    pub async fn after(&mut self, lane: Lane, id: &str, stamp: Stamp) -> Result<Option<Batch>, Unavailable> {
+        let found = match lane {
+            Lane::Events(kind) => {
+                let page = self.page(kind, BATCH).await?;
+                Some(self.batch(kind, &page))
+            }
+            Lane::Track => self.track(stamp).await?,
+        };
+        let Some(mut batch) = found else { return Ok(None) };
+        // A gap goes before all of them.
+        let at = batch.messages.iter().position(|message| message.id == id).map_or(0, |at| at + 1);
+        if at >= batch.messages.len() {
+            return Ok(None);
+        }
+        batch.messages.drain(..at);
+        batch.marks.drain(..at);
+        Ok(Some(batch.first(1)))
     }
 
     /// The first `count` of `batch` are the receiver's.
@@ -201,19 +229,22 @@ impl Backlog {
         loop {
             let page = self.page(kind, BATCH).await?;
             let Some(last) = page.last().map(|last| last.id) else { return Ok(None) };
-            let made = page.iter().filter_map(|stored| Some((envelope::event(&self.vin, stored)?, Mark::Event(stored.id))));
-            let (messages, marks): (Vec<_>, Vec<_>) = made.unzip();
-            let mut batch = Batch { lane, messages, marks };
+            let batch = self.batch(kind, &page);
             let sent = self.acknowledged;
             let dropped = (1..).zip(&batch.messages).position(|(nth, _)| self.settings.drops(sent.saturating_add(nth)));
             match dropped {
                 Some(0) => self.acknowledge(&batch, 1),
                 Some(at) => return Ok(Some(batch.first(at))),
                 None if batch.messages.is_empty() => self.kinds.entry(kind).or_default().looked = last,
-                None => return Ok(Some(batch.first(BATCH))),
+                None => return Ok(Some(batch)),
             }
-            batch.messages.clear();
         }
+    }
+
+    fn batch(&self, kind: Kind, page: &[Arc<Stored>]) -> Batch {
+        let made = page.iter().filter_map(|stored| Some((envelope::event(&self.vin, stored)?, Mark::Event(stored.id))));
+        let (messages, marks) = made.unzip();
+        Batch { lane: Lane::Events(kind), messages, marks }
     }
 
     /// What the receiver will never get, where it was not told yet.

@@ -21,6 +21,7 @@ pub mod desired;
 mod envelope;
 mod lanes;
 mod ledger;
+mod rejected;
 mod run;
 pub mod settings;
 pub mod status;

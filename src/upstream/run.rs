@@ -8,7 +8,7 @@
 //! | acknowledged | the cursor moves; the next wait is short again |
 //! | cannot be reached, or refuses the vehicle | waits 1 s to 300 s, longer and longer |
 //! | asks to be left alone | does, for so long |
-//! | will never take a message | asks three times, a second apart, then passes it over, counts it and says so |
+//! | will never take a message | is asked three times, a second apart, then whether it takes the one after it: if so, the first is passed over, counted and told; if not, the lane waits as after any failure, and the others go on ([`super::rejected`]) |
 //!
 //! A new route ends a wait, and a child's alert shortens it to a second ([`super::backoff`]).
 
@@ -25,7 +25,9 @@ use super::backlog::{Backlog, Batch, Progress};
 use super::backoff::{Backoff, SHORTEST};
 use super::budget::Budget;
 use super::counters::{Counters, Of, OfReason, REJECTED};
+use super::lanes::Lane;
 use super::ledger::Ledger;
+use super::rejected::Rejected;
 use super::settings::Settings;
 use super::status::View;
 use super::{Fleet, Sent, Trouble};
@@ -52,9 +54,6 @@ const START: Duration = Duration::from_secs(2);
 
 /// The good-bye, and what is left to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// A message that was rejected so often in a row is passed over.
-const REJECTIONS: u8 = 3;
 
 /// Tells the vehicle's time.
 pub type Now = Arc<dyn Fn() -> Stamp + Send + Sync>;
@@ -115,6 +114,8 @@ struct Loop {
     /// pass over what a file that comes late holds.
     noted: BTreeMap<Kind, Progress>,
     settling: JoinSet<Option<Kind>>,
+    /// The window of the track that the journal was told of.
+    marked: i64,
     head: watch::Receiver<EventId>,
     /// Child events up to here are known of.
     alerted: EventId,
@@ -124,8 +125,7 @@ struct Loop {
     /// The last success; at first the start.
     succeeded: Instant,
     waiting: bool,
-    /// The message that was rejected last, and how often in a row.
-    rejected: (String, u8),
+    rejected: Rejected,
     /// What was passed over, in words.
     passed_over: Option<String>,
     passed: u64,
@@ -149,13 +149,14 @@ impl Loop {
             started: now().boot,
             backoff: Backoff::new(way.seed),
             alerted: EventId(0),
+            marked: backlog.window(),
             noted: BTreeMap::new(),
             settling: JoinSet::new(),
             unreadable: None,
             trouble: None,
             succeeded: Instant::now(),
             waiting: false,
-            rejected: (String::new(), 0),
+            rejected: Rejected::new(way.seed),
             passed_over: None,
             passed: 0,
             view: View::default(),
@@ -178,8 +179,11 @@ impl Loop {
             let now = (self.way.now)();
             self.budget.tick(now);
             self.look_around(now).await;
-            self.alerted = self.alerted.max(*self.head.borrow_and_update());
-            let next = self.pulse.rest(self.backlog.next(&self.budget, now)).await;
+            let head = *self.head.borrow_and_update();
+            self.hurry_child().await;
+            self.alerted = self.alerted.max(head);
+            let rejected = &self.rejected;
+            let next = self.pulse.rest(self.backlog.next(&self.budget, now, |lane| rejected.holds(lane))).await;
             self.unreadable = next.as_ref().err().map(ToString::to_string);
             match next {
                 Ok(Some(batch)) => {
@@ -188,7 +192,7 @@ impl Loop {
                     self.note(false);
                 }
                 Ok(None) => {
-                    self.waiting = false;
+                    self.waiting = self.rejected.is_any();
                     self.note(true);
                     self.stay_in_touch().await;
                 }
@@ -263,7 +267,8 @@ impl Loop {
         self.backlog.acknowledge(&batch, acknowledged);
         self.way.counters.sent.get_or_create(&self.of).inc_by(u64::try_from(acknowledged).unwrap_or(0));
         if acknowledged > 0 {
-            self.ledger.set(TRACK, (self.backlog.window().saturating_mul(60)).to_string().into_bytes());
+            self.rejected.taken(batch.lane);
+            self.mark_track();
         }
         let whole = acknowledged == batch.messages.len();
         let missing = || Trouble::Unreachable("it acknowledged only a part; it is sent again".to_owned());
@@ -275,6 +280,14 @@ impl Loop {
             None => {}
             Some(Trouble::Rejected(why)) => self.was_rejected(&batch, acknowledged, &why).await,
             Some(trouble) => self.fail(trouble).await,
+        }
+    }
+
+    fn mark_track(&mut self) {
+        let window = self.backlog.window();
+        if window != self.marked {
+            self.marked = window;
+            self.ledger.set(TRACK, window.saturating_mul(60).to_string().into_bytes());
         }
     }
 
@@ -304,8 +317,8 @@ impl Loop {
     /// Nothing waits: until something does, the receiver is asked now and then whether it is still there.
     async fn stay_in_touch(&mut self) {
         let due = self.touched.map(|last| last + LOOK);
-        if due.is_some_and(|due| due > Instant::now()) {
-            let until = due.unwrap_or_else(Instant::now);
+        if let Some(due) = due.filter(|due| *due > Instant::now()) {
+            let until = self.rejected.next().map_or(due, |next| next.min(due));
             let came = async {
                 tokio::select! {
                     () = sleep_until(until) => {}
@@ -328,7 +341,6 @@ impl Loop {
             tracing::info!(upstream = %self.of.upstream, %trouble, "the fleet is reached again");
         }
         self.backoff.reset();
-        self.rejected.1 = 0;
         self.succeeded = Instant::now();
         self.count(&self.way.counters.connected, 1);
     }
@@ -353,23 +365,42 @@ impl Loop {
     /// The first message of `batch` after `acknowledged` of them will never be taken.
     async fn was_rejected(&mut self, batch: &Batch, acknowledged: usize, why: &str) {
         let Some(message) = batch.messages.get(acknowledged) else { return };
-        let (id, times) = &mut self.rejected;
-        if *id != message.id {
-            (*id, *times) = (message.id.clone(), 0);
+        self.way.counters.retries.get_or_create(&self.of).inc();
+        if !self.rejected.again(batch.lane, &message.id) {
+            return;
         }
-        *times += 1;
-        if *times < REJECTIONS {
-            self.way.counters.retries.get_or_create(&self.of).inc();
-            self.note(false);
-            return self.wait(SHORTEST).await;
+        let after = self.pulse.rest(self.backlog.after(batch.lane, &message.id, (self.way.now)())).await;
+        let Ok(Some(after)) = after else { return self.rejected.all(batch.lane, why) };
+        let sent = self.hand_over(&after).await;
+        match sent.trouble {
+            None if sent.acknowledged > 0 => {
+                tracing::error!(upstream = %self.of.upstream, id = message.id, "the fleet will never take a message, so it is passed over: {why}");
+                self.passed += 1;
+                self.passed_over = Some(format!("the last was {} {}: {why}", message.event_type, message.id));
+                let of = OfReason { upstream: self.of.upstream.clone(), reason: REJECTED };
+                self.way.counters.dropped.get_or_create(&of).inc();
+                self.way.counters.sent.get_or_create(&self.of).inc();
+                self.backlog.acknowledge(batch, acknowledged + 1);
+                self.backlog.acknowledge(&after, 1);
+                self.rejected.taken(batch.lane);
+                self.mark_track();
+                self.succeed();
+            }
+            None | Some(Trouble::Rejected(_)) => self.rejected.all(batch.lane, why),
+            Some(trouble) => self.fail(trouble).await,
         }
-        tracing::error!(upstream = %self.of.upstream, id = message.id, "the fleet will never take a message, so it is passed over: {why}");
-        self.passed += 1;
-        self.passed_over = Some(format!("the last was {} {}: {why}", message.event_type, message.id));
-        let of = OfReason { upstream: self.of.upstream.clone(), reason: REJECTED };
-        self.way.counters.dropped.get_or_create(&of).inc();
-        self.backlog.acknowledge(batch, acknowledged + 1);
-        self.rejected.1 = 0;
+    }
+
+    /// A child's event that comes up while others are rejected is tried soon.
+    async fn hurry_child(&mut self) {
+        let lane = Lane::Events(Kind::Child);
+        if !self.rejected.holds(lane) {
+            return;
+        }
+        let came = self.pulse.rest(self.backlog.child_after(self.alerted)).await.is_ok_and(|(came, _)| came);
+        if let Some(until) = self.rejected.until(lane).filter(|_| came) {
+            *until = self.backoff.hurry(Instant::now(), *until);
+        }
     }
 
     /// Waits so long, but no longer than until there is a new route, and only a little when a child's alert comes up.
@@ -466,6 +497,10 @@ impl Loop {
             _ if self.unreadable.is_some() => {
                 let why = self.unreadable.as_deref().unwrap_or_default();
                 (Condition::Degraded, format!("what waits to be sent cannot be read now: {why}"))
+            }
+            _ if self.rejected.why().is_some() => {
+                let why = self.rejected.why().unwrap_or_default();
+                (Condition::Degraded, format!("it rejects everything: {why}; events wait and are sent once it takes them"))
             }
             (Some(trouble), _) if late => {
                 (Condition::Degraded, format!("{trouble}; events wait and are sent once it is reached"))

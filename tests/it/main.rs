@@ -28,3 +28,4 @@ mod signing_in;
 mod supervision;
 mod unit;
 mod units;
+mod upstream;
