@@ -131,7 +131,11 @@ async fn what_will_never_be_taken_is_passed_over_when_the_one_after_it_is_taken(
     running.pass(MINUTE / 4).await;
     assert_eq!(running.ids("trip"), ["1", "2"], "two in a row that are bad are no proof");
     let part = running.part();
-    assert_eq!((part.condition, part.detail.contains("it rejects everything: it is too odd")), (Condition::Degraded, true), "{part:?}");
+    assert_eq!(
+        (part.condition, part.detail.contains("it rejects everything: it is too odd")),
+        (Condition::Degraded, true),
+        "{part:?}"
+    );
     running.kill().await;
     let running = Running::start(&feed, settings(), picky(|message| message.id == "3"));
     running.pass(MINUTE).await;
