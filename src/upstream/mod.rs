@@ -16,6 +16,7 @@
 pub mod desired;
 pub mod mqtt;
 pub mod settings;
+pub mod tls;
 
 pub use settings::Settings;
 
