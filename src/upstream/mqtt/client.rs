@@ -14,6 +14,7 @@ use super::dial::Dialer;
 use super::fault::{self, Fault, Stage};
 use crate::upstream::Trouble;
 use crate::upstream::settings::Protocol;
+use crate::upstream::tls::Tls;
 
 /// The longest packet that is taken from a broker: a document of 256 KiB with its topic and properties.
 const INCOMING: u32 = (256 + 1) * 1024;
@@ -84,6 +85,7 @@ pub(super) enum Client {
 pub(super) struct Pump {
     version: Version,
     broker: String,
+    tls: Option<Tls>,
     welcomed: bool,
 }
 
@@ -105,6 +107,7 @@ pub(super) enum Receipt {
 /// A client and its pump; nothing is done before the pump is asked for [`Pump::next`].
 pub(super) fn open(protocol: Protocol, opening: Opening) -> (Client, Pump) {
     let broker = opening.dialer.url.to_string();
+    let tls = opening.dialer.tls.as_ref().map(|(tls, _)| tls.clone());
     let (client, version) = match protocol {
         Protocol::V5 => {
             let (client, pump) = v5::AsyncClient::new(options_v5(opening), REQUESTS);
@@ -116,7 +119,7 @@ pub(super) fn open(protocol: Protocol, opening: Opening) -> (Client, Pump) {
             (Client::V4(client), Version::V4(Box::new(pump)))
         }
     };
-    (client, Pump { version, broker, welcomed: false })
+    (client, Pump { version, broker, tls, welcomed: false })
 }
 
 fn options_v5(opening: Opening) -> v5::MqttOptions {
@@ -172,13 +175,10 @@ impl Pump {
     /// # Errors
     /// The connection did not come about, or is over.
     pub(super) async fn next(&mut self) -> Result<Incoming, Fault> {
+        let stage = Stage { broker: &self.broker, tls: self.tls.as_ref(), welcomed: self.welcomed };
         let incoming = match &mut self.version {
-            Version::V5(pump) => pump.poll().await.map(of_v5).map_err(|error| {
-                fault::of_v5(error, Stage { broker: &self.broker, welcomed: self.welcomed })
-            }),
-            Version::V4(pump) => pump.poll().await.map(of_v4).map_err(|error| {
-                fault::of_v4(error, Stage { broker: &self.broker, welcomed: self.welcomed })
-            }),
+            Version::V5(pump) => pump.poll().await.map(of_v5).map_err(|error| fault::of_v5(error, stage)),
+            Version::V4(pump) => pump.poll().await.map(of_v4).map_err(|error| fault::of_v4(error, stage)),
         }?;
         self.welcomed |= matches!(incoming, Incoming::Welcome(_));
         Ok(incoming)
@@ -186,7 +186,7 @@ impl Pump {
 
     /// What is told of a broker that does not answer.
     pub(super) fn timed_out(&self) -> Fault {
-        Stage { broker: &self.broker, welcomed: self.welcomed }.timed_out()
+        Stage { broker: &self.broker, tls: self.tls.as_ref(), welcomed: self.welcomed }.timed_out()
     }
 }
 

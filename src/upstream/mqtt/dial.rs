@@ -12,9 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::fault::certificate_refused;
 use crate::upstream::Trouble;
 use crate::upstream::settings::Url;
+use crate::upstream::tls::Tls;
 
 /// One of a name's addresses has so long to answer, so that the others get their turn.
 const ONE_ADDRESS: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ const ONE_ADDRESS: Duration = Duration::from_secs(5);
 pub(super) struct Dialer {
     pub(super) url: Url,
     /// Present where the URL says TLS.
-    pub(super) tls: Option<Arc<rustls::ClientConfig>>,
+    pub(super) tls: Option<(Tls, Arc<rustls::ClientConfig>)>,
     /// Counts the bytes that MQTT wrote.
     pub(super) written: Arc<AtomicU64>,
 }
@@ -38,14 +38,13 @@ impl Dialer {
         let tcp = self.connect().await?;
         let inner: Box<dyn Duplex> = match &self.tls {
             None => Box::new(tcp),
-            Some(config) => {
+            Some((tls, config)) => {
                 let Url { host, .. } = &self.url;
                 let name = ServerName::try_from(host.clone())
                     .map_err(|_| Trouble::Unreachable(format!("{host} is no name that a certificate could have")))?;
-                let tls = TlsConnector::from(config.clone()).connect(name, tcp).await;
-                Box::new(tls.map_err(|error| match certificate_refused(&error) {
-                    Some(why) => Trouble::Refused(format!("{}: {why}", self.url)),
-                    None => Trouble::Unreachable(format!("no TLS with {}: {error}", self.url)),
+                let shaken = TlsConnector::from(config.clone()).connect(name, tcp).await;
+                Box::new(shaken.map_err(|error| {
+                    tls.explain(&error).unwrap_or_else(|| Trouble::Unreachable(format!("no TLS with {}: {error}", self.url)))
                 })?)
             }
         };
@@ -104,11 +103,7 @@ impl AsyncWrite for Wire {
         self.count(written)
     }
 
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs));
         self.count(written)
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use rumqttc_v4 as v4;
 use rumqttc_v5 as v5;
-use rustls::AlertDescription;
 
 use crate::upstream::Trouble;
+use crate::upstream::tls::Tls;
 
 /// A broker that is busy is left alone for so long: MQTT lets it name no time of its own.
 const BUSY: Duration = Duration::from_secs(30);
@@ -59,6 +59,8 @@ impl Fault {
 pub(super) struct Stage<'a> {
     /// Its URL.
     pub(super) broker: &'a str,
+    /// What knows of TLS, where that is spoken.
+    pub(super) tls: Option<&'a Tls>,
     /// Whether it has welcomed us: CONNACK came.
     pub(super) welcomed: bool,
 }
@@ -98,10 +100,11 @@ impl Stage<'_> {
         if let Some(trouble) = error.get_ref().and_then(|inner| inner.downcast_ref::<Trouble>()) {
             return Fault { trouble: trouble.clone(), hint: Hint::None };
         }
-        let broker = self.broker;
-        if let Some(why) = certificate_refused(error) {
-            return Fault::refused(format!("{broker}: {why}"));
+        // An alert about our certificate comes after the handshake (RFC 8446, 4.4.2.4).
+        if let Some(trouble) = self.tls.and_then(|tls| tls.explain(error)) {
+            return Fault { trouble, hint: Hint::None };
         }
+        let broker = self.broker;
         match error.kind() {
             // The framing's own: the connection ended inside what would be a packet.
             io::ErrorKind::Other if error.get_ref().is_some() => self.babble(error),
@@ -144,23 +147,6 @@ impl Stage<'_> {
     fn moved(self) -> Fault {
         Fault::refused(format!("{} says that it has moved; change upstream.url", self.broker))
     }
-}
-
-/// Why the other end's TLS does not take our certificate, where that is what an error says.
-pub(super) fn certificate_refused(error: &io::Error) -> Option<String> {
-    use AlertDescription as Alert;
-    let rustls::Error::AlertReceived(alert) = error.get_ref()?.downcast_ref::<rustls::Error>()? else { return None };
-    let why = match alert {
-        Alert::CertificateRequired | Alert::NoCertificate => "wants a certificate; give upstream.certificate and upstream.key",
-        Alert::CertificateExpired => "says that this vehicle's certificate is over; renew upstream.certificate",
-        Alert::CertificateRevoked => "says that this vehicle's certificate is revoked; renew upstream.certificate",
-        Alert::UnknownCA | Alert::BadCertificate | Alert::CertificateUnknown | Alert::UnsupportedCertificate => {
-            "does not take this vehicle's certificate; see who signed upstream.certificate"
-        }
-        Alert::AccessDenied => "does not let this vehicle's certificate in",
-        _ => return None,
-    };
-    Some(why.to_owned())
 }
 
 /// Of MQTT 5.
@@ -216,11 +202,9 @@ fn refused_v5(code: v5::ConnectReturnCode, stage: Stage<'_>) -> Fault {
         C::NotAuthorized | C::Banned | C::BadAuthenticationMethod | C::TopicNameInvalid => stage.no_entry(),
         C::RetainNotSupported | C::QoSNotSupported => stage.no_retain(),
         C::UseAnotherServer | C::ServerMoved => stage.moved(),
-        C::ServiceUnavailable
-        | C::ServerUnavailable
-        | C::ServerBusy
-        | C::QuotaExceeded
-        | C::ConnectionRateExceeded => Fault::busy(),
+        C::ServiceUnavailable | C::ServerUnavailable | C::ServerBusy | C::QuotaExceeded | C::ConnectionRateExceeded => {
+            Fault::busy()
+        }
         C::Success
         | C::UnspecifiedError
         | C::MalformedPacket

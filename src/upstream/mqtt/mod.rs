@@ -49,6 +49,7 @@ use self::link::{Errands, Link, OFFLINE};
 use self::topics::Topics;
 use super::desired::Desired;
 use super::settings::{Protocol, Settings};
+use super::tls::Tls;
 use super::{Fleet, Message, Sent, Trouble};
 use crate::feed::Pending;
 use crate::metrics::Counter;
@@ -62,12 +63,15 @@ const DEAF: Duration = Duration::from_secs(3600);
 /// A broker, as a way to the fleet.
 pub struct Broker {
     settings: Settings,
+    tls: Tls,
     topics: Topics,
     status: watch::Receiver<Arc<str>>,
     desired: Option<mpsc::Sender<Desired>>,
     /// Documents that were too long.
     too_long: Counter,
     link: Option<Link>,
+    /// Whether the time was known when the connection was made, and with it what a certificate's dates are worth.
+    clock_known: bool,
     /// It speaks 3.1.1 and no more, which was found out.
     older: bool,
     /// A broker ended the connection over a message: one at a time, until it is known which.
@@ -84,10 +88,11 @@ pub struct Broker {
 impl Broker {
     /// The broker of these settings, for this vehicle; nothing is done before the first [`send`](Fleet::send).
     ///
-    /// `status` is published retained at each connect and whenever it changes; where `desired` is given, the fleet's
+    /// `tls` is asked only where the URL says TLS; `status` is published retained at each connect and whenever it changes; where `desired` is given, the fleet's
     /// documents go there; `too_long` counts those that were too long.
     pub fn new(
         settings: Settings,
+        tls: Tls,
         vin: Vin,
         status: watch::Receiver<Arc<str>>,
         desired: Option<mpsc::Sender<Desired>>,
@@ -95,11 +100,13 @@ impl Broker {
     ) -> Broker {
         Broker {
             settings,
+            tls,
             topics: Topics::new(vin),
             status,
             desired,
             too_long,
             link: None,
+            clock_known: true,
             older: false,
             singly: false,
             hears_from: Instant::now(),
@@ -117,6 +124,9 @@ impl Broker {
                 Trouble::Unreachable(_) => {}
                 trouble => return Err(trouble),
             }
+        }
+        if !self.clock_known && self.tls.is_clock_known() {
+            self.leave().await;
         }
         if self.link.is_none() {
             self.link = Some(self.welcomed().await.map_err(|trouble| self.down(trouble))?);
@@ -137,6 +147,7 @@ impl Broker {
 
     /// With MQTT 5 where the broker may speak it, else 3.1.1.
     async fn connect(&mut self) -> Result<Link, Trouble> {
+        self.clock_known = !self.settings.url.scheme.is_tls() || self.tls.is_clock_known();
         let found = if self.older { Protocol::V311 } else { Protocol::V5 };
         let protocol = self.settings.protocol.unwrap_or(found);
         let first = match Link::open(protocol, self.opening().await?, self.errands()).await {
@@ -164,7 +175,14 @@ impl Broker {
                 Some(Bytes::copy_from_slice(text.trim_ascii_end()))
             }
         };
-        let dialer = Dialer { url: url.clone(), tls: None, written: self.written.clone() };
+        let tls = match url.scheme.is_tls() {
+            false => None,
+            true => {
+                let config = self.tls.config().await.map_err(|fault| Trouble::Unreachable(fault.to_string()))?;
+                Some((self.tls.clone(), config))
+            }
+        };
+        let dialer = Dialer { url: url.clone(), tls, written: self.written.clone() };
         Ok(Opening {
             client_id: self.topics.client_id(),
             will_topic: self.topics.status(),
