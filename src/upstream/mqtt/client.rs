@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use bytes::Bytes;
 use rumqttc_v4 as v4;
@@ -86,6 +87,7 @@ pub(super) struct Pump {
     version: Version,
     broker: String,
     tls: Option<Tls>,
+    farewell: Arc<AtomicU8>,
     welcomed: bool,
 }
 
@@ -108,6 +110,7 @@ pub(super) enum Receipt {
 pub(super) fn open(protocol: Protocol, opening: Opening) -> (Client, Pump) {
     let broker = opening.dialer.url.to_string();
     let tls = opening.dialer.tls.as_ref().map(|(tls, _)| tls.clone());
+    let farewell = opening.dialer.farewell.clone();
     let (client, version) = match protocol {
         Protocol::V5 => {
             let (client, pump) = v5::AsyncClient::new(options_v5(opening), REQUESTS);
@@ -119,7 +122,7 @@ pub(super) fn open(protocol: Protocol, opening: Opening) -> (Client, Pump) {
             (Client::V4(client), Version::V4(Box::new(pump)))
         }
     };
-    (client, Pump { version, broker, tls, welcomed: false })
+    (client, Pump { version, broker, tls, farewell, welcomed: false })
 }
 
 fn options_v5(opening: Opening) -> v5::MqttOptions {
@@ -175,10 +178,9 @@ impl Pump {
     /// # Errors
     /// The connection did not come about, or is over.
     pub(super) async fn next(&mut self) -> Result<Incoming, Fault> {
-        let stage = Stage { broker: &self.broker, tls: self.tls.as_ref(), welcomed: self.welcomed };
         let incoming = match &mut self.version {
-            Version::V5(pump) => pump.poll().await.map(of_v5).map_err(|error| fault::of_v5(error, stage)),
-            Version::V4(pump) => pump.poll().await.map(of_v4).map_err(|error| fault::of_v4(error, stage)),
+            Version::V5(pump) => pump.poll().await.map(of_v5).map_err(|error| fault::of_v5(error, self.stage())),
+            Version::V4(pump) => pump.poll().await.map(of_v4).map_err(|error| fault::of_v4(error, self.stage())),
         }?;
         self.welcomed |= matches!(incoming, Incoming::Welcome(_));
         Ok(incoming)
@@ -186,7 +188,14 @@ impl Pump {
 
     /// What is told of a broker that does not answer.
     pub(super) fn timed_out(&self) -> Fault {
-        Stage { broker: &self.broker, tls: self.tls.as_ref(), welcomed: self.welcomed }.timed_out()
+        self.stage().timed_out()
+    }
+
+    fn stage(&self) -> Stage<'_> {
+        let reason = self.farewell.load(Ordering::Relaxed);
+        // Only a broker of MQTT 5 says DISCONNECT.
+        let farewell = (matches!(self.version, Version::V5(_)) && reason != 0).then_some(reason);
+        Stage { broker: &self.broker, tls: self.tls.as_ref(), welcomed: self.welcomed, farewell }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(super) struct Dialer {
     pub(super) tls: Option<(Tls, Arc<rustls::ClientConfig>)>,
     /// Counts the bytes that MQTT wrote.
     pub(super) written: Arc<AtomicU64>,
+    /// Takes the reason of a DISCONNECT that has no more than that, when it is the last that came.
+    pub(super) farewell: Arc<AtomicU8>,
 }
 
 impl Dialer {
@@ -48,7 +50,7 @@ impl Dialer {
                 })?)
             }
         };
-        Ok(Wire { inner, written: self.written.clone() })
+        Ok(Wire { inner, written: self.written.clone(), last: [0; 3], farewell: self.farewell.clone() })
     }
 
     /// The first of the name's addresses that answers.
@@ -76,10 +78,12 @@ impl Dialer {
 trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
-/// An open way, which counts what is written.
+/// An open way, which counts what is written, and keeps the last that came.
 pub(super) struct Wire {
     inner: Box<dyn Duplex>,
     written: Arc<AtomicU64>,
+    last: [u8; 3],
+    farewell: Arc<AtomicU8>,
 }
 
 impl Wire {
@@ -89,11 +93,26 @@ impl Wire {
         }
         Poll::Ready(written)
     }
+
+    /// Nothing came: that is the end.
+    fn keep(&mut self, came: &[u8]) {
+        for byte in came.iter().skip(came.len().saturating_sub(self.last.len())) {
+            let [_, second, third] = self.last;
+            self.last = [second, third, *byte];
+        }
+        if let ([], [0xE0, 1, reason]) = (came, self.last) {
+            self.farewell.store(reason, Ordering::Relaxed);
+        }
+    }
 }
 
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let came = buf.filled().get(before..).unwrap_or_default();
+        self.keep(came);
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -63,6 +63,8 @@ pub(super) struct Stage<'a> {
     pub(super) tls: Option<&'a Tls>,
     /// Whether it has welcomed us: CONNACK came.
     pub(super) welcomed: bool,
+    /// What the last bytes before the end say, if they are a DISCONNECT with a reason and nothing else.
+    pub(super) farewell: Option<u8>,
 }
 
 impl Stage<'_> {
@@ -70,7 +72,12 @@ impl Stage<'_> {
     fn closed(self) -> Fault {
         let broker = self.broker;
         match self.welcomed {
-            true => Fault::unreachable(format!("{broker} closed the connection")),
+            true => {
+                // The crate leaves a DISCONNECT without properties unread, which mosquitto sends.
+                let reason = self.farewell.and_then(|reason| v5::DisconnectReasonCode::try_from(reason).ok());
+                let closed = || Fault::unreachable(format!("{broker} closed the connection"));
+                reason.map_or_else(closed, |reason| disconnected(reason, self))
+            }
             false => Fault::unreachable(format!("{broker} closed the connection before it answered")).hinting(Hint::Older),
         }
     }
@@ -79,7 +86,7 @@ impl Stage<'_> {
     fn babble(self, what: &dyn std::fmt::Display) -> Fault {
         let broker = self.broker;
         match self.welcomed {
-            true => Fault::unreachable(format!("{broker} said what MQTT does not know: {what}")).hinting(Hint::Message),
+            true => Fault::unreachable(format!("{broker} said what MQTT does not know: {what}")),
             false => {
                 Fault::unreachable(format!("what answers at {broker} speaks no MQTT: a captive portal, or another service?"))
                     .hinting(Hint::Older)
@@ -163,6 +170,10 @@ pub(super) fn of_v5(error: v5::ConnectionError, stage: Stage<'_>) -> Fault {
             stage.oversize()
         }
         E::MqttState(S::AwaitPingResp | S::CollisionTimeout) => stage.timed_out(),
+        // A PUBACK with a reason that is none of PUBACK's: mosquitto, of a message longer than its `message_size_limit`.
+        E::MqttState(S::Deserialization(Wrong::InvalidConnectReturnCode(reason))) if stage.welcomed => {
+            stage.babble(&format!("reason {reason:#x}")).hinting(Hint::Message)
+        }
         E::MqttState(error @ (S::Unsolicited(_) | S::WrongPacket | S::Deserialization(_))) => stage.babble(&error),
         E::NotConnAck(_) => stage.babble(&"no CONNACK"),
         other => Fault::unreachable(format!("{}: {other}", stage.broker)),

@@ -182,7 +182,7 @@ impl Broker {
                 Some((self.tls.clone(), config))
             }
         };
-        let dialer = Dialer { url: url.clone(), tls, written: self.written.clone() };
+        let dialer = Dialer { url: url.clone(), tls, written: self.written.clone(), farewell: Arc::default() };
         Ok(Opening {
             client_id: self.topics.client_id(),
             will_topic: self.topics.status(),
