@@ -109,10 +109,9 @@ impl Wire {
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
-        let came = buf.filled().get(before..).unwrap_or_default();
-        self.keep(came);
-        Poll::Ready(Ok(()))
+        let read = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
+        self.keep(buf.filled().get(before..).unwrap_or_default());
+        Poll::Ready(read)
     }
 }
 

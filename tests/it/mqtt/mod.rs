@@ -3,6 +3,7 @@
 mod hostile;
 mod real;
 mod script;
+mod server;
 
 use std::path::PathBuf;
 use std::sync::Arc;
