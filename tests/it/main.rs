@@ -17,6 +17,7 @@ mod floors;
 mod fuzz;
 mod gpsd;
 mod http;
+mod mqtt;
 mod outage;
 mod phone;
 mod places;
