@@ -99,8 +99,8 @@ pub struct Broker {
 impl Broker {
     /// The broker of these settings, for this vehicle; nothing is done before the first [`send`](Fleet::send).
     ///
-    /// `tls` is asked only where the URL says TLS; `status` is published retained at each connect and whenever it changes; where `desired` is given, the fleet's
-    /// documents go there; `too_long` counts those that were too long.
+    /// `tls` is asked only where the URL says TLS. `status` is published retained at each connect and whenever it changes.
+    /// Where `desired` is given, the fleet's documents go there; `too_long` counts those that were too long.
     pub fn new(
         settings: Settings,
         tls: Tls,
