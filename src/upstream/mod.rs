@@ -14,6 +14,7 @@
 //! - Nobody else feels it: no phone, no detector, no disk waits for a broker.
 
 pub mod desired;
+pub mod https;
 pub mod mqtt;
 pub mod settings;
 pub mod tls;

@@ -10,7 +10,7 @@
 //! # The clock that may be wrong
 //!
 //! A unit without a battery for its clock does not know the date until its receiver has a fix, which in a garage is never,
-//! and a child left behind cannot wait for it. So while nobody vouches for the time ([`TimeSource::Unset`]), a certificate
+//! and a child left behind cannot wait for it. So while nobody vouches for the time ([`Unset`](crate::clock::TimeSource::Unset)), a certificate
 //! that is *not valid yet* or *expired* by the clock that counts from the build is judged at a moment inside the validity of
 //! its whole chain instead. Name, chain, signatures and usage are verified as ever, and what had expired when this program
 //! was built is refused: that much is known.
@@ -43,7 +43,7 @@ use sha2::{Digest, Sha256};
 use self::judge::Judge;
 use super::Trouble;
 use super::settings::Settings;
-use crate::clock::{Clock, TimeSource};
+use crate::clock::Clock;
 
 /// A bundle of all public authorities has 230 kB.
 const LONGEST_FILE: u64 = 1 << 20;
