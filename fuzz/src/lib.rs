@@ -11,14 +11,14 @@ use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
 use telltale::diagnostics::j1939 as trucks;
 use telltale::diagnostics::{isotp, show, survives};
-use telltale::upstream::desired as wanted;
+use telltale::upstream::{desired as wanted, route};
 use telltale::{config, geo, gnss, http, places as named};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
@@ -33,6 +33,7 @@ pub const TARGETS: [Target; 14] = [
     ("ecus", ecus),
     ("places", places),
     ("desired", desired),
+    ("netlink", netlink),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -142,4 +143,9 @@ pub fn desired(bytes: &[u8]) {
     if let Err(broken) = wanted::survives(bytes).and_then(|()| config::fleet_survives(bytes)) {
         panic!("{broken}");
     }
+}
+
+/// What a kernel says of links, addresses and routes.
+pub fn netlink(bytes: &[u8]) {
+    route::survives(bytes);
 }

@@ -13,9 +13,25 @@
 //!   here: the journal is the queue, so memory is the same after an hour and after a month without a link.
 //! - Nobody else feels it: no phone, no detector, no disk waits for a broker.
 
+mod backlog;
+mod backoff;
+mod budget;
+mod counters;
 pub mod desired;
+mod envelope;
+pub mod https;
+mod lanes;
+mod ledger;
+pub mod mqtt;
+mod rejected;
+pub mod route;
+mod run;
 pub mod settings;
+pub mod status;
+pub mod tls;
 
+pub use counters::Counters;
+pub use run::{Now, Way, part, run};
 pub use settings::Settings;
 
 use std::sync::Arc;
