@@ -13,8 +13,8 @@
 //! - **In touch while nothing is sent**: a task drives the connection, so keep-alive (30 s), the retained status with its
 //!   last will and what the fleet wants go on. Dropped or [left](Fleet::leave), it says `{"state":"offline"}` and DISCONNECT,
 //!   within 1 s. A broker that is mute is given up without a word, so that the will speaks.
-//! - **It gives up in time**: 15 s for name, TCP, TLS and CONNACK together, 30 s without an acknowledgement while one is due;
-//!   while nothing is due, two keep-alives without an answer.
+//! - **It gives up in time**: 15 s for name, TCP, TLS and CONNACK together, 30 s without an acknowledgement while one is due
+//!   (120 s of a status or an answer, which may wait behind messages); while nothing is due, two keep-alives without an answer.
 //! - **A document that is too long** (257 KiB with its topic) does no harm. A broker of MQTT 5 is told the limit and keeps it
 //!   back; one of 3.1.1 sends it, and the connection has to be closed over it: the next one does not ask for documents, for
 //!   an hour. Events go on, and it is counted and told.
