@@ -130,6 +130,11 @@ impl Peer {
         timeout(PATIENCE, self.read()).await.expect("nothing comes")
     }
 
+    /// Whether nothing comes of itself for a moment.
+    pub async fn is_silent(&mut self) -> bool {
+        timeout(Duration::from_millis(50), self.tcp.peek(&mut [0])).await.is_err()
+    }
+
     async fn read(&mut self) -> Option<Packet> {
         let first = self.tcp.read_u8().await.ok()?;
         let (mut length, mut shift) = (0_usize, 0);
@@ -146,6 +151,10 @@ impl Peer {
         self.tcp.read_exact(&mut body).await.ok()?;
         self.bytes += 1 + length as u64;
         Some(Packet { first, body })
+    }
+
+    pub fn read_publish(&self, packet: &Packet) -> Publish {
+        publish(packet, self.connect.level)
     }
 
     /// The next PUBLISH that is none of the status, which is acknowledged.
