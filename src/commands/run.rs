@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -111,6 +112,8 @@ pub(super) fn watch(start: impl AsyncFnOnce(CancellationToken) -> Result<(), gat
         tokio::spawn(stop_on_signal(shutdown.clone()));
         start(shutdown).await
     });
+    // A name server that does not answer holds a thread up for half a minute: nobody waits for it.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -24,6 +24,7 @@ mod lanes;
 mod ledger;
 pub mod mqtt;
 mod rejected;
+pub mod route;
 mod run;
 pub mod settings;
 pub mod status;
