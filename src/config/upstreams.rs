@@ -10,12 +10,17 @@ use super::site::{Entry, list_checked};
 use super::tree::Node;
 use crate::clock::Clock;
 use crate::upstream::Settings;
-use crate::upstream::settings::MOST;
+use crate::upstream::settings::{MOST, SHAPE};
 use crate::upstream::tls::Tls;
 
 /// The upstreams, each with a name; what is wrong with them is noted.
 pub fn read(tree: &Node, findings: &mut Findings) -> Vec<Settings> {
-    let entries = list_checked(tree, "upstream", Settings::check, findings);
+    // A url that was refused is told of already.
+    let check = |settings: &Settings| if settings.url.host.is_empty() { Ok(()) } else { settings.check() };
+    let entries = list_checked(tree, "upstream", check, findings);
+    for entry in entries.iter().filter(|entry| entry.node.find("url").is_none()) {
+        findings.fault(&entry.node.place, "upstream.url", "is absent", SHAPE);
+    }
     if let Some(entry) = entries.get(MOST) {
         findings.fault(entry.place("url"), "upstream", format!("is the fifth; there may be {MOST}"), "leave one out");
     }
@@ -105,7 +110,7 @@ mod tests {
         let (settings, told) = found(folder.path(), text);
         assert_eq!(settings.iter().map(|settings| settings.name.as_str()).collect::<Vec<_>>(), ["localhost", "log"]);
         assert_eq!(settings[0].password_file, Some(folder.path().join("password")));
-        let warning = "warning: t.toml:8: upstream.token_file: token may be read by every user of this unit; chmod o-r token\n";
+        let warning = "warning: t.toml:9: upstream.token_file: token may be read by every user of this unit; chmod o-r token\n";
         assert_eq!(told, warning);
     }
 
