@@ -35,6 +35,7 @@ mod board;
 mod broken;
 mod fault;
 mod fences;
+mod fleet;
 pub mod hardware;
 mod listen;
 mod paths;
@@ -51,6 +52,7 @@ mod vehicle;
 
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
+pub use fleet::{SECTIONS as FLEET_SECTIONS, fleet_survives, laid_over};
 pub use hardware::Hardware;
 pub use read::{LoadError, load, load_for_replay, load_hardware};
 pub use renew::InForce;

@@ -149,6 +149,11 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
     all
 }
 
+/// Whether a site's file has a table or list of this name.
+pub(super) fn is_section(name: &str) -> bool {
+    sections().iter().any(|(known, _)| *known == name)
+}
+
 /// Puts it all together; `None` when there is no vehicle to put it together for.
 fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     let Top { root, board, tree } = top(site, findings);

@@ -9,6 +9,8 @@
 //! | `http.certificate`, `http.key` and what is in them, where there were such before | |
 //! | `[[upstream]]`: one that changed begins anew where its receiver is; what is in its files counts from the next connection | |
 //!
+//! What the fleet has set over the detectors' numbers is laid over the new ones, where those permit it ([`super::laid_over`]).
+//!
 //! What needs a restart would end streams, or give another meaning to what the journal holds. A `board` counts by what it
 //! says of these keys.
 

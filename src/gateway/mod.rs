@@ -13,6 +13,7 @@
 mod change;
 pub mod control;
 mod core;
+mod fleet;
 mod picture;
 mod places;
 mod published;
@@ -42,7 +43,7 @@ use tokio_util::sync::CancellationToken;
 use self::control::Control;
 use crate::clock::Clock;
 use crate::detect::{Engine, Outbox};
-use crate::feed::Feed;
+use crate::feed::{FLEET_SETTINGS, Feed};
 use crate::geo::Fence;
 use crate::health::{Condition, Health, Pulse};
 use crate::journal::{Asked, Journal};
@@ -143,7 +144,8 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
     let journal::Opened { journal, rows, last, inbox, writable, .. } = opened;
 
-    let mut engine = Engine::new(detect, vin.clone(), sources.layout(), fences);
+    let (numbers, dropped) = fleet::Numbers::restore(detect, &journal.kept(FLEET_SETTINGS));
+    let mut engine = Engine::new(numbers.in_force().clone(), vin.clone(), sources.layout(), fences);
     let now = clock.stamp(clock.now());
     let known = !rows.is_empty();
     engine.restore(&rows, now, &boot_id);
@@ -156,6 +158,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
         .with_places(names.make(places));
     let vehicle = Vehicle::new(vin.clone(), core, clock.clone(), health.clone(), journal.clone());
     vehicle.count(&metrics);
+    vehicle.take_numbers(numbers, dropped);
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
