@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -11,11 +11,15 @@ use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::health::{Condition, Health};
 use crate::metrics::Metrics;
+use crate::upstream::desired::Desired;
 use crate::upstream::https::Collector;
 use crate::upstream::mqtt::Broker;
 use crate::upstream::tls::Tls;
 use crate::upstream::{self, Counters, Fleet, Settings, Way};
 use crate::vehicle::Vin;
+
+/// Documents of the fleet that wait for the engine.
+const WISHES: usize = 4;
 
 /// All of them.
 pub struct Upstreams {
@@ -43,7 +47,10 @@ impl Upstreams {
     /// None yet.
     pub fn new(feed: Arc<dyn Feed>, vin: Vin, clock: Clock, real_time: Clock, health: Health, metrics: &Metrics) -> Upstreams {
         let counters = Counters::register(metrics);
-        let route = watch::channel(0).1;
+        let route = upstream::route::watch().unwrap_or_else(|error| {
+            tracing::warn!(%error, "new routes are not heard of: an upstream that waits is tried again when its wait is over");
+            watch::channel(0).1
+        });
         Upstreams { feed, vin, clock, real_time, health, counters, route, running: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
@@ -79,10 +86,13 @@ impl Upstreams {
         let (stop, gone, clock) = (CancellationToken::new(), CancellationToken::new(), self.clock.clone());
         let (status, reads) = watch::channel(Arc::from(""));
         let tls = Tls::new(&settings, self.real_time.clone());
+        let (wishes, wished) = mpsc::channel(WISHES);
+        let wishes = settings.desired.then_some(wishes);
+        let obeys = upstream::desired::obey(self.feed.clone(), self.vin.clone(), wished);
         let way = Way {
             feed: self.feed.clone(),
             vin: self.vin.clone(),
-            fleet: self.fleet_of(&settings, tls.clone(), reads),
+            fleet: self.fleet_of(&settings, tls.clone(), reads, wishes),
             complaint: Arc::new(move || tls.complaint().map(|fault| format!("{fault}; what was read before goes on"))),
             settings: settings.clone(),
             now: Arc::new(move || clock.stamp(clock.now())),
@@ -99,16 +109,26 @@ impl Upstreams {
             if let Some(old) = old {
                 old.cancelled().await;
             }
-            upstream::run(way).await;
+            tokio::select! {
+                () = upstream::run(way) => {}
+                // It ends at once where the fleet may wish for nothing.
+                () = async { obeys.await; std::future::pending().await } => {}
+            }
             drop(done);
         });
         self.running.insert(settings.name.clone(), Running { settings, stop, gone });
     }
 
-    fn fleet_of(&self, settings: &Settings, tls: Tls, status: watch::Receiver<Arc<str>>) -> Box<dyn Fleet> {
+    fn fleet_of(
+        &self,
+        settings: &Settings,
+        tls: Tls,
+        status: watch::Receiver<Arc<str>>,
+        wishes: Option<mpsc::Sender<Desired>>,
+    ) -> Box<dyn Fleet> {
         if settings.url.scheme.is_mqtt() {
             let too_long = self.counters.too_long(&settings.name);
-            Box::new(Broker::new(settings.clone(), tls, self.vin.clone(), status, None, too_long))
+            Box::new(Broker::new(settings.clone(), tls, self.vin.clone(), status, wishes, too_long))
         } else {
             Box::new(Collector::new(settings, &self.vin, tls, self.real_time.clone()))
         }
