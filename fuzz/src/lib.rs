@@ -32,8 +32,8 @@ pub const TARGETS: [Target; 15] = [
     ("uds", uds),
     ("ecus", ecus),
     ("places", places),
-    ("desired", desired),
     ("netlink", netlink),
+    ("desired", desired),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -138,14 +138,14 @@ pub fn places(bytes: &[u8]) {
     }
 }
 
+/// What a kernel says of links, addresses and routes.
+pub fn netlink(bytes: &[u8]) {
+    route::survives(bytes);
+}
+
 /// What a fleet sets, fences or numbers: it is refused with a reason, or it is in order and no child's alert comes later.
 pub fn desired(bytes: &[u8]) {
     if let Err(broken) = wanted::survives(bytes).and_then(|()| config::fleet_survives(bytes)) {
         panic!("{broken}");
     }
-}
-
-/// What a kernel says of links, addresses and routes.
-pub fn netlink(bytes: &[u8]) {
-    route::survives(bytes);
 }

@@ -78,7 +78,7 @@ async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> R
 }
 
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
-    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, .. } = config;
+    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, upstreams, .. } = config;
     let clock = Clock::system();
     Setup {
         // The car may have told its number before.
@@ -92,6 +92,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         places,
         journal,
         http: http::Settings { clock: RealTime(clock), ..http },
+        upstreams,
         control: Some(control::socket_path()),
         changes,
     }

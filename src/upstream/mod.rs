@@ -31,7 +31,7 @@ pub mod status;
 pub mod tls;
 
 pub use counters::Counters;
-pub use run::{Now, Way, part, run};
+pub use run::{Complaint, Now, Way, part, run};
 pub use settings::Settings;
 
 use std::sync::Arc;

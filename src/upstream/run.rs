@@ -55,8 +55,14 @@ const START: Duration = Duration::from_secs(2);
 /// The good-bye, and what is left to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What was spent of a budget is written down when it is so much, so that what keeps a silent link open wears no flash.
+const BOOKED_EVERY: u64 = 1 << 10;
+
 /// Tells the vehicle's time.
 pub type Now = Arc<dyn Fn() -> Stamp + Send + Sync>;
+
+/// Tells what is wrong with what the site keeps, if something is.
+pub type Complaint = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// What the loop of one upstream needs.
 pub struct Way {
@@ -78,6 +84,8 @@ pub struct Way {
     pub health: Health,
     /// What it counts.
     pub counters: Counters,
+    /// What is wrong with the files by which it is reached, while what was read before goes on.
+    pub complaint: Complaint,
     /// What waits are drawn from.
     pub seed: u64,
     /// Ends it.
@@ -108,6 +116,8 @@ struct Loop {
     backlog: Backlog,
     ledger: Ledger,
     budget: Budget,
+    /// Spent, and not written down yet.
+    unbooked: u64,
     backoff: Backoff,
     started: Boot,
     /// What the journal was told of each kind. A kind whose cursor is not known to be durable has none: to move it could
@@ -147,6 +157,7 @@ impl Loop {
         Loop {
             of: Of { upstream: settings.name.clone() },
             started: now().boot,
+            unbooked: 0,
             backoff: Backoff::new(way.seed),
             alerted: EventId(0),
             marked: backlog.window(),
@@ -202,6 +213,7 @@ impl Loop {
     }
 
     async fn leave(&mut self) {
+        self.book();
         let farewell = async { tokio::join!(self.way.fleet.leave(), self.ledger.close()) };
         // Who does not take it in time has a last will.
         let _ = self.pulse.rest(timeout(FAREWELL, farewell)).await;
@@ -309,7 +321,15 @@ impl Loop {
     fn spend(&mut self, bytes: u64) {
         self.way.counters.sent_bytes.get_or_create(&self.of).inc_by(bytes);
         self.budget.spend(bytes);
-        if let Some(row) = self.budget.row().filter(|_| bytes > 0) {
+        self.unbooked = self.unbooked.saturating_add(bytes);
+        if self.unbooked >= BOOKED_EVERY {
+            self.book();
+        }
+    }
+
+    fn book(&mut self) {
+        self.unbooked = 0;
+        if let Some(row) = self.budget.row() {
             self.ledger.set(BUDGET, row);
         }
     }
@@ -492,6 +512,7 @@ impl Loop {
     }
 
     fn tell_health(&self) {
+        let complaint = (self.way.complaint)();
         let late = self.waiting && self.succeeded.elapsed() >= PATIENCE;
         let (condition, detail) = match (&self.trouble, &self.passed_over) {
             _ if self.unreadable.is_some() => {
@@ -505,6 +526,7 @@ impl Loop {
             (Some(trouble), _) if late => {
                 (Condition::Degraded, format!("{trouble}; events wait and are sent once it is reached"))
             }
+            _ if complaint.is_some() => (Condition::Degraded, complaint.unwrap_or_default()),
             (_, Some(last)) => (Condition::Ok, format!("{} passed over that it will never take; {last}", self.passed)),
             _ if self.budget.left() == Some(0) => {
                 (Condition::Ok, "the day's budget is used up: trips and the track wait until midnight UTC".to_owned())
