@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -15,6 +16,9 @@ use crate::gateway::{self, Change, Ended, Open, Setup, Sources, control, systemd
 use crate::http::{self, RealTime};
 use crate::journal;
 use crate::vehicle::Vin;
+
+/// How long the exit waits for work that has threads of its own, such as writing a renewed certificate.
+const LEFT_OVER: Duration = Duration::from_secs(2);
 
 /// Watch a vehicle: the daemon
 #[derive(Debug, clap::Args)]
@@ -110,6 +114,8 @@ pub(super) fn watch(start: impl AsyncFnOnce(CancellationToken) -> Result<(), gat
         tokio::spawn(stop_on_signal(shutdown.clone()));
         start(shutdown).await
     });
+    // What still waits for a disk on a thread of its own holds up nobody's exit.
+    runtime.shutdown_timeout(LEFT_OVER);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -17,8 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::super::cursor::set;
-use super::super::locked;
+use super::super::{keep, locked};
 use crate::clock::{Clock, TimeSource, Wall};
 use crate::event::Row;
 use crate::feed::{Feed, TokenHash};
@@ -287,7 +286,7 @@ impl Held {
             return;
         }
         // At once, before a change that comes now.
-        set(&*self.streams.feed, self.streams.rows(&self.id));
+        drop(keep(&*self.streams.feed, self.streams.rows(&self.id)));
     }
 }
 
