@@ -178,6 +178,7 @@ fn setup(folder: &std::path::Path, count: usize) -> Setup {
             ..http::Settings::default()
         },
         control: None,
+        button: None,
         changes: tokio::sync::mpsc::channel(1).1,
     }
 }

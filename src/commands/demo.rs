@@ -126,6 +126,7 @@ impl Demo {
                 ..http::Settings::default()
             },
             control: None,
+            button: None,
             // Nothing is read again.
             changes: tokio::sync::mpsc::channel(1).1,
         })

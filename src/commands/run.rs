@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, log, print, reload};
 use crate::clock::Clock;
 use crate::config::{self, Config, InForce, LoadError};
-use crate::gateway::{self, Change, Ended, Open, Setup, Sources, control, systemd};
+use crate::gateway::{self, Button, Change, Ended, Open, Setup, Sources, control, systemd};
 use crate::http::{self, RealTime};
 use crate::journal;
 use crate::vehicle::Vin;
@@ -81,8 +81,9 @@ async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> R
 }
 
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
-    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, .. } = config;
+    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, button, .. } = config;
     let clock = Clock::system();
+    let button = button.zip(http.label.clone()).map(|(line, label)| Button::new(line, label));
     Setup {
         // The car may have told its number before.
         vin: vin.or_else(|| journal::vehicle_in(&journal.dir)).unwrap_or_else(Vin::unnamed),
@@ -96,6 +97,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         journal,
         http: http::Settings { clock: RealTime(clock), ..http },
         control: Some(control::socket_path()),
+        button,
         changes,
     }
 }

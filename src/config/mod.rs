@@ -50,7 +50,7 @@ mod vehicle;
 
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
-pub use hardware::Hardware;
+pub use hardware::{Hardware, Line};
 pub use read::{LoadError, load, load_for_replay, load_hardware};
 pub use renew::InForce;
 pub use sources::{Bus, Unit};
@@ -100,6 +100,8 @@ pub struct Config {
     pub diagnostics: diagnostics::Settings,
     /// Which receiver goes under which number; never empty.
     pub units: Vec<Unit>,
+    /// The button that opens pairing, where it can.
+    pub button: Option<Line>,
     /// What is probably not meant.
     pub warnings: Vec<Fault>,
 }

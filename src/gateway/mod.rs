@@ -10,6 +10,7 @@
 //! - The end is orderly: streams end, what changed is written, the journal is closed. Cutting the power instead loses
 //!   nothing that a client has seen.
 
+mod button;
 mod change;
 pub mod control;
 mod core;
@@ -21,6 +22,7 @@ pub mod systemd;
 mod track;
 mod vehicle;
 
+pub use self::button::Button;
 pub use self::change::Change;
 pub use self::core::{Core, Late, PlaceNames, Texts};
 pub use self::sources::Sources;
@@ -79,6 +81,8 @@ pub struct Setup {
     pub http: http::Settings,
     /// Where `telltale pair` finds the daemon; `None` for nowhere.
     pub control: Option<PathBuf>,
+    /// The button that opens pairing, where there is one.
+    pub button: Option<Button>,
     /// What changes while it runs.
     pub changes: mpsc::Receiver<Change>,
 }
@@ -119,7 +123,8 @@ pub struct Open {
 /// # Errors
 /// When it cannot start, or a part of it ends.
 pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnOnce(Open)) -> Result<Ended, Error> {
-    let Setup { vin, clock, boot_id, sources, diagnostics, detect, fences, places, journal, http, control, mut changes } = setup;
+    let Setup { vin, clock, boot_id, sources, diagnostics, detect, fences, places, journal, http, control, button, mut changes } =
+        setup;
     let (health, metrics) = (Health::default(), Metrics::default());
     let counters = journal::Counters::register(&metrics);
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
@@ -148,6 +153,9 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let addresses = server.addresses().to_vec();
     let (pairing, entrance, certificates) = (server.pairing(), server.entrance(), server.certificates());
     let mut tasks = JoinSet::new();
+    if let Some(button) = button {
+        tasks.spawn(named("the button", button.watch(pairing.clone(), health.clone())));
+    }
     if let Some(path) = control {
         match Control::listen(&path, pairing, feed.clone(), entrance, health.clone()).await {
             Ok(control) => {

@@ -68,7 +68,7 @@ mod tls;
 
 pub use credentials::{hash_token, new_token};
 pub use entrance::Entrance;
-pub use pairing::{Invitation, Pairing};
+pub use pairing::{Invitation, Label, Pairing};
 pub use server::Server;
 pub use settings::{Limits, RealTime, Settings, TLS_PORT, Unit};
 pub use tls::{Certificates, Given, GivenFault};
