@@ -170,6 +170,11 @@ impl Streams {
         self.with(id, sign_in, |_| ()).is_some()
     }
 
+    /// Whether a stream is subscribed to a unit.
+    pub(super) fn is_subscribed(&self, id: &str, sign_in: &TokenHash, unit: u32) -> bool {
+        self.with(id, sign_in, |stream| stream.units.contains_key(&unit)).unwrap_or(false)
+    }
+
     /// Subscribes a stream to a unit, or no longer. Resolves once that is durable, or cannot be for now: it counts at once.
     pub(super) async fn subscribe(&self, id: &str, sign_in: &TokenHash, unit: u32, wanted: bool) {
         let changed = self.with(id, sign_in, |stream| {

@@ -307,6 +307,7 @@ async fn what_wears_flash_is_ten_a_second_and_a_hundred_at_once() {
     for n in 0..100 {
         assert_eq!(page.post(if n % 2 == 0 { "subscribe" } else { "unsubscribe" }, &token).await, 204, "{n}");
     }
+    assert_eq!(page.post("unsubscribe", &token).await, 204, "twice is once, and writes nothing");
     assert_eq!(page.post("subscribe", &token).await, 429);
     let login = r#"{"username": "mum", "password": "read"}"#;
     assert_eq!(door.ask("POST", "/api/v1/auth/login", &[], login).await.status(), 429, "all that a device has written");
