@@ -19,6 +19,9 @@ use super::{Can, Hardware, Line, Port};
 /// What the receiver's port is called on every unit.
 pub const GNSS: &str = "/dev/telltale-gnss";
 
+/// What the chip of the button's line is called.
+pub const BUTTON: &str = "/dev/telltale-button";
+
 /// The group that the daemon runs in.
 const GROUP: &str = "telltale";
 
