@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use telltale::can::Listen;
-use telltale::can::profile::{Addressing, Diagnosis};
+use telltale::can::profile::{Addressing, Diagnosis, Identifier};
 use telltale::clock::Boot;
 use telltale::diagnostics::poller::{MOST_BITS, bits};
 use telltale::diagnostics::request::Request;
 use telltale::diagnostics::{Asker, j1939};
 use telltale::sim;
 use telltale::sim::ecus::{Bus, CLEARS, Fault, Manner, SESSION_AND_CLEARS, Truck, TruckFault};
-use telltale::vehicle::trouble::{Classes, Code, Ecu, Heard, Protocol};
+use telltale::vehicle::trouble::{Classes, Code, Ecu, Extended, Heard, Protocol};
 use telltale::vehicle::{BusId, Frame, Observation};
 use tokio::sync::mpsc;
 
@@ -211,6 +211,31 @@ fn a_truck_is_asked_under_an_address_of_its_own() {
         let known = j1939::Requestable::ALL.iter().any(|what| asked(what.pgn()));
         assert!(matches!(id.pgn, 60_928 | 60_416) || id.pgn == 59_904 && known, "{frame:?}");
     }
+    assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
+}
+
+/// The body's ECU speaks UDS alone, and is asked because the profile names it: 19 01, 02, 04 and 06 by real frames.
+#[test]
+fn what_an_ecu_of_uds_keeps_of_its_codes_is_read() {
+    let body = Ecu::Normal(0x7EA);
+    let identifiers = vec![Identifier { ecu: body, did: 0xF187, name: "part".to_owned() }];
+    let diagnosis = Diagnosis { obd: Some(BusId(0)), identifiers, ..Diagnosis::default() };
+    let mut bus = Bus::car();
+    [Fault::SPEAKER, Fault::NO_ENGINE].into_iter().for_each(|fault| bus.set(fault));
+    let mut car = Car::new(bus, &diagnosis);
+    car.run(60);
+    for (base, failure) in [(0x9A01, 0x13), (0xC100, 0x87)] {
+        let code = Code::Iso { base, failure: Some(failure) };
+        let told = |is: &dyn Fn(&Heard) -> bool| car.told.iter().any(|(_, heard)| is(heard));
+        assert!(told(&|heard| lists(heard, 0x7EA, Classes::STORED, base)), "19 02");
+        assert!(told(&|heard| matches!(heard, Heard::Freeze(frame) if frame.code == code && frame.values.len() == 4)), "19 04");
+        let once = Heard::Extended(Extended { ecu: body, code, number: 1, bytes: vec![1] });
+        assert!(told(&|heard| *heard == once), "19 06: it was set once");
+    }
+    let asked = |request: &[u8]| {
+        car.ours.iter().filter(|(_, frame)| frame.id == 0x7E2 && frame.data.get(1..=request.len()) == Some(request)).count()
+    };
+    assert_eq!([asked(&[0x19, 0x01]), asked(&[0x19, 0x04]), asked(&[0x19, 0x06])], [1, 2, 2]);
     assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
 }
 
