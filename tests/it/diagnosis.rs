@@ -214,6 +214,25 @@ fn a_truck_is_asked_under_an_address_of_its_own() {
     assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
 }
 
+/// OBD-II and J1939 on one wire: what both pollers take is one budget. The truck's own DM1 is heard unasked.
+#[test]
+fn both_pollers_of_a_bus_cost_it_less_than_one_percent_together() {
+    let mut truck = Truck::new();
+    truck.active = vec![TruckFault { spn: 110, fmi: 0, occurrences: 3 }];
+    truck.previously = (0..30).map(|nth| TruckFault { spn: 100 + nth, fmi: 1, occurrences: 1 }).collect();
+    let many = |ecu: sim::ecus::Ecu| ecu.with_manner(Manner { twice: true, ..Manner::default() });
+    let mut bus = Bus::new([many(sim::ecus::Ecu::engine()), many(sim::ecus::Ecu::transmission())]).with_truck(truck);
+    [Fault::MISFIRE, Fault::CATALYST, Fault::CLUTCH].into_iter().for_each(|fault| bus.set(fault));
+    let mut car = Car::new(bus, &Diagnosis { obd: Some(BusId(0)), j1939: Some(BusId(0)), ..Diagnosis::default() });
+    car.run(300);
+    let codes = |is: &dyn Fn(&Heard) -> bool| car.told.iter().any(|(_, heard)| is(heard));
+    assert!(codes(&|heard| lists(heard, 0x7E8, Classes::STORED, 0x0301)));
+    let previously = |heard: &Heard| matches!(heard, Heard::Codes(reading) if reading.covers.any(Classes::PREVIOUSLY_ACTIVE) && reading.lists[0].1.len() == 30);
+    assert!(codes(&previously));
+    figure("diagnosis_bits_a_second_of_both", f64::from(car.fullest()) / 10.0);
+    assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
+}
+
 /// The body's ECU speaks UDS alone, and is asked because the profile names it: 19 01, 02, 04 and 06 by real frames.
 #[test]
 fn what_an_ecu_of_uds_keeps_of_its_codes_is_read() {

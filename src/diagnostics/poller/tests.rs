@@ -396,7 +396,8 @@ fn an_ecu_says_how_its_codes_are_to_be_read_and_what_it_keeps_of_them() {
     let mut bus = Bus::with(&Diagnosis { identifiers, ..Diagnosis::default() }, vec![ecu]);
     bus.run(30);
     let code = Code::J1939 { spn: 110, fmi: 3 };
-    let listed = |heard: &Heard| matches!(heard, Heard::Codes(reading) if matches!(reading.lists[0].1[..], [one] if one.code == code));
+    let listed =
+        |heard: &Heard| matches!(heard, Heard::Codes(reading) if matches!(reading.lists[0].1[..], [one] if one.code == code));
     assert!(bus.told.iter().any(|(_, heard)| listed(heard)), "19 02 is refused, 19 0A is not: {:?}", bus.asked);
     assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Freeze(frame) if frame.code == code)));
     let all = Extended { ecu: Ecu::Normal(0x72E), code, number: Extended::ALL, bytes: hex("0105021700") };

@@ -4,13 +4,13 @@
 //! VIN until it was told twice alike. It needs an address, which is claimed when the ignition first comes on, and left to
 //! whoever contests it with right.
 //!
-//! **5,000 bits a second over any 10 s are not exceeded, whatever others say**: what would be answered beyond that to contests
+//! **5,000 bits a second over any 10 s are not exceeded, whatever others say** (2,000 beside OBD-II on one bus): what would be answered beyond that to contests
 //! of the address, requests for it, or messages that are announced to us stays unsaid and is counted; and who could not
 //! defend its address has none until the ignition comes on anew.
 
 use std::time::Duration;
 
-use super::budget::{Budget, bits};
+use super::budget::{BESIDE_OBD, Budget, bits};
 use super::{Counts, GAP, LONG_FRAME};
 use crate::can::{ArbitrationId, Filter};
 use crate::clock::Boot;
@@ -23,6 +23,8 @@ use crate::vehicle::trouble::{Classes, CodeReading, Heard, Protocol};
 const EVERY: Duration = Duration::from_secs(60);
 /// Bits that a question to all may bring: thirty messages of a frame.
 const COST: u32 = 30 * 160;
+/// What no question takes, so that the address can be defended: ten claims.
+const FOR_CLAIMS: u32 = 10 * LONG_FRAME;
 /// Of one that says that it is busy, or that nobody answered: so often in vain, and it is not asked for again.
 const MOST_VAIN: u32 = 3;
 
@@ -68,22 +70,27 @@ pub struct Truck {
 impl Truck {
     /// One that only hears.
     pub fn hearing() -> Truck {
-        Truck::with(None)
+        Truck::with(None, Budget::default())
     }
 
     /// One that asks as well, under this name.
     pub fn asking(name: Name) -> Truck {
-        Truck::with(Some(Claim::new(name)))
+        Truck::with(Some(Claim::new(name)), Budget::default())
     }
 
-    fn with(claim: Option<Claim>) -> Truck {
+    /// The same on a bus where OBD-II is asked as well: what both take is 1 % together.
+    pub fn asking_beside_obd(name: Name) -> Truck {
+        Truck::with(Some(Claim::new(name)), Budget::of(BESIDE_OBD))
+    }
+
+    fn with(claim: Option<Claim>, budget: Budget) -> Truck {
         let never = Boot::from_micros(i64::MIN);
         Truck {
             listener: Listener::default(),
             claim,
             numbers: Numbers::default(),
             numbered: false,
-            budget: Budget::default(),
+            budget,
             ignition: false,
             due: [(never, 0); ASKED.len()],
             next: never,
@@ -211,7 +218,7 @@ impl Truck {
     }
 
     fn request(&mut self, now: Boot, at: usize) -> Option<Requestable> {
-        if !self.budget.allows(now, COST) {
+        if !self.budget.allows(now, COST + FOR_CLAIMS) {
             self.next = Budget::next(now);
             return None;
         }
