@@ -62,6 +62,8 @@ pub struct Truck {
     ignition: bool,
     /// Of each of [`ASKED`] when it is due, and how often nothing came of it.
     due: [(Boot, u32); ASKED.len()],
+    /// Of each whether anybody told it since the ignition came on.
+    told: [bool; ASKED.len()],
     next: Boot,
     heard: bool,
     counts: Counts,
@@ -93,6 +95,7 @@ impl Truck {
             budget,
             ignition: false,
             due: [(never, 0); ASKED.len()],
+            told: [false; ASKED.len()],
             next: never,
             heard: false,
             counts: Counts::default(),
@@ -127,6 +130,7 @@ impl Truck {
                 claim.start(now, &mut emissions);
             }
             self.due = [(now, 0); ASKED.len()];
+            self.told = [false; ASKED.len()];
             self.send(now, emissions, out);
         }
         self.ignition = on;
@@ -169,7 +173,9 @@ impl Truck {
                 Some(Heard::Codes(CodeReading { protocol: Protocol::J1939, covers, lists: vec![(ecu, Vec::new())] }))
             }
             Told::Acknowledged(_, group, Acknowledgement::Negative) => {
-                if let Some((_, (_, vain))) = ASKED.iter().zip(&mut self.due).find(|(what, _)| what.pgn() == group) {
+                let asked = ASKED.iter().zip(&mut self.due).zip(&self.told).find(|((what, _), _)| what.pgn() == group);
+                // One that does not have it says nothing of another that does.
+                if let Some(((_, (_, vain)), false)) = asked {
                     *vain = MOST_VAIN;
                 }
                 None
@@ -179,7 +185,7 @@ impl Truck {
     }
 
     fn answered(&mut self, covers: Classes) {
-        for (what, (_, vain)) in ASKED.iter().zip(&mut self.due) {
+        for ((what, (_, vain)), told) in ASKED.iter().zip(&mut self.due).zip(&mut self.told) {
             let class = match what {
                 Requestable::Dm2 => Classes::PREVIOUSLY_ACTIVE,
                 Requestable::Dm6 => Classes::PENDING,
@@ -188,7 +194,7 @@ impl Truck {
                 _ => Classes::NONE,
             };
             if class.any(covers) {
-                *vain = 0;
+                (*vain, *told) = (0, true);
                 self.counts.answers += 1;
             }
         }
