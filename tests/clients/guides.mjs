@@ -58,9 +58,10 @@ async function proxied() {
   const server = createServer((client) => {
     const daemon = connect(new URL(demo.url).port, '127.0.0.1')
     client.pipe(daemon).pipe(client)
+    // Cut are streams: what a guide posts meanwhile without a thought of failure is none of the cut's business.
+    daemon.on('data', (bytes) => bytes.includes('text/event-stream') && open.add(client))
     for (const each of [client, daemon]) {
-      open.add(each)
-      each.on('error', () => {}).on('close', () => { open.delete(each); client.destroy(); daemon.destroy() })
+      each.on('error', () => {}).on('close', () => { open.delete(client); client.destroy(); daemon.destroy() })
     }
   })
   server.listen(0, '127.0.0.1').unref()

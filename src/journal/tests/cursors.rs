@@ -185,26 +185,38 @@ async fn what_goes_before_it_was_sent_is_counted_for_each_reader_and_the_least_s
         assert_eq!(info[..gone.len()], gone, "and the oldest of those");
         assert!(gone.len() > 150, "{} went", gone.len());
         let above = |position: u64| gone.iter().filter(|id| **id > position).count() as u64;
-        assert_eq!(forgotten(bench, "slow", Kind::Diagnosis), above(first));
-        assert_eq!(forgotten(bench, "quick", Kind::Diagnosis), above(first + 200));
         assert_ne!(above(first), above(first + 200));
+        let counted = forgotten(bench, "slow", Kind::Diagnosis) == above(first)
+            && forgotten(bench, "quick", Kind::Diagnosis) == above(first + 200);
         for reader in ["slow", "quick"] {
             assert_eq!((forgotten(bench, reader, Kind::Published), forgotten(bench, reader, Kind::Trip)), (0, 0));
         }
-        above(first)
+        counted.then(|| above(first))
     };
-    // Retention rests once there is nothing left to take.
+    // Retention may be at work meanwhile; it rests once there is nothing left to take.
+    let settled = async |bench: &Bench| {
+        until(async {
+            loop {
+                if let Some(count) = check(bench).await {
+                    return count;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await
+    };
     bench.close();
     let again = Bench::open(small.clone());
-    let count = check(&again).await;
+    let count = settled(&again).await;
     let told = again.journal().advance("slow", Kind::Diagnosis, EventId(0), count + 99).await;
     told.unwrap();
     again.crash();
     let third = Bench::open(small);
-    check(&third).await;
+    settled(&third).await;
     let slow = third.journal().cursors("slow");
     let diagnosis = slow.iter().find(|cursor| cursor.kind == Kind::Diagnosis).unwrap();
-    assert_eq!((diagnosis.told, diagnosis.position), (count, EventId(first)), "no more can have been told than went");
+    assert_eq!(diagnosis.position, EventId(first));
+    assert!((count..=diagnosis.forgotten).contains(&diagnosis.told), "no more can have been told than went: {diagnosis:?}");
 }
 
 #[tokio::test]
