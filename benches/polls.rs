@@ -179,6 +179,7 @@ fn setup(folder: &std::path::Path, count: usize) -> Setup {
         },
         upstreams: Vec::new(),
         control: None,
+        button: None,
         changes: tokio::sync::mpsc::channel(1).1,
     }
 }

@@ -155,6 +155,7 @@ impl Demo {
             },
             upstreams: apart(self.upstream.clone()),
             control: None,
+            button: None,
             // Nothing is read again.
             changes: tokio::sync::mpsc::channel(1).1,
         })

@@ -12,10 +12,13 @@ use tokio_util::sync::CancellationToken;
 use super::{Exit, log, print, reload};
 use crate::clock::Clock;
 use crate::config::{self, Config, InForce, LoadError};
-use crate::gateway::{self, Change, Ended, Open, Setup, Sources, control, systemd};
+use crate::gateway::{self, Button, Change, Ended, Open, Setup, Sources, control, systemd};
 use crate::http::{self, RealTime};
 use crate::journal;
 use crate::vehicle::Vin;
+
+/// How long the exit waits for work that has threads of its own, such as writing a renewed certificate.
+const LEFT_OVER: Duration = Duration::from_secs(2);
 
 /// Watch a vehicle: the daemon
 #[derive(Debug, clap::Args)]
@@ -78,8 +81,10 @@ async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> R
 }
 
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
-    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, upstreams, .. } = config;
+    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, upstreams, button, .. } =
+        config;
     let clock = Clock::system();
+    let button = button.zip(http.label.clone()).map(|(line, label)| Button::new(line, label));
     Setup {
         // The car may have told its number before.
         vin: vin.or_else(|| journal::vehicle_in(&journal.dir)).unwrap_or_else(Vin::unnamed),
@@ -94,6 +99,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         http: http::Settings { clock: RealTime(clock), ..http },
         upstreams,
         control: Some(control::socket_path()),
+        button,
         changes,
     }
 }
@@ -112,8 +118,8 @@ pub(super) fn watch(start: impl AsyncFnOnce(CancellationToken) -> Result<(), gat
         tokio::spawn(stop_on_signal(shutdown.clone()));
         start(shutdown).await
     });
-    // A name server that does not answer holds a thread up for half a minute: nobody waits for it.
-    runtime.shutdown_timeout(Duration::from_secs(1));
+    // A name server or a disk that does not answer holds a thread up: nobody waits for it.
+    runtime.shutdown_timeout(LEFT_OVER);
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

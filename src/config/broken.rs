@@ -124,6 +124,7 @@ fn lay_out(folder: &Path) {
         ("roof.nmea", ""),
         ("trailer.nmea", ""),
         ("a-file", ""),
+        ("label", "K7QF-93PL\n"),
     ] {
         fs::write(folder.join(file), text).unwrap();
     }
@@ -294,10 +295,17 @@ fn what_this_version_does_not_do_is_said_and_hinders_nothing() {
         ("transmit = false", "transmit = true", "diagnostics.transmit", "asks nobody"),
         (
             "[diagnostics]\n",
-            "[hardware.button]\nchip = \"fe200000.gpio\"\nline = 4\n[diagnostics]\n",
-            "hardware.button",
+            "[hardware.ignition]\nchip = \"fe200000.gpio\"\nline = 4\n[diagnostics]\n",
+            "hardware.ignition",
             "does not read inputs of the unit yet",
         ),
+        (
+            "[diagnostics]\n",
+            "[hardware.button]\nchip = \"fe200000.gpio\"\nline = 4\n[diagnostics]\n",
+            "hardware.button",
+            "opens nothing without the code of a label",
+        ),
+        ("[http]\n", "[http]\nlabel_code_file = \"label\"\n", "http.label_code_file", "of no use without a button"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         lay_out(folder.path());

@@ -53,7 +53,7 @@ mod vehicle;
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
 pub use fleet::{SECTIONS as FLEET_SECTIONS, fleet_survives, laid_over};
-pub use hardware::Hardware;
+pub use hardware::{Hardware, Line};
 pub use read::{LoadError, load, load_for_replay, load_hardware};
 pub use renew::InForce;
 pub use sources::{Bus, Unit};
@@ -105,6 +105,8 @@ pub struct Config {
     pub units: Vec<Unit>,
     /// Where events go beside the phones, each with a name of its own.
     pub upstreams: Vec<upstream::Settings>,
+    /// The button that opens pairing, where it can.
+    pub button: Option<Line>,
     /// What is probably not meant.
     pub warnings: Vec<Fault>,
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Findings, Place};
@@ -12,7 +13,7 @@ use super::sources::{self, Unit};
 use super::tree::{Node, Value};
 use super::typed::{checked, fields, suggest};
 use super::vehicle::{self, Known};
-use super::{BOARDS, Board, Config, Hardware, ReplaySite, asking, fences, listen, paths, places, upstreams};
+use super::{BOARDS, Board, Config, Hardware, Line, ReplaySite, asking, fences, listen, paths, places, upstreams};
 use crate::clock::Wall;
 use crate::{detect, diagnostics, gnss, http, journal, upstream};
 
@@ -179,7 +180,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
     let units = sources::units(&list::<UnitEntry>(&tree, "units", findings), known, findings);
     let journal = journal(&tree, findings);
     reserved(&tree, findings);
-    let _: Hardware = section_checked(&tree, "hardware", Hardware::check, findings);
+    let http = doors(&tree, &units, &receivers, &journal.dir, findings);
     Some(Config {
         file: root.file.to_path_buf(),
         board,
@@ -190,7 +191,8 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
         places: places::read(&tree, findings),
         detect: numbers(&tree, findings),
         metrics: metrics(&tree, findings),
-        http: doors(&tree, &units, &receivers, &journal.dir, findings),
+        button: button(&tree, &http, findings),
+        http,
         upstreams: upstreams::read(&tree, findings),
         journal,
         diagnostics,
@@ -247,6 +249,7 @@ fn doors(tree: &Node, units: &[Unit], receivers: &[gnss::Settings], state: &Path
         settings.tls = vec![http::TLS_PORT];
     }
     settings.given = given(tree, &settings, findings);
+    settings.label = label(tree, &settings, findings);
     settings.state = Some(state.join("http"));
     let place = place_of(tree, "http.listen");
     let metrics = tree.find("metrics.listen").and_then(|_| metrics(tree, &mut Findings::default()));
@@ -278,6 +281,40 @@ fn doors(tree: &Node, units: &[Unit], receivers: &[gnss::Settings], state: &Path
     };
     let units = units.iter().map(known).collect();
     http::Settings { unit, units, metrics: metrics.into_iter().collect(), ..settings }
+}
+
+/// The button, where what it opens can be used.
+fn button(tree: &Node, http: &http::Settings, findings: &mut Findings) -> Option<Line> {
+    let hardware: Hardware = section_checked(tree, "hardware", Hardware::check, findings);
+    let (key, code) = ("hardware.button", "http.label_code_file");
+    match (&hardware.button, &http.label_code_file) {
+        (Some(_), None) => {
+            let cure = format!(
+                "name the file with the code on the unit's label as {code}; till then pairing is opened by `telltale pair`"
+            );
+            findings.warn(place_of(tree, key), key, "opens nothing without the code of a label", cure);
+            None
+        }
+        (None, Some(_)) => {
+            let cure = "say in [hardware.button] on which line the button is; till then pairing is opened by `telltale pair`";
+            findings.warn(place_of(tree, code), code, "is of no use without a button", cure);
+            None
+        }
+        _ => hardware.button,
+    }
+}
+
+/// The code on the unit's label.
+fn label(tree: &Node, settings: &http::Settings, findings: &mut Findings) -> Option<http::Label> {
+    let key = "http.label_code_file";
+    let place = place_of(tree, key);
+    let (file, text) = paths::text(place, key, settings.label_code_file.as_ref()?, paths::MAX_TOML, findings)?;
+    let shown = file.display();
+    if std::fs::metadata(&file).is_ok_and(|found| found.mode() & 0o007 != 0) {
+        findings.warn(place, key, format!("{shown} is open to everybody"), format!("chmod 0640 {shown}, in the daemon's group"));
+    }
+    let wrong = |wrong| findings.fault(place, key, format!("{shown} {wrong}"), "write the code there as the label has it");
+    http::Label::read(&text).map_err(wrong).ok()
 }
 
 /// What the owner's certificate and its key hold.
@@ -313,7 +350,6 @@ fn reserved(tree: &Node, findings: &mut Findings) {
     for (input, cure) in [
         ("hardware.ignition", "the ignition is read from frames: map Vehicle.LowVoltageSystemState in the profile"),
         ("hardware.supply", "the voltage is read from frames: map Vehicle.LowVoltageBattery.CurrentVoltage in the profile"),
-        ("hardware.button", "pairing is opened by `telltale pair`"),
     ] {
         if tree.find(input).is_some() {
             findings.warn(place_of(tree, input), input, "this version does not read inputs of the unit yet", cure);

@@ -5,7 +5,7 @@
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | `vehicle.vin` |
 //! | `geofences.file`, `places.file` and what is in them | `vehicle.profile`, what is in it, and with it `bus.*` |
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | `journal.*` |
-//! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*` |
+//! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*`, `hardware.button` |
 //! | `http.certificate`, `http.key` and what is in them, where there were such before | |
 //! | `[[upstream]]`: one that changed begins anew where its receiver is; what is in its files counts from the next connection | |
 //!
@@ -49,6 +49,7 @@ impl InForce {
             ("metrics.listen", old.metrics != new.metrics),
             ("units", old.units != new.units || old.http.units != new.http.units),
             ("diagnostics", old.diagnostics != new.diagnostics),
+            ("hardware.button", old.button != new.button),
         ];
         if !other_profile {
             old.buses.clone_from(&new.buses);

@@ -16,14 +16,17 @@ const MOST_ITEMS: usize = 64;
 const LONGEST_TEXT: usize = 256;
 /// The bits of a status that say that a code is confirmed, and that it asks for the lamp.
 const CONFIRMED_AND_LAMP: u8 = 0x88;
+/// Codes of UDS are read as SAE J2012 and ISO 14229-1 have them unless their ECU says otherwise: two bytes and a failure type.
+const USUAL_FORMAT: u8 = 1;
 /// Numbers kept that were told once.
 const MOST_NUMBERS: usize = 4;
 
 /// Reads answers, and keeps what several of them make together: a freeze frame (64 PIDs of 16 ECUs); a VIN, which counts
-/// when it was told twice alike.
+/// when it was told twice alike; and how each of 16 ECUs writes its codes (19 01), as its lists (19 02) do not say it.
 #[derive(Debug, Default)]
 pub struct Reader {
     frames: Vec<(Ecu, Vec<Item>)>,
+    formats: heapless::Vec<(Ecu, u8), MOST_ECUS>,
     numbers: Numbers,
 }
 
@@ -90,13 +93,38 @@ impl Reader {
     fn uds(&mut self, ecu: Ecu, payload: &[u8], asked: Option<&[u8]>) -> Vec<Heard> {
         match uds::decode(payload, asked) {
             Some(uds::Response::Cleared) => vec![Heard::Cleared(ecu)],
-            Some(uds::Response::Codes(codes)) => {
+            Some(uds::Response::Count { sub: 0x01, format, .. }) => {
+                self.writes_codes(ecu, format);
+                Vec::new()
+            }
+            Some(uds::Response::Codes(mut codes)) => {
+                codes.read_as(self.format(ecu));
                 listed(ecu, &codes, asked).into_iter().chain(lamp(ecu, &codes, asked).map(Heard::Lamp)).collect()
             }
-            Some(uds::Response::Snapshots(snapshots)) => snapshots.freeze(ecu).map(Heard::Freeze).into_iter().collect(),
+            Some(uds::Response::Snapshots(mut snapshots)) => {
+                snapshots.of.read_as(self.format(ecu));
+                snapshots.freeze(ecu).map(Heard::Freeze).into_iter().collect()
+            }
+            Some(uds::Response::Extended(mut extended)) if extended.sub == 0x06 => {
+                extended.of.read_as(self.format(ecu));
+                extended.kept(ecu).map(Heard::Extended).into_iter().collect()
+            }
             Some(response @ uds::Response::Data(_)) => self.data(ecu, &response),
             _ => Vec::new(),
         }
+    }
+
+    /// The ECU writes its codes so.
+    fn writes_codes(&mut self, ecu: Ecu, format: u8) {
+        match self.formats.iter_mut().find(|(other, _)| *other == ecu) {
+            Some((_, known)) => *known = format,
+            // Of the seventeenth codes are read as usual.
+            None => drop(self.formats.push((ecu, format))),
+        }
+    }
+
+    fn format(&self, ecu: Ecu) -> u8 {
+        self.formats.iter().find(|(other, _)| *other == ecu).map_or(USUAL_FORMAT, |(_, format)| *format)
     }
 
     /// PIDs and info types say under an identifier what they say in OBD-II. The lamp alone is told by the codes: [`lamp`].

@@ -68,8 +68,8 @@ struct Hostile {
     asked: Vec<u8>,
     /// When it was.
     last: Option<Boot>,
-    /// Our frames of the last 10 s: of ISO-TP, of J1939.
-    spent: [Spent; 2],
+    /// Our frames of the last 10 s, ISO-TP and J1939 together.
+    spent: Spent,
 }
 
 /// Frames with their bits, and the sum of these.
@@ -176,14 +176,12 @@ impl Hostile {
     fn look(&mut self) -> Result<(), String> {
         self.told.clear();
         while let Ok(frame) = self.wire.try_recv() {
-            let isotp = Id::of(&frame).is_none();
-            if isotp {
-                self.look_at_question(&frame)?
+            if Id::of(&frame).is_none() {
+                self.look_at_question(&frame)?;
             } else {
-                look_at_emission(&frame)?
+                look_at_emission(&frame)?;
             }
-            let [of_isotp, of_truck] = &mut self.spent;
-            let spent = if isotp { of_isotp } else { of_truck }.add(self.now, bits(&frame));
+            let spent = self.spent.add(self.now, bits(&frame));
             if spent > MOST_BITS {
                 return Err(format!("{spent} bits of ours within 10 s"));
             }

@@ -54,12 +54,20 @@ impl fmt::Debug for Texts {
 
 /// The nearest named place, in words: where somebody knows one.
 #[derive(Clone, Default)]
-pub struct PlaceNames(Option<Arc<dyn Fn(Point) -> Option<String> + Send + Sync>>);
+pub struct PlaceNames {
+    of: Option<Arc<dyn Fn(Point) -> Option<String> + Send + Sync>>,
+    look_ahead: Option<Arc<dyn Fn(Point) + Send + Sync>>,
+}
 
 impl PlaceNames {
     /// Those that `of` knows.
     pub fn new(of: impl Fn(Point) -> Option<String> + Send + Sync + 'static) -> PlaceNames {
-        PlaceNames(Some(Arc::new(of)))
+        PlaceNames { of: Some(Arc::new(of)), look_ahead: None }
+    }
+
+    /// The same, which are told now and then where the vehicle is, so that they have a name at hand when one is needed.
+    pub fn with_look_ahead(self, look_ahead: impl Fn(Point) + Send + Sync + 'static) -> PlaceNames {
+        PlaceNames { look_ahead: Some(Arc::new(look_ahead)), ..self }
     }
 
     /// Those of a file, for who may wait for it to be read.
@@ -70,7 +78,7 @@ impl PlaceNames {
 
 impl fmt::Debug for PlaceNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "PlaceNames" } else { "no PlaceNames" })
+        f.write_str(if self.of.is_some() { "PlaceNames" } else { "no PlaceNames" })
     }
 }
 
@@ -102,6 +110,13 @@ impl Core {
     /// Other names of places, from now on.
     pub fn set_places(&mut self, places: PlaceNames) {
         self.places = places;
+    }
+
+    /// Lets names of places be read around where the vehicle is, before one is needed.
+    pub fn look_ahead(&self) {
+        if let (Some(look_ahead), Some(fix)) = (&self.places.look_ahead, self.engine.state().fix()) {
+            look_ahead(fix.point);
+        }
     }
 
     /// The engine, to look at.
@@ -265,11 +280,11 @@ impl Core {
 }
 
 /// Names a place by the fence that `around` finds there, else by what is near; else its coordinates stay.
-fn name<'a>(location: &mut Location, around: impl FnOnce(Point) -> Option<&'a Fence>, PlaceNames(near): &PlaceNames) {
+fn name<'a>(location: &mut Location, around: impl FnOnce(Point) -> Option<&'a Fence>, places: &PlaceNames) {
     let Some(point) = location.fix.map(|fix| fix.point) else { return };
     let named = match around(point) {
         Some(fence) => Some(fence.name.clone().unwrap_or_else(|| fence.id.clone())),
-        None => near.as_ref().and_then(|near| near(point)),
+        None => places.of.as_ref().and_then(|near| near(point)),
     };
     if let Some(address) = named {
         location.address = address;

@@ -10,6 +10,7 @@
 //! - The end is orderly: streams end, what changed is written, the journal is closed. Cutting the power instead loses
 //!   nothing that a client has seen.
 
+mod button;
 mod change;
 pub mod control;
 mod core;
@@ -23,6 +24,7 @@ mod track;
 mod upstreams;
 mod vehicle;
 
+pub use self::button::Button;
 pub use self::change::Change;
 pub use self::core::{Core, Late, PlaceNames, Texts};
 pub use self::sources::Sources;
@@ -84,6 +86,8 @@ pub struct Setup {
     pub upstreams: Vec<upstream::Settings>,
     /// Where `telltale pair` finds the daemon; `None` for nowhere.
     pub control: Option<PathBuf>,
+    /// The button that opens pairing, where there is one.
+    pub button: Option<Button>,
     /// What changes while it runs.
     pub changes: mpsc::Receiver<Change>,
 }
@@ -137,6 +141,7 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
         http,
         upstreams,
         control,
+        button,
         mut changes,
     } = setup;
     let (health, metrics) = (Health::default(), Metrics::default());
@@ -170,6 +175,9 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
     let addresses = server.addresses().to_vec();
     let (pairing, entrance, certificates) = (server.pairing(), server.entrance(), server.certificates());
     let mut tasks = JoinSet::new();
+    if let Some(button) = button {
+        tasks.spawn(named("the button", button.watch(pairing.clone(), health.clone())));
+    }
     if let Some(path) = control {
         match Control::listen(&path, pairing, feed.clone(), entrance, health.clone()).await {
             Ok(control) => {

@@ -37,7 +37,9 @@ impl Maker {
         match Names::new(places, self.dropped.clone()) {
             Ok(names) => {
                 self.health.set("places", Condition::Ok, attribution);
-                PlaceNames::new(move |point| names.of(point))
+                let names = Arc::new(names);
+                let ahead = names.clone();
+                PlaceNames::new(move |point| names.of(point)).with_look_ahead(move |point| ahead.look_ahead(point))
             }
             Err(error) => {
                 tracing::warn!(%error, "no names of places");

@@ -316,7 +316,9 @@ impl Vehicle {
                 News::Rows => self.save(),
                 News::Picture => {
                     self.0.clock.look_again();
-                    self.show(&mut self.watched());
+                    let mut watched = self.watched();
+                    watched.core.look_ahead();
+                    self.show(&mut watched);
                 }
             }
         }

@@ -313,6 +313,18 @@ mod tests {
         assert!(is_evicted(&idle) && !is_evicted(&busy));
     }
 
+    #[tokio::test]
+    async fn what_has_arrived_is_told_to_who_asks_and_never_of_several_requests_at_once() {
+        let watch = Watch::new(Limits::default());
+        assert!(!watch.is_accountable(), "nobody has asked");
+        assert_eq!(watch.arrivals(), 0);
+        assert!(watch.is_accountable());
+        watch.arrived();
+        assert_eq!(watch.arrivals(), 1);
+        watch.multiplexed();
+        assert!(!watch.is_accountable(), "an empty socket says nothing of what waits for a stream's window");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn each_phase_has_its_time() {
         let limits = Limits::default();

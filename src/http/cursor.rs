@@ -8,9 +8,7 @@
 //! - 8 devices a token; a ninth takes the place of the one that has not come for longest. Names have 64 bytes at most.
 
 use std::fmt;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -19,9 +17,9 @@ use tokio::time::Instant;
 use super::Shared;
 use super::connection::Watch;
 use super::gate::SignedIn;
+use super::keep;
 use super::stream::Resume;
 use crate::event::{EventId, Row};
-use crate::feed::Feed;
 use crate::vehicle::Vin;
 
 /// What the keys of the rows begin with; then the id of the paired device, and a hash of the name that its client gave.
@@ -160,7 +158,7 @@ impl Cursor {
         let Some(at) = self.at else { return };
         let kept = Kept { at, came: self.came };
         if self.row() != Some(kept) {
-            set(&*self.shared.feed, vec![Row { key: self.key.clone(), value: Some(kept.write()) }]);
+            drop(keep(&*self.shared.feed, vec![Row { key: self.key.clone(), value: Some(kept.write()) }]));
         }
     }
 
@@ -182,7 +180,7 @@ impl Cursor {
         let too_many = (own.len() + 1).saturating_sub(DEVICES);
         gone.extend(own.into_iter().take(too_many).map(|(_, key)| key));
         if !gone.is_empty() {
-            set(&*self.shared.feed, gone.into_iter().map(|key| Row { key, value: None }).collect());
+            drop(keep(&*self.shared.feed, gone.into_iter().map(|key| Row { key, value: None }).collect()));
         }
     }
 }
@@ -192,9 +190,4 @@ impl Drop for Cursor {
         self.look();
         self.keep();
     }
-}
-
-/// Sets rows. That is done the first time this is looked at; nobody waits here until they are durable.
-pub(super) fn set(feed: &dyn Feed, rows: Vec<Row>) {
-    let _ = pin!(feed.keep(rows)).as_mut().poll(&mut Context::from_waker(Waker::noop()));
 }

@@ -1,8 +1,11 @@
 //! Signing in: from a request's credential to the device that it belongs to, and who has tried too often.
 //!
 //! Ten wrong credentials in a minute from one address (IPv6: /64), and for a minute what comes from there without a valid
-//! one is answered 429; a valid one always passes. The same wrong token again counts once a minute. A signed-in client may make 100 requests a second, 400 at once; so may
-//! an address that has not signed in. What was revoked while it streamed (a device's token, a session, or a ticket of one) is
+//! one is answered 429; a valid one always passes. The same wrong token again counts once a minute.
+//!
+//! A signed-in client may make 100 requests a second, 400 at once; so may an address that has not signed in. Of what is
+//! written to flash (a login, a subscription, a stream by a ticket or under a `Device-Id`) a device may ask for 10 a second,
+//! 100 at once. What was revoked while it streamed (a device's token, a session, or a ticket of one) is
 //! remembered, the last 1,024 of them, so that the stream's return is answered 204 and its `EventSource` stays away.
 
 use std::collections::{HashMap, VecDeque};
@@ -77,6 +80,7 @@ enum Client {
 pub(super) struct Gate {
     failures: Mutex<Failures>,
     rates: Mutex<Buckets<Client>>,
+    writes: Mutex<Buckets<TokenHash>>,
     revoked: Mutex<Revoked>,
     guests: HashMap<TokenHash, Arc<Device>>,
     /// Sessions and tickets.
@@ -85,6 +89,8 @@ pub(super) struct Gate {
 
 const PER_SECOND: u32 = 100;
 const BURST: u32 = 400;
+const WRITES_PER_SECOND: u32 = 10;
+const WRITES_BURST: u32 = 100;
 const REVOKED: usize = 1024;
 
 /// What a credential is worth.
@@ -104,6 +110,7 @@ impl Gate {
         Gate {
             failures: Mutex::default(),
             rates: Mutex::new(Buckets::new(PER_SECOND, BURST)),
+            writes: Mutex::new(Buckets::new(WRITES_PER_SECOND, WRITES_BURST)),
             revoked: Mutex::default(),
             guests: guests.into_iter().map(|(hash, device)| (hash, Arc::new(device))).collect(),
             sign_ins,
@@ -196,6 +203,11 @@ impl Gate {
     pub(super) fn admits(&self, who: Option<&SignedIn>, address: IpAddr) -> bool {
         let client = who.map_or_else(|| Client::Address(network(address)), |who| Client::Device(who.hash));
         locked(&self.rates).take(&client)
+    }
+
+    /// Whether the device whose token has this hash may ask for one more thing now that is written to flash.
+    pub(super) fn admits_write(&self, device: &TokenHash) -> bool {
+        locked(&self.writes).take(device)
     }
 
     /// What this one has shown was revoked while it streamed.

@@ -18,7 +18,7 @@ use super::credentials::{Credential, hash_token};
 use super::gate::SignedIn;
 use super::problem::Problem;
 use super::reply::{json, no_content};
-use super::service::Call;
+use super::service::{Call, admit_write};
 use crate::feed::TokenHash;
 
 const BODY: usize = 4096;
@@ -37,6 +37,7 @@ pub(super) async fn login(call: &mut Call<'_>) -> Result<Response<Body>, Problem
         gate.wrong(call.address, Some(&hash_token(&format!("{member}\n{password}"))));
         return Err(Problem::sign_in("no device of that member has that token; `username` is the member, `password` the token"));
     }
+    admit_write(call, &token)?;
     let session = gate.sign_ins.log_in(token).await.map_err(no_bits)?;
     let mut response = json(StatusCode::OK, &json!({"data": {"token": session}}));
     if let Ok(value) = HeaderValue::try_from(format!("bearer {session}")) {

@@ -68,17 +68,20 @@ mod tls;
 
 pub use credentials::{hash_token, new_token};
 pub use entrance::Entrance;
-pub use pairing::{Invitation, Pairing};
+pub use pairing::{Invitation, Label, Pairing};
 pub use server::Server;
 pub use settings::{Limits, RealTime, Settings, TLS_PORT, Unit};
 pub use tls::{Certificates, Given, GivenFault};
 
 use std::fmt;
+use std::future::ready;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::feed::Feed;
+use crate::event::Row;
+use crate::feed::{Feed, Pending, Unavailable};
 use crate::health::Health;
 use crate::metrics::Metrics;
 
@@ -109,6 +112,16 @@ impl fmt::Debug for Shared {
 /// What a mutex guards, also after a panic elsewhere: everything guarded here is right after each single statement.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hands rows to the feed, which has them when this returns, whether or not anybody waits for what is returned: it resolves
+/// once they are durable, or cannot be for now.
+fn keep(feed: &dyn Feed, rows: Vec<Row>) -> Pending<'_, Result<(), Unavailable>> {
+    let mut writing = feed.keep(rows);
+    match writing.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(written) => Box::pin(ready(written)),
+        Poll::Pending => writing,
+    }
 }
 
 /// For fuzzing: what a stranger writes into a request's target goes through the same parsers as a request's.

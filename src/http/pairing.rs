@@ -49,12 +49,31 @@ impl Default for Pairing {
     }
 }
 
+/// The code on the unit's label, of which only a hash is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label(TokenHash);
+
+impl Label {
+    /// The one that a file holds: 8 to 64 letters, digits and dashes on one line.
+    ///
+    /// # Errors
+    /// A sentence that says what would be right.
+    pub fn read(text: &str) -> Result<Label, String> {
+        let code = text.trim();
+        let is_one = (8..=NAME).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let wrong = || format!("holds no code of a label: 8 to {NAME} letters, digits and dashes, on one line");
+        is_one.then(|| Label(hash_token(code))).ok_or_else(wrong)
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Window {
     code: TokenHash,
     short: Option<Short>,
     invitation: Invitation,
     until: Boot,
+    /// Opened by the button: whatever is no code is a try at the label's.
+    by_button: bool,
 }
 
 /// A code to type in, while it may be.
@@ -66,16 +85,18 @@ struct Short {
 
 const DIGITS: usize = 8;
 const TRIES: u32 = 5;
+/// For how long the button opens it.
+const PRESS: Duration = Duration::from_secs(120);
 
 impl Window {
-    /// Whether `code` opens it. A wrong one of eight digits is a try at the short code.
+    /// Whether `code` opens it. A wrong one of eight digits is a try at the short code, any wrong one at a label's.
     fn opens(&mut self, code: &str) -> bool {
         let known = hash_token(code);
         if self.code == known {
             return true;
         }
         let is_short = code.len() == DIGITS && code.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(short) = self.short.as_mut().filter(|_| is_short) else { return false };
+        let Some(short) = self.short.as_mut().filter(|_| is_short || self.by_button) else { return false };
         if short.code == known {
             return true;
         }
@@ -84,6 +105,11 @@ impl Window {
             self.short = None;
         }
         false
+    }
+
+    /// Whether nothing can open it any more.
+    fn is_over(&self, now: Boot) -> bool {
+        self.until <= now || (self.by_button && self.short.is_none())
     }
 }
 
@@ -149,8 +175,27 @@ impl Pairing {
         let code = random_hex::<16>().map_err(|error| format!("the system gives no random bits: {error}"))?;
         let until = self.clock.now() + Duration::from_secs(u64::from(minutes) * 60);
         let short = short.map(|short| Short { code: hash_token(short), tries: 0 });
-        *locked(&self.open) = Some(Window { code: hash_token(&code), short, invitation, until });
+        *locked(&self.open) = Some(Window { code: hash_token(&code), short, invitation, until, by_button: false });
         Ok(code)
+    }
+
+    /// The button: opens it by the label's code alone, for 2 minutes, for a phone of the member `owner` that may `read` and
+    /// `control`. What was opened from inside stays as it is; whether it did open.
+    ///
+    /// # Errors
+    /// When the system gives no random bits.
+    pub fn press(&self, label: &Label) -> Result<bool, String> {
+        // Nobody ever has this one.
+        let code = random_hex::<16>().map_err(|error| format!("the system gives no random bits: {error}"))?;
+        let now = self.clock.now();
+        let mut open = locked(&self.open);
+        if open.as_ref().is_some_and(|window| !window.by_button && !window.is_over(now)) {
+            return Ok(false);
+        }
+        let invitation = Invitation { member: "owner".to_owned(), scopes: vec![Scope::Read, Scope::Control], days: None };
+        let short = Some(Short { code: label.0, tries: 0 });
+        *open = Some(Window { code: hash_token(&code), short, invitation, until: now + PRESS, by_button: true });
+        Ok(true)
     }
 
     /// Closes it.
@@ -165,9 +210,9 @@ impl Pairing {
 
     fn take_at(&self, now: Boot, code: &str) -> Result<Taken<'_>, Shut> {
         let mut open = locked(&self.open);
-        match open.take_if(|window| window.until <= now || window.opens(code)) {
-            Some(window) if window.until > now => Ok(Taken { pairing: self, window: Some(window) }),
-            Some(_) => Err(Shut::Closed),
+        open.take_if(|window| window.is_over(now));
+        match open.take_if(|window| window.opens(code)) {
+            Some(window) => Ok(Taken { pairing: self, window: Some(window) }),
             None if open.is_some() => Err(Shut::Wrong),
             None => Err(Shut::Closed),
         }
@@ -197,10 +242,15 @@ pub(super) async fn pair(call: &mut Call<'_>) -> Result<Response<Body>, Problem>
 
 fn refused(call: &Call<'_>, shut: Shut) -> Problem {
     match shut {
-        Shut::Closed => Problem::new(StatusCode::GONE, "pairing is closed; open it at the unit with `telltale pair`"),
+        Shut::Closed => {
+            Problem::new(StatusCode::GONE, "pairing is closed; open it at the unit with `telltale pair`, or its button")
+        }
         Shut::Wrong => {
             call.shared.gate.wrong(call.address, None);
-            Problem::new(StatusCode::FORBIDDEN, "that is not the code; scan the one that the unit shows now")
+            Problem::new(
+                StatusCode::FORBIDDEN,
+                "that is not the code; scan the one that the unit shows now, or type in the one on its label after its button was pressed",
+            )
         }
     }
 }
@@ -303,6 +353,43 @@ mod tests {
         pairing.take(&long).unwrap().use_up();
         pairing.open_with_short_code(invitation(), 2).map(|(_, short)| pairing.take(&short).unwrap().use_up()).unwrap();
         assert_eq!(pairing.take(&short).err(), Some(Shut::Closed), "for one phone");
+    }
+
+    #[test]
+    fn the_button_opens_two_minutes_for_who_has_the_label_and_five_tries() {
+        let pairing = Pairing::default();
+        let label = Label::read("K7QF-93PL\n").unwrap();
+        assert_eq!(pairing.take("K7QF-93PL").err(), Some(Shut::Closed), "the label alone opens nothing");
+        assert_eq!(pairing.press(&label), Ok(true));
+        let end = |seconds| pairing.clock.now() + Duration::from_secs(seconds);
+        let taken = pairing.take_at(end(119), "K7QF-93PL").unwrap();
+        let invitation = taken.window.as_ref().map(|window| window.invitation.clone()).unwrap();
+        assert_eq!((invitation.member.as_str(), invitation.scopes), ("owner", vec![Scope::Read, Scope::Control]));
+        taken.use_up();
+        assert_eq!(pairing.take("K7QF-93PL").err(), Some(Shut::Closed), "for one phone");
+
+        pairing.press(&label).unwrap();
+        for wrong in ["k7qf-93pl", "1", "12345678", "K7QF93PL", "K7QF-93P"] {
+            assert_eq!(pairing.take(wrong).err(), Some(Shut::Wrong), "{wrong}");
+        }
+        assert_eq!(pairing.take("K7QF-93PL").err(), Some(Shut::Closed), "five tries");
+        pairing.press(&label).unwrap();
+        assert_eq!(pairing.take("x").err(), Some(Shut::Wrong));
+        assert_eq!(pairing.press(&label), Ok(true), "again");
+        assert_eq!(pairing.take_at(end(121), "K7QF-93PL").err(), Some(Shut::Closed));
+
+        let code = pairing.open(self::invitation(), 2).unwrap();
+        assert_eq!(pairing.press(&label), Ok(false), "what was opened from inside stays");
+        assert_eq!(pairing.take("K7QF-93PL").err(), Some(Shut::Wrong));
+        pairing.take(&code).unwrap().use_up();
+    }
+
+    #[test]
+    fn a_label_is_a_code_on_one_line() {
+        for wrong in ["", "1234567", "a code with spaces", "12345678\n12345678", "schlüssel", &"x".repeat(65)] {
+            assert!(Label::read(wrong).unwrap_err().contains("8 to 64"), "{wrong:?}");
+        }
+        assert_eq!(Label::read(" 12345678 "), Label::read("12345678"));
     }
 
     #[test]

@@ -35,7 +35,7 @@ use super::{
     openapi, origin, overload, page, pairing, probes,
 };
 use crate::event::Kind;
-use crate::feed::{Picture, Scope};
+use crate::feed::{Picture, Scope, TokenHash};
 use crate::vehicle::Vin;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
@@ -153,7 +153,10 @@ async fn guarded(
     }
     if route.is_stream(method) {
         let ticket = who.ticket().copied();
-        let response = stream(call, route, who)?;
+        let Some(response) = stream(call, route, who)? else {
+            call.shared.counters.dropped("streams");
+            return Ok(overload::come_back_later());
+        };
         // A request that opens no stream uses no ticket up.
         if let Some(ticket) = ticket {
             let opened = call.shared.gate.sign_ins.open(&ticket, call.parts.uri.path(), Want::of(call.query)?).await;
@@ -192,6 +195,15 @@ fn preflight(call: &Call<'_>, route: Option<&Route>) -> Result<Response<Body>, P
     Ok(response)
 }
 
+/// Whether the device may ask for one more thing that is written to flash.
+pub(super) fn admit_write(call: &Call<'_>, device: &TokenHash) -> Result<(), Problem> {
+    if call.shared.gate.admits_write(device) {
+        return Ok(());
+    }
+    call.shared.counters.dropped("write_rate");
+    Err(Problem::too_many("at most 10 of these a second, 100 at once, please", 1))
+}
+
 fn admit(call: &Call<'_>, who: Option<&SignedIn>) -> Result<(), Problem> {
     if call.shared.gate.admits(who, call.address) {
         return Ok(());
@@ -219,8 +231,8 @@ async fn open(call: &mut Call<'_>, route: &Route) -> Result<Response<Body>, Prob
     }
 }
 
-/// A stream, or 200 and `retry:` where there is no place for one.
-fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body>, Problem> {
+/// A stream, where there is a place for one.
+fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Option<Response<Body>>, Problem> {
     let (resume, stream_id) = match route {
         Route::Connect => destiny::resume(&call.parts.headers, call.query),
         _ => (Resume::of(&call.parts.headers, call.query), None),
@@ -236,13 +248,11 @@ fn stream(call: &Call<'_>, route: &Route, who: SignedIn) -> Result<Response<Body
         _ => (call.own_vehicle()?, Box::new(named::MyEvents::of(call.query)?)),
     };
     let shared = call.shared;
-    let place = if shared.gate.admits(Some(&who), call.address) { shared.streams.take(who.hash) } else { None };
-    let Some(place) = place else {
-        shared.counters.dropped("streams");
-        return Ok(overload::come_back_later());
-    };
+    let writes = who.ticket().is_some() || call.parts.headers.contains_key("device-id");
+    let is_admitted = shared.gate.admits(Some(&who), call.address) && (!writes || shared.gate.admits_write(&who.hash));
+    let Some(place) = is_admitted.then(|| shared.streams.take(who.hash)).flatten() else { return Ok(None) };
     let resume = surface.resume(resume);
-    Ok(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response())
+    Ok(Some(Stream { shared: shared.clone(), vin, who, surface, resume, place }.into_response()))
 }
 
 /// What is behind a sign-in and ends by itself.

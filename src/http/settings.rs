@@ -9,6 +9,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::origin::is_origin;
+use super::pairing::Label;
 use super::tls::Given;
 use crate::clock::Clock;
 use crate::feed::{Device, TokenHash};
@@ -29,6 +30,9 @@ pub struct Settings {
     pub certificate: Option<PathBuf>,
     /// The key of that certificate, in PEM.
     pub key: Option<PathBuf>,
+    /// The file with the code on the unit's label, which is for nobody else's eyes: who presses the button (`[hardware.button]`)
+    /// and has this code pairs a phone.
+    pub label_code_file: Option<PathBuf>,
     /// Interfaces (`lo`, `wlan0`) on which plain HTTP may carry a token; `*` is all of them. A board adds the one of its
     /// access point. Over other interfaces, at either end of a connection, plain HTTP is sent to TLS (307), but for
     /// `/healthz` and `/readyz`; without TLS such connections are closed unread.
@@ -60,6 +64,9 @@ pub struct Settings {
     /// What `certificate` and `key` hold.
     #[serde(skip)]
     pub given: Option<Given>,
+    /// What `label_code_file` holds.
+    #[serde(skip)]
+    pub label: Option<Label>,
     /// The folder in which the unit's own key and certificate are kept; `None` is for this run only.
     #[serde(skip)]
     pub state: Option<PathBuf>,
@@ -99,6 +106,7 @@ impl Default for Settings {
             tls: Vec::new(),
             certificate: None,
             key: None,
+            label_code_file: None,
             trusted: vec!["lo".to_owned()],
             discovery: true,
             names: Vec::new(),
@@ -110,6 +118,7 @@ impl Default for Settings {
             guests: Vec::new(),
             clock: RealTime::default(),
             given: None,
+            label: None,
             state: None,
         }
     }

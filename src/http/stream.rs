@@ -128,7 +128,8 @@ impl Stream {
         let wanted = match self.resume {
             Resume::Fresh => eyes.newest(),
             Resume::After(id) => id,
-            Resume::Unreadable => EventId(0),
+            // From where the replay goes on, once the gap has been told.
+            Resume::Unreadable => feed.recent(&vin, &filter, GAP_HOURS, GAP_EVENTS).await?,
         };
         self.surface.first(&moment(&self.shared, &mut eyes.picture, wanted), &mut wire);
         eyes.calls = self.surface.calls();

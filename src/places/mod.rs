@@ -9,7 +9,7 @@
 //! - The file is read with plain reads, and whole once when it is opened: a checksum over all of it, and every record, so
 //!   that what is cut short, damaged or made up is a [`Fault`], and never a panic or a large allocation.
 //! - No caller waits for a disk: [`Names`] looks in what it has read lately, a few hundred kilobytes at most, and has
-//!   another thread read the rest; it waits 20 ms for that at most, and not at all while the disk hangs.
+//!   another thread read the rest; it waits 1 ms for that at most, and not at all while the disk hangs.
 //!
 //! `telltale places build` makes such a file ([`build()`]) out of a table of GeoNames, which is licensed CC BY 4.0: the
 //! attribution stands at the head of the file, and is told where the places are told of.

@@ -1,13 +1,14 @@
 //! Names for those who may not wait: the engine's thread.
 //!
 //! A vehicle moves slowly and places stand in the file as they stand in the world, so what was read lately nearly always
-//! does. When it does not, a thread of its own reads, and the asker waits for it a moment: long enough for a busy machine,
-//! and once only when the disk hangs, since while an answer is owed nobody waits for another.
+//! does: all the more where [`Names::look_ahead`] is told now and then where the vehicle is. When it does not, a thread of its
+//! own reads, and the asker waits for it 1 ms; once only when the disk hangs, since while an answer is owed nobody waits for
+//! another.
 
 use std::fmt;
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Places;
@@ -15,11 +16,11 @@ use crate::geo::Point;
 use crate::metrics::{Counter, Family, Reason};
 
 /// How long somebody waits for a disk.
-const PATIENCE: Duration = Duration::from_millis(20);
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// What names are made of, and the thread that reads.
 pub struct Names {
-    places: Arc<Places>,
+    pub(super) places: Arc<Places>,
     desk: Mutex<Desk>,
     dropped: Family<Reason, Counter>,
 }
@@ -57,22 +58,40 @@ impl Names {
         if let Ok(found) = self.places.nearest_kept(point) {
             return found.map(|nearest| nearest.to_string());
         }
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = desk.ask(point);
+        let answer = self.desk().ask(point);
         if answer.is_none() {
             self.dropped.get_or_create(&Reason { reason: "late" }).inc();
         }
         answer.flatten()
     }
+
+    /// Somebody may ask about `point` soon: what is needed for it is read, and nobody waits.
+    pub fn look_ahead(&self, point: Point) {
+        if self.places.nearest_kept(point).is_err() {
+            self.desk().send(point);
+        }
+    }
+
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Desk {
-    /// The answer of the thread; `None` when it does not come in time.
-    fn ask(&mut self, point: Point) -> Option<Option<String>> {
+    /// Asks the thread, unless it owes an answer.
+    fn send(&mut self, point: Point) -> bool {
         if self.owed && matches!(self.answers.try_recv(), Err(TryRecvError::Empty)) {
-            return None;
+            return false;
         }
         self.owed = self.ask.try_send(point).is_ok();
+        self.owed
+    }
+
+    /// The answer of the thread; `None` when it does not come in time.
+    fn ask(&mut self, point: Point) -> Option<Option<String>> {
+        if !self.send(point) {
+            return None;
+        }
         let answer = self.answers.recv_timeout(PATIENCE).ok()?;
         self.owed = false;
         Some(answer)

@@ -153,6 +153,14 @@ fn who_may_not_wait_hears_the_same_and_gives_up_on_a_disk_that_hangs() {
     }
     assert_eq!(names.of(point), wanted);
 
+    let ahead = Names::new(Arc::new(places(rows())), Family::default()).unwrap();
+    while ahead.places.nearest_kept(point).is_err() {
+        ahead.look_ahead(point);
+        assert!(Instant::now() < until, "never read");
+        std::thread::yield_now();
+    }
+    assert_eq!(ahead.of(point), wanted);
+
     struct Hangs(Vec<u8>, Mutex<()>);
     impl ReadAt for Arc<Hangs> {
         fn read_exact_at(&self, bytes: &mut [u8], from: u64) -> io::Result<()> {

@@ -217,11 +217,34 @@ pub struct FreezeFrame {
     pub values: Vec<(String, Value)>,
 }
 
+/// What an ECU keeps of a code besides its status and its freeze frame: how often it occurred, how it ages, and the like (UDS
+/// 19 06).
+///
+/// ISO 14229-1 (`DTCExtDataRecordNumber`) says which numbers records have, 01 to 8F the maker's and 90 to EF those of
+/// emissions, and of none what is in it: so they are bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extended {
+    /// Whose.
+    pub ecu: Ecu,
+    /// The code it belongs to.
+    pub code: Code,
+    /// The record's number; [`Extended::ALL`] where there are several and nobody can tell where one ends.
+    pub number: u8,
+    /// What it holds; of all of them each with its number before it.
+    pub bytes: Vec<u8>,
+}
+
+impl Extended {
+    /// All records one after the other.
+    pub const ALL: u8 = 0xFF;
+}
+
 /// One fault: what is known of one code of one ECU.
 ///
 /// As JSON `{"code", "text", "protocols", "ecu", "status", "spn", "fmi", "occurrences", "failureType", "mil", "firstSeen",
-/// "lastSeen", "freezeFrame"}`; absent is what nobody told. `failureType` is the byte in hexadecimal, as SAE J2012-DA names
-/// it; `freezeFrame` is an object of [`FreezeFrame::values`].
+/// "lastSeen", "freezeFrame", "extendedData"}`; absent is what nobody told. `failureType` is the byte in hexadecimal, as SAE
+/// J2012-DA names it; `freezeFrame` is an object of [`FreezeFrame::values`], `extendedData` one of [`Extended`]: number and
+/// bytes in hexadecimal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CodeRecord {
     /// Whose.
@@ -244,6 +267,8 @@ pub struct CodeRecord {
     pub last_seen: Wall,
     /// What was measured when it was set.
     pub freeze_frame: Vec<(String, Value)>,
+    /// What its ECU keeps of it besides, by record number: bytes in hexadecimal.
+    pub extended: Vec<(u8, String)>,
 }
 
 impl Serialize for CodeRecord {
@@ -275,6 +300,9 @@ impl Serialize for CodeRecord {
         if !self.freeze_frame.is_empty() {
             map.serialize_entry("freezeFrame", &Object(&self.freeze_frame))?;
         }
+        if !self.extended.is_empty() {
+            map.serialize_entry("extendedData", &Records(&self.extended))?;
+        }
         map.end()
     }
 }
@@ -285,6 +313,15 @@ struct Object<'a>(&'a [(String, Value)]);
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+/// Numbers and bytes as an object.
+struct Records<'a>(&'a [(u8, String)]);
+
+impl Serialize for Records<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(number, bytes)| (format!("{number:02X}"), bytes)))
     }
 }
 
@@ -312,6 +349,8 @@ pub enum Heard {
     Identified(Identified),
     /// A freeze frame.
     Freeze(FreezeFrame),
+    /// A record that an ECU keeps of a code.
+    Extended(Extended),
     /// Somebody's tester was told by this ECU that its codes are cleared.
     Cleared(Ecu),
     /// A value that an ECU measures, in the signal's unit; of a signal that the profile does not map.

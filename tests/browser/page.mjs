@@ -52,6 +52,17 @@ async function ask(daemon, path, method = 'GET', body = undefined) {
   return answer.status === 204 ? {} : answer.json()
 }
 
+/** Takes events of this type out of a page, as if they had never been told; the highest of their ids. */
+const forget = (page, type) => page.evaluate(async (eventType) => {
+  const { events } = await import('/events.js')
+  const ids = [...events.known.values()].filter((event) => event.eventType === eventType).map((event) => event.eventId)
+  ids.forEach((id) => events.known.delete(id))
+  return Math.max(...ids)
+}, type)
+
+/** What a page has of the event of this id. */
+const known = (page, id) => page.evaluate(async (eventId) => (await import('/events.js')).events.known.get(eventId), id)
+
 /** What the page has in its history, newest first. */
 const shownIds = (page) => page.locator('#events li[data-id]').evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)))
 
@@ -187,8 +198,12 @@ await check('page: an alert takes the whole screen, is made small by Escape, and
   await desk.keyboard.press('Enter')
   await desk.locator('#alarm[open]').waitFor()
 
+  const missed = await forget(desk, 'CHILD_LEFT_BEHIND')
+  await until('an alert that was not told is asked for', () => known(desk, missed))
+
   await page.getByRole('button', { name: 'Snooze 10 minutes' }).click()
-  await page.locator('#bar[data-state="snoozed"]').getByText('snoozed until').waitFor()
+  await page.locator('#bar[data-state="snoozed"]').getByText(/snoozed until \d/).waitFor()
+  await page.getByText('Snoozed for 10 minutes.').waitFor()
   await desk.locator('#bar[data-state="snoozed"]').waitFor()
   await judge(page, 'snoozed')
   await shot(page, 'snoozed-phone-dark')
@@ -196,6 +211,8 @@ await check('page: an alert takes the whole screen, is made small by Escape, and
   await page.getByText('Thank you. The alert is over.').waitFor()
   await desk.locator('#bar').waitFor({ state: 'hidden' })
   same('no alert any more', [await page.locator('#bar').isVisible(), await page.title()], [false, 'Telltale'])
+  await forget(desk, 'CHILD_ALERT_ACKNOWLEDGED')
+  await until('an end that was not told is believed', async () => (await known(desk, missed))?.ended)
   await look(page, 'history')
   await page.locator('#events li', { hasText: 'Alert answered: the child is safe – by demo' }).waitFor()
   await close(page)
@@ -371,6 +388,13 @@ await check('page: history scrolls back page by page to its beginning', async ()
   const missed = (await historyIds(elder)).filter((id) => id < shown[0] && !shown.includes(id))
   same('nothing is missed', missed, [])
   if (!(first < shown.length)) throw new Error(`all ${shown.length} events were there at once`)
+  // What is too much for a phone goes, the oldest first, and it is said.
+  await page.evaluate(async (newest) => {
+    const { events } = await import('/events.js')
+    for (let n = 1; n <= 4000; n += 1) events.take({ ...events.known.get(newest), eventId: newest + n })
+  }, shown[0])
+  await page.locator('#past-end', { hasText: 'the latest 4000' }).waitFor()
+  same('no more than that', [(await shownIds(page)).length, await page.locator('#older').isVisible()], [4000, false])
   await close(page)
   await kill(elder)
   return { events: shown.length, of_them_at_first: first }

@@ -1,6 +1,6 @@
 // The clients from npm, each as its own documentation uses it, and Chromium's own.
 //
-// usage: node clients.mjs CHROMIUM '[{"run": …, "client": …, "url": …, "token": …}, …]'
+// usage: node clients.mjs CHROMIUM '[{"run": …, "client": …, "url": …, "token": …, "names": […]}, …]'
 //
 // One JSON line for everything that a client tells: {"run", "id"} for an event, {"run", "revoked"}, {"run", "ended"}.
 
@@ -18,37 +18,46 @@ const [browserPath, jobs] = process.argv.slice(2)
 const say = (line) => console.log(JSON.stringify(line))
 const bearer = (token) => ({ Authorization: `Bearer ${token}` })
 
-// What every EventSource is asked: unnamed events, the end of a sign-in, and whether it has given up.
-function listen(source, run) {
-  source.onmessage = (event) => say({ run, id: JSON.parse(event.data).eventId })
+// The id of an event; Fieldpine's stands in an array under its keyword.
+function idOf(data) {
+  const told = JSON.parse(data)
+  return told.eventId ?? Object.values(told)[0][0].eventId
+}
+
+// What every EventSource is asked: events of these names, the end of a sign-in, and whether it has given up.
+function listen(source, { run, names }) {
+  for (const name of names) source.addEventListener(name, (event) => say({ run, id: idOf(event.data) }))
   source.addEventListener('revoked', () => say({ run, revoked: true }))
   source.onerror = () => { if (source.readyState === 2) say({ run, ended: true }) }
 }
 
 const inNode = {
-  'eventsource 4.1.1': ({ run, url, token }) => {
+  'eventsource 4.1.1': (job) => {
+    const { url, token } = job
     listen(new EventSource4(url, {
       fetch: (input, init) => fetch(input, { ...init, headers: { ...init.headers, ...bearer(token) } }),
-    }), run)
+    }), job)
   },
 
-  'eventsource 2.0.2': ({ run, url, token }) => {
+  'eventsource 2.0.2': (job) => {
+    const { run, url, token } = job
     const source = new EventSource2(url, { headers: bearer(token) })
-    listen(source, run)
+    listen(source, job)
     // It is closed right after the error that says why.
     source.onerror = (error) => { if (error.status) say({ run, ended: true }) }
   },
 
-  'launchdarkly-eventsource 2.2.0': ({ run, url, token }) => {
+  'launchdarkly-eventsource 2.2.0': (job) => {
+    const { run, url, token } = job
     const source = new launchDarkly.EventSource(url, {
       headers: bearer(token), initialRetryDelayMillis: 2000, maxBackoffMillis: 30000, retryResetIntervalMillis: 60000, jitterRatio: 0.5,
     })
-    listen(source, run)
+    listen(source, job)
     source.addEventListener('closed', () => say({ run, ended: true }))
   },
 
   // axios gives bytes; the parser is the one that `eventsource` is built on, and coming back is the app's.
-  'axios 1.21.1': async ({ run, url, token }) => {
+  'axios 1.21.1': async ({ run, url, token, names }) => {
     let lastEventId = '', retry = 2000
     for (;;) {
       try {
@@ -59,7 +68,7 @@ const inNode = {
           onId: (id) => { lastEventId = id },
           onRetry: (milliseconds) => { retry = milliseconds },
           onEvent: ({ event, data }) => {
-            if (event === undefined) say({ run, id: JSON.parse(data).eventId })
+            if (names.includes(event ?? 'message')) say({ run, id: idOf(data) })
             if (event === 'revoked') say({ run, revoked: true })
           },
         })
@@ -74,16 +83,18 @@ const inNode = {
   },
 }
 
-// In a page; `listen` and `say` are there too.
+// In a page; `listen`, `idOf` and `say` are there too.
 const inChromium = {
-  'Chromium EventSource': ({ run, url, token }) => listen(new EventSource(`${url}?token=${token}`), run),
+  'Chromium EventSource': (job) => {
+    listen(new EventSource(`${job.url}${job.url.includes('?') ? '&' : '?'}token=${job.token}`), job)
+  },
 
-  'event-source-polyfill 1.0.31': ({ run, url, token }) => {
-    listen(new EventSourcePolyfill(url, { headers: { Authorization: `Bearer ${token}` } }), run)
+  'event-source-polyfill 1.0.31': (job) => {
+    listen(new EventSourcePolyfill(job.url, { headers: { Authorization: `Bearer ${job.token}` } }), job)
   },
 
   // Its README's handlers.
-  'fetch-event-source 2.0.1': async ({ run, url, token }) => {
+  'fetch-event-source 2.0.1': async ({ run, url, token, names }) => {
     const { fetchEventSource, EventStreamContentType } = await import('/fetch-event-source/index.js')
     class RetriableError extends Error { }
     class FatalError extends Error { }
@@ -99,7 +110,7 @@ const inChromium = {
         }
       },
       onmessage(msg) {
-        if (msg.event === '' && msg.data) say({ run, id: JSON.parse(msg.data).eventId })
+        if (msg.data && names.includes(msg.event || 'message')) say({ run, id: idOf(msg.data) })
         if (msg.event === 'revoked') say({ run, revoked: true })
       },
       onclose() {
@@ -136,6 +147,6 @@ for (const job of all.filter((job) => inChromium[job.client])) {
   const page = await browser.newPage()
   await page.exposeFunction('say', say)
   await page.goto(address)
-  await page.addScriptTag({ content: `${listen}` })
+  await page.addScriptTag({ content: `${listen}\n${idOf}` })
   await page.evaluate(`(${inChromium[job.client]})(${JSON.stringify(job)})`)
 }

@@ -1,8 +1,8 @@
 """The clients from PyPI, each as its own documentation uses it.
 
-usage: python clients.py '[{"run": …, "client": …, "url": …, "token": …}, …]'
+usage: python clients.py '[{"run": …, "client": …, "url": …, "token": …, "names": […]}, …]'
 
-One JSON line for everything that a client tells: {"run", "id"} for an event, {"run", "revoked"}, {"run", "ended"}.
+One JSON line for everything that a client tells: {"run", "protocol"} (httpx), {"run", "id"} for an event, {"run", "revoked"}, {"run", "ended"}.
 """
 
 import json
@@ -23,18 +23,20 @@ def say(**line):
     sys.stdout.flush()
 
 
-def tell(run, kind, data):
-    """What an app would do with an event."""
-    if kind == "message":
-        say(run=run, id=json.loads(data)["eventId"])
+def tell(job, kind, data):
+    """What an app would do with an event; Fieldpine's stands in an array under its keyword."""
+    if kind in job["names"]:
+        told = json.loads(data)
+        say(run=job["run"], id=told["eventId"] if "eventId" in told else next(iter(told.values()))[0]["eventId"])
     elif kind == "revoked":
-        say(run=run, revoked=True)
+        say(run=job["run"], revoked=True)
 
 
-def with_httpx_sse(run, url, token):
+def with_httpx_sse(job, url, token):
     """Its README's loop; what it leaves to `stamina` (which errors to retry) is said here in plain words."""
     last_event_id, reconnection_delay = "", 0.0
-    with httpx.Client(timeout=30) as client:
+    # No authority signs for a unit in a car.
+    with httpx.Client(timeout=30, http2=True, verify=False) as client:
         while True:
             time.sleep(reconnection_delay)
             headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
@@ -42,29 +44,30 @@ def with_httpx_sse(run, url, token):
                 headers["Last-Event-ID"] = last_event_id
             try:
                 with connect_sse(client, "GET", url, headers=headers) as event_source:
+                    say(run=job["run"], protocol=event_source.response.http_version)
                     for sse in event_source.iter_sse():
                         last_event_id = sse.id
                         if sse.retry is not None:
                             reconnection_delay = sse.retry / 1000
-                        tell(run, sse.event, sse.data)
+                        tell(job, sse.event, sse.data)
             except SSEError:
                 return
             except httpx.TransportError:
                 reconnection_delay = reconnection_delay or 1.0
 
 
-def with_requests_sse(run, url, token):
+def with_requests_sse(job, url, token):
     """It comes back by itself."""
     headers = {"Authorization": f"Bearer {token}"}
     with EventSource(url, timeout=30, headers=headers) as event_source:
         try:
             for event in event_source:
-                tell(run, event.type, event.data)
+                tell(job, event.type, event.data)
         except (InvalidStatusCodeError, InvalidContentTypeError, requests.RequestException):
             pass
 
 
-def with_sseclient(run, url, token):
+def with_sseclient(job, url, token):
     """It reads one answer, here of requests; coming back is the app's."""
     last_event_id, delay = None, 2.0
     while True:
@@ -78,7 +81,7 @@ def with_sseclient(run, url, token):
             for event in sseclient.SSEClient(response).events():
                 last_event_id = event.id or last_event_id
                 delay = int(event.retry) / 1000 if event.retry else delay
-                tell(run, event.event, event.data)
+                tell(job, event.event, event.data)
         except requests.RequestException:
             pass
         time.sleep(delay)
@@ -89,7 +92,7 @@ CLIENTS = {"httpx-sse 0.4.3": with_httpx_sse, "requests-sse 0.5.3": with_request
 
 def follow(job):
     """One client until it gives up."""
-    CLIENTS[job["client"]](job["run"], job["url"], job["token"])
+    CLIENTS[job["client"]](job, job["url"], job["token"])
     say(run=job["run"], ended=True)
 
 

@@ -115,7 +115,8 @@ async function cutAndCompare(proxy, ids, kinds) {
   const before = ids().length
   await until('events after the cut', () => ids().length >= before + 3)
   const seen = ids()
-  await holdAgainstHistory(kinds, seen)
+  // The first may be an alert that was active already: what happened between it and the connection is none of the stream's.
+  await holdAgainstHistory(kinds, seen.slice(1))
   return { events: seen.length }
 }
 

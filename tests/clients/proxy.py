@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts a stream within an event, and notes what is asked of the daemon afterwards."""
+"""TCP proxies: one that cuts a stream within an event and notes what is asked of the daemon afterwards, and one for TLS."""
 
 import re
 import socket
@@ -90,6 +90,40 @@ class Cutter:
             self.place, self.event = None, int(found[3])
             self.came_back = False
             self.lock.notify_all()
+
+
+class Wire:
+    """Listens at `port` and knows nothing of what goes through it; `cut` ends all that is open."""
+
+    def __init__(self, daemon):
+        self.daemon, self.lock, self.open = daemon, threading.Lock(), []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self):
+        """Ends every connection at once."""
+        with self.lock:
+            ended, self.open = self.open, []
+        for connection in ended:
+            hang_up(connection)
+
+    def _accept(self):
+        while True:
+            client, _ = self.listener.accept()
+            daemon = socket.create_connection(("127.0.0.1", self.daemon))
+            with self.lock:
+                self.open += [client, daemon]
+            for one, other in ((client, daemon), (daemon, client)):
+                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(one, other):
+        for data in pieces(one):
+            if not send(other, data):
+                break
+        hang_up(one)
+        hang_up(other)
 
 
 def pieces(connection):

@@ -17,9 +17,10 @@ TOGETHER = [drive.drive, buses.up_and_down, buses.conditions, buses.flexible_dat
 ALONE = [load.load, load.cpu]
 
 
-def arches(function):
-    """The architectures of which a story is told."""
-    return getattr(function, "arches", toolchain.ARCHES)
+def arches(function, text=""):
+    """The architectures of which a story is told, and those of which it is where `text` names them."""
+    named = [arch for arch in getattr(function, "named", []) if str(arch) in text]
+    return getattr(function, "arches", toolchain.ARCHES) + named
 
 
 class Story:
@@ -35,7 +36,7 @@ class Story:
 
 def run(report, text, pass_over, telltale):
     """Builds, makes the images, runs the stories that `text` means. `telltale` is the program of this machine."""
-    stories = [Story(arch, function, telltale) for function in TOGETHER + ALONE for arch in arches(function)]
+    stories = [Story(arch, function, telltale) for function in TOGETHER + ALONE for arch in arches(function, text)]
     stories = [story for story in stories if text in story.title]
     if not stories:
         return

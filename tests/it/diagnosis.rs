@@ -8,21 +8,24 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use telltale::can::Listen;
-use telltale::can::profile::{Addressing, Diagnosis};
-use telltale::clock::Boot;
+use telltale::can::profile::{Addressing, Diagnosis, Identifier};
+use telltale::clock::{Boot, Stamp, TimeSource, Wall};
+use telltale::detect::{CodesNow, Engine, Outbox, Settings};
 use telltale::diagnostics::poller::{MOST_BITS, bits};
 use telltale::diagnostics::request::Request;
 use telltale::diagnostics::{Asker, j1939};
+use telltale::event::{Details, Event, EventId, EventType};
+use telltale::gateway::{Core, Late};
 use telltale::sim;
 use telltale::sim::ecus::{Bus, CLEARS, Fault, Manner, SESSION_AND_CLEARS, Truck, TruckFault};
-use telltale::vehicle::trouble::{Classes, Code, Ecu, Heard, Protocol};
-use telltale::vehicle::{BusId, Frame, Observation};
+use telltale::vehicle::trouble::{Classes, Code, CodeRecord, Ecu, Extended, Heard, Protocol};
+use telltale::vehicle::{BusId, Frame, Layout, Observation, Vin};
 use tokio::sync::mpsc;
 
 use crate::phone::{Phone, until};
 use crate::unit::{Daemon, figure, project};
 
-/// The bus, and whoever asks on it, on a clock of their own.
+/// The bus, whoever asks on it, and whoever is told, on a clock of their own.
 struct Car {
     bus: Bus,
     asker: Asker,
@@ -33,6 +36,10 @@ struct Car {
     log: Vec<(Boot, Frame)>,
     ours: Vec<(Boot, Frame)>,
     told: Vec<(Boot, Heard)>,
+    core: Core,
+    /// What a phone is told, and each picture of the codes that it is shown.
+    events: Vec<(Boot, Event)>,
+    shown: Vec<(Boot, CodesNow)>,
 }
 
 impl Car {
@@ -41,7 +48,23 @@ impl Car {
         let asker = Asker::of(diagnosis, BusId(0), 1).unwrap().on_wire(out);
         let ear = asker.listener();
         let now = Boot::from_micros(60_000_000);
-        Car { bus, asker, ear, asked, now, ignition: true, log: Vec::new(), ours: Vec::new(), told: Vec::new() }
+        let vin = Vin::try_from(sim::VIN.to_owned()).unwrap();
+        let engine = Engine::new(Settings::default(), vin.clone(), Layout::default(), Vec::new());
+        let core = Core::new(engine, Outbox::new(vin, EventId(0)), Late::Never);
+        Car {
+            bus,
+            asker,
+            ear,
+            asked,
+            now,
+            ignition: true,
+            log: Vec::new(),
+            ours: Vec::new(),
+            told: Vec::new(),
+            core,
+            events: Vec::new(),
+            shown: Vec::new(),
+        }
     }
 
     fn obd(bus: Bus) -> Car {
@@ -49,6 +72,13 @@ impl Car {
     }
 
     fn tell(&mut self, told: &mut Vec<Observation>) {
+        let now = Stamp { boot: self.now, wall: Wall::from_micros(1_771_545_600_000_000), source: TimeSource::Unset };
+        let before = self.core.engine().codes_revision();
+        let events = self.core.see(now, told);
+        self.events.extend(events.into_iter().map(|event| (self.now, event)));
+        if self.core.engine().codes_revision() != before {
+            self.shown.push((self.now, self.core.engine().codes_now()));
+        }
         for observation in told.drain(..) {
             if let Observation::Diagnosis(heard) = observation {
                 self.told.push((self.now, heard));
@@ -90,6 +120,21 @@ impl Car {
     /// Seconds from `since` until such a thing was told.
     fn after(&self, since: Boot, is: impl Fn(&Heard) -> bool) -> f64 {
         let found = self.told.iter().find(|(at, heard)| *at >= since && is(heard));
+        found.map_or(f64::INFINITY, |(at, _)| at.since(since).as_secs_f64())
+    }
+
+    /// Seconds from `since` until a phone was told such an event, and until it was shown such codes.
+    fn phone_after(&self, since: Boot, is: impl Fn(EventType, &[CodeRecord]) -> bool) -> f64 {
+        let tells = |event: &Event| match &event.details {
+            Details::Diagnosis(about) => event.event_type.is_some_and(|event| is(event, &about.codes)),
+            _ => false,
+        };
+        let found = self.events.iter().find(|(at, event)| *at >= since && tells(event));
+        found.map_or(f64::INFINITY, |(at, _)| at.since(since).as_secs_f64())
+    }
+
+    fn shown_after(&self, since: Boot, is: impl Fn(&[CodeRecord]) -> bool) -> f64 {
+        let found = self.shown.iter().find(|(at, now)| *at >= since && is(now.records.as_deref().unwrap_or_default()));
         found.map_or(f64::INFINITY, |(at, _)| at.since(since).as_secs_f64())
     }
 
@@ -164,6 +209,43 @@ fn a_tester_that_clears_is_left_alone_and_what_it_did_is_known_at_once() {
     }
 }
 
+/// From the first answer of an ECU, and from the last frame of the tester that clears. A picture is shown as it changes.
+#[test]
+fn a_phone_is_told_what_is_wrong_and_what_a_tester_cleared_in_time() {
+    let mut car = Car::obd(in_trouble());
+    car.run(60);
+    let first = car.log.iter().find(|(_, frame)| (0x7E8..=0x7EF).contains(&frame.id)).unwrap().0;
+    let within = |name: &str, most: f64, seconds: f64| {
+        figure(&format!("diagnosis_seconds_to_the_phone_{name}"), seconds);
+        assert!(seconds <= most, "{name}: {seconds} s");
+    };
+    let has = |codes: &[CodeRecord], code: &str| codes.iter().any(|record| record.code.to_string() == code);
+    let set = |code| car.phone_after(first, |event, codes| event == EventType::DtcSet && has(codes, code));
+    within("lamp", 5.0, car.phone_after(first, |event, _| event == EventType::MilOn));
+    within("stored", 5.0, ["P0301", "P0420", "P0741"].map(set).into_iter().fold(0.0, f64::max));
+    within("pending", 10.0, set("P0128"));
+    let permanent = |code: &CodeRecord| code.classes.any(Classes::PERMANENT);
+    within("permanent", 10.0, car.shown_after(first, |codes| codes.iter().filter(|code| permanent(code)).count() == 3));
+    let frozen = |codes: &[CodeRecord], ecu| {
+        codes.iter().any(|code| code.ecu == Ecu::Normal(ecu) && code.freeze_frame.len() >= if ecu == 0x7E8 { 7 } else { 2 })
+    };
+    within("freeze_frames", 20.0, car.shown_after(first, |codes| frozen(codes, 0x7E8) && frozen(codes, 0x7E9)));
+
+    for fault in [Fault::MISFIRE, Fault::CATALYST, Fault::CLUTCH, Fault::THERMOSTAT] {
+        car.bus.mend(fault);
+    }
+    let begun = car.now;
+    car.bus.play(begun, &CLEARS);
+    car.run(60);
+    let is_tester = |(at, frame): &&(Boot, Frame)| frame.id == 0x7DF && *at >= begun && at.since(begun) < Duration::from_secs(3);
+    let last = car.log.iter().rfind(is_tester).unwrap().0;
+    let cleared = |code| car.phone_after(last, |event, codes| event == EventType::DtcCleared && has(codes, code));
+    within("cleared", 30.0, ["P0301", "P0420", "P0741", "P0128"].map(cleared).into_iter().fold(0.0, f64::max));
+    within("lamp_off", 30.0, car.phone_after(last, |event, _| event == EventType::MilOff));
+    let told = |event_type| car.events.iter().filter(|(_, event)| event.event_type == Some(event_type)).count();
+    assert_eq!([told(EventType::MilOn), told(EventType::MilOff)], [1, 1]);
+}
+
 #[test]
 fn ecus_that_behave_badly_are_survived() {
     let manners = [
@@ -211,6 +293,50 @@ fn a_truck_is_asked_under_an_address_of_its_own() {
         let known = j1939::Requestable::ALL.iter().any(|what| asked(what.pgn()));
         assert!(matches!(id.pgn, 60_928 | 60_416) || id.pgn == 59_904 && known, "{frame:?}");
     }
+    assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
+}
+
+/// OBD-II and J1939 on one wire: what both pollers take is one budget. The truck's own DM1 is heard unasked.
+#[test]
+fn both_pollers_of_a_bus_cost_it_less_than_one_percent_together() {
+    let mut truck = Truck::new();
+    truck.active = vec![TruckFault { spn: 110, fmi: 0, occurrences: 3 }];
+    truck.previously = (0..30).map(|nth| TruckFault { spn: 100 + nth, fmi: 1, occurrences: 1 }).collect();
+    let many = |ecu: sim::ecus::Ecu| ecu.with_manner(Manner { twice: true, ..Manner::default() });
+    let mut bus = Bus::new([many(sim::ecus::Ecu::engine()), many(sim::ecus::Ecu::transmission())]).with_truck(truck);
+    [Fault::MISFIRE, Fault::CATALYST, Fault::CLUTCH].into_iter().for_each(|fault| bus.set(fault));
+    let mut car = Car::new(bus, &Diagnosis { obd: Some(BusId(0)), j1939: Some(BusId(0)), ..Diagnosis::default() });
+    car.run(300);
+    let codes = |is: &dyn Fn(&Heard) -> bool| car.told.iter().any(|(_, heard)| is(heard));
+    assert!(codes(&|heard| lists(heard, 0x7E8, Classes::STORED, 0x0301)));
+    let previously = |heard: &Heard| matches!(heard, Heard::Codes(reading) if reading.covers.any(Classes::PREVIOUSLY_ACTIVE) && reading.lists[0].1.len() == 30);
+    assert!(codes(&previously));
+    figure("diagnosis_bits_a_second_of_both", f64::from(car.fullest()) / 10.0);
+    assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
+}
+
+/// The body's ECU speaks UDS alone, and is asked because the profile names it: 19 01, 02, 04 and 06 by real frames.
+#[test]
+fn what_an_ecu_of_uds_keeps_of_its_codes_is_read() {
+    let body = Ecu::Normal(0x7EA);
+    let identifiers = vec![Identifier { ecu: body, did: 0xF187, name: "part".to_owned() }];
+    let diagnosis = Diagnosis { obd: Some(BusId(0)), identifiers, ..Diagnosis::default() };
+    let mut bus = Bus::car();
+    [Fault::SPEAKER, Fault::NO_ENGINE].into_iter().for_each(|fault| bus.set(fault));
+    let mut car = Car::new(bus, &diagnosis);
+    car.run(60);
+    for (base, failure) in [(0x9A01, 0x13), (0xC100, 0x87)] {
+        let code = Code::Iso { base, failure: Some(failure) };
+        let told = |is: &dyn Fn(&Heard) -> bool| car.told.iter().any(|(_, heard)| is(heard));
+        assert!(told(&|heard| lists(heard, 0x7EA, Classes::STORED, base)), "19 02");
+        assert!(told(&|heard| matches!(heard, Heard::Freeze(frame) if frame.code == code && frame.values.len() == 4)), "19 04");
+        let once = Heard::Extended(Extended { ecu: body, code, number: 1, bytes: vec![1] });
+        assert!(told(&|heard| *heard == once), "19 06: it was set once");
+    }
+    let asked = |request: &[u8]| {
+        car.ours.iter().filter(|(_, frame)| frame.id == 0x7E2 && frame.data.get(1..=request.len()) == Some(request)).count()
+    };
+    assert_eq!([asked(&[0x19, 0x01]), asked(&[0x19, 0x04]), asked(&[0x19, 0x06])], [1, 2, 2]);
     assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
 }
 

@@ -5,16 +5,21 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::phone::{Reply, Stream, request};
+use crate::phone::{Reply, Stream, request, until};
 use crate::unit::{Daemon, errors, telltale};
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const STREAM: &str = "/api/my-events";
 
 fn site(folder: &Path, token: Option<&str>) -> Daemon {
+    site_with(folder, token, "")
+}
+
+/// The same with more at its end, which is of `[http]`.
+fn site_with(folder: &Path, token: Option<&str>, more: &str) -> Daemon {
     let text = "[vehicle]\nvin = 'TELLTALESAMPLE001'\n[[gnss]]\ndevice = '/dev/telltale-absent'\n[journal]\ndir = 'journal'\n\
                 [http]\nlisten = '127.0.0.1:0'\n";
-    std::fs::write(folder.join("telltale.toml"), text).unwrap();
+    std::fs::write(folder.join("telltale.toml"), format!("{text}{more}")).unwrap();
     Daemon::site(&folder.join("telltale.toml"), &folder.join("runtime"), token)
 }
 
@@ -91,5 +96,25 @@ fn a_short_code_is_shown_when_asked_for_and_pairs_one_phone() {
     let session = cookie(&paired.headers);
     assert_eq!(paired.expect(201)["member"], "bo");
     assert_eq!(reads(&daemon, &session), 200, "it has signed in with that");
+    assert_eq!(post(&daemon, "/api/v1/pair", &[JSON], &body).status, 410);
+}
+
+#[test]
+fn a_button_that_cannot_be_had_is_told_and_the_label_alone_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("label"), "4711-0815\n").unwrap();
+    let daemon = site_with(
+        folder.path(),
+        None,
+        "label_code_file = 'label'\n[hardware]\ntarget = 'x86_64-unknown-linux-gnu'\n\
+         [hardware.button]\nchip = 'no-such.gpio'\nline = 3\n",
+    );
+    let button = until("the button is told of", || {
+        let health = daemon.get("/healthz").json();
+        health["parts"].get("button").cloned()
+    });
+    assert_eq!(button["condition"], "degraded");
+    assert!(button["detail"].as_str().unwrap().starts_with("line 3 of no-such.gpio: "), "{button}");
+    let body = json!({"code": "4711-0815", "device": "phone"});
     assert_eq!(post(&daemon, "/api/v1/pair", &[JSON], &body).status, 410);
 }

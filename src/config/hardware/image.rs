@@ -3,7 +3,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `etc/systemd/network/80-telltale-NAME.network` | brings a CAN interface up, listening only (systemd.network(5), as of 252) |
+//! | `etc/systemd/network/80-telltale-NAME.network` | brings a CAN interface up, listening only unless the site says `listen_only = false` (systemd.network(5), as of 252) |
 //! | `etc/systemd/network/80-telltale-NAME.netdev` | makes a virtual one |
 //! | `etc/udev/rules.d/80-telltale.rules` | names interfaces, the receiver's port and inputs; gives the last two to the group `telltale` |
 //! | `etc/systemd/system/telltale.service.d/board.conf` | lets the service open those, and nothing else |
@@ -18,6 +18,9 @@ use super::{Can, Hardware, Line, Port};
 
 /// What the receiver's port is called on every unit.
 pub const GNSS: &str = "/dev/telltale-gnss";
+
+/// What the chip of the button's line is called.
+pub const BUTTON: &str = "/dev/telltale-button";
 
 /// The group that the daemon runs in.
 const GROUP: &str = "telltale";
@@ -74,7 +77,7 @@ fn network(name: &str, can: &Can) -> String {
     key("DataBitRate", can.data_bitrate.map(|rate| rate.to_string()));
     key("DataSamplePoint", can.data_sample_point.map(percent));
     key("FDMode", can.data_bitrate.map(|_| "yes".to_owned()));
-    key("ListenOnly", Some("yes".to_owned()));
+    key("ListenOnly", Some(if can.listen_only == Some(false) { "no" } else { "yes" }.to_owned()));
     key("RestartSec", can.restart_ms.map(|ms| format!("{ms}ms")));
     text
 }
@@ -165,6 +168,7 @@ mod tests {
         let file = written(
             "[can.can0]\ndriver = 'flexcan'\nbitrate = 250000\nsample_point = 0.875\nrestart_ms = 100\n\
              [can.fd]\ndriver = 'm_can'\nbitrate = 500000\nsample_point = 0.8\ndata_bitrate = 2000000\ndata_sample_point = 0.75\n\
+             [can.ask]\ndriver = 'm_can'\nbitrate = 500000\nsample_point = 0.8\nlisten_only = false\n\
              [can.vcan0]\ndriver = 'vcan'\n",
         );
         assert_eq!(
@@ -175,6 +179,8 @@ mod tests {
         assert!(file("etc/systemd/network/80-telltale-fd.network").ends_with(
             "[CAN]\nBitRate=500000\nSamplePoint=80.0%\nDataBitRate=2000000\nDataSamplePoint=75.0%\nFDMode=yes\nListenOnly=yes\n"
         ));
+        let asking = file("etc/systemd/network/80-telltale-ask.network");
+        assert!(asking.ends_with("ListenOnly=no\n"), "the owner's word: {asking}");
         assert!(!file("etc/systemd/network/80-telltale-vcan0.network").contains("[CAN]"));
         assert_eq!(file("etc/systemd/network/80-telltale-vcan0.netdev"), "[NetDev]\nName=vcan0\nKind=vcan\nMTUBytes=72\n");
     }

@@ -80,6 +80,9 @@ pub struct Can {
     pub oscillator: Option<u32>,
     /// After a bus-off the controller is started again, ms later; 0 leaves it off.
     pub restart_ms: Option<u32>,
+    /// `false` lets the controller take full part in its bus, as `diagnostics.transmit` needs it to; it listens only where
+    /// this is absent.
+    pub listen_only: Option<bool>,
 }
 
 /// A serial port: one of the unit (`tty` alone), or one of something on its USB.
@@ -201,7 +204,11 @@ impl Can {
             return match timing.iter().all(Option::is_none) && points.iter().all(Option::is_none) {
                 true => Ok(()),
                 false => Err("bitrate makes no sense on vcan; take it out, and all other timing".to_owned()),
-            };
+            }
+            .and_then(|()| match self.listen_only {
+                None => Ok(()),
+                Some(_) => Err("listen_only makes no sense on vcan, which has no such mode; take it out".to_owned()),
+            });
         }
         let Some(bitrate) = self.bitrate else { return Err("bitrate is absent; give the bus's, such as 500000".to_owned()) };
         within("bitrate", bitrate, 5_000..=1_000_000)?;

@@ -36,7 +36,9 @@ use self::record::Fault;
 use super::Outbox;
 use crate::clock::{Boot, Stamp, Wall};
 use crate::event::{Details, Diagnosis, EventType, Severity};
-use crate::vehicle::trouble::{Code, CodeReading, CodeRecord, Ecu, FreezeFrame, Heard, Identified, Listed, Protocol, Readiness};
+use crate::vehicle::trouble::{
+    Code, CodeReading, CodeRecord, Ecu, Extended, FreezeFrame, Heard, Identified, Listed, Protocol, Readiness,
+};
 
 /// Most records kept: a picture of them all is told to every phone.
 const MOST_RECORDS: usize = 256;
@@ -44,6 +46,9 @@ const MOST_RECORDS: usize = 256;
 const MOST_ECUS: usize = 256;
 /// Most values of a freeze frame.
 const MOST_VALUES: usize = 64;
+/// Most records of extended data of a code, and most bytes of one.
+const MOST_RECORDS_OF_ONE: usize = 16;
+const LONGEST_RECORD: usize = 64;
 /// A record that nobody holds is forgotten after so long.
 const FORGET_AFTER_US: i64 = 30 * 86_400_000_000;
 
@@ -113,6 +118,7 @@ impl Codes {
             Heard::Readiness(readiness) => self.readiness(readiness),
             Heard::Identified(identified) => self.identified(identified),
             Heard::Freeze(frame) => self.freeze(frame),
+            Heard::Extended(extended) => self.extend(extended),
             Heard::Cleared(ecu) => self.cleared(now.boot, *ecu),
             // Of the vehicle's state, and of the daemon's health.
             Heard::Measured(..) | Heard::Vin(_) | Heard::Answering { .. } => {}
@@ -288,6 +294,12 @@ impl Codes {
     fn freeze(&mut self, frame: &FreezeFrame) {
         for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(frame.ecu, frame.code)) {
             self.revision += u64::from(fault.freeze(&frame.values));
+        }
+    }
+
+    fn extend(&mut self, Extended { ecu, code, number, bytes }: &Extended) {
+        for fault in self.memory.faults.iter_mut().filter(|fault| fault.is(*ecu, *code)) {
+            self.revision += u64::from(fault.extend(*number, bytes));
         }
     }
 

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::MOST_VALUES;
+use super::{LONGEST_RECORD, MOST_RECORDS_OF_ONE, MOST_VALUES};
 use crate::clock::Wall;
 use crate::vehicle::Value;
-use crate::vehicle::trouble::{Classes, Code, CodeRecord, Ecu, Listed, Protocol};
+use crate::vehicle::trouble::{Classes, Code, CodeRecord, Ecu, Extended, Listed, Protocol};
 
 /// A list has to lack a code so many times running before the code is gone from it.
 const ABSENT: u8 = 2;
@@ -21,6 +21,8 @@ pub(super) struct Fault {
     first_seen: Wall,
     last_seen: Wall,
     freeze_frame: Vec<(String, Value)>,
+    #[serde(default)]
+    extended: Vec<(u8, String)>,
     /// Told as set and not yet as cleared.
     told: bool,
 }
@@ -48,6 +50,7 @@ impl Fault {
             first_seen: now,
             last_seen: now,
             freeze_frame: Vec::new(),
+            extended: Vec::new(),
             told: false,
         };
         fault.list(now, protocol, listed);
@@ -157,6 +160,7 @@ impl Fault {
         if self.told {
             // What was measured then was another time.
             self.freeze_frame.clear();
+            self.extended.clear();
         }
         self.told
     }
@@ -177,6 +181,28 @@ impl Fault {
         news
     }
 
+    /// Takes a record of extended data in the place of what stood under its number; whether that changes any. One that is
+    /// longer than what is kept is left out, as a part of it would be another.
+    pub(super) fn extend(&mut self, number: u8, bytes: &[u8]) -> bool {
+        if bytes.len() > LONGEST_RECORD {
+            return false;
+        }
+        // All of them at once say anew what each of them said, and the other way round.
+        let before = self.extended.len();
+        self.extended.retain(|(known, _)| (*known == Extended::ALL) == (number == Extended::ALL));
+        let shrunk = self.extended.len() != before;
+        let bytes: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+        match self.extended.binary_search_by_key(&number, |(known, _)| *known) {
+            Ok(at) => match self.extended.get_mut(at) {
+                Some((_, known)) if *known != bytes => *known = bytes,
+                _ => return shrunk,
+            },
+            Err(at) if self.extended.len() < MOST_RECORDS_OF_ONE => self.extended.insert(at, (number, bytes)),
+            Err(_) => return shrunk,
+        }
+        true
+    }
+
     pub(super) fn protocols(&self) -> Vec<Protocol> {
         self.lists.iter().map(|lists| lists.protocol).collect()
     }
@@ -187,6 +213,7 @@ impl Fault {
         let record = self.record();
         self.mil = None;
         self.freeze_frame = Vec::new();
+        self.extended = Vec::new();
         record
     }
 
@@ -202,6 +229,7 @@ impl Fault {
             first_seen: self.first_seen,
             last_seen: self.last_seen,
             freeze_frame: self.freeze_frame.clone(),
+            extended: self.extended.clone(),
         }
     }
 
@@ -211,6 +239,6 @@ impl Fault {
             |fault: &Fault| fault.lists.iter().map(|lists| (lists.protocol, lists.classes, lists.absent)).collect::<Vec<_>>();
         lists(self) == lists(written)
             && (self.occurrences, self.mil, self.told) == (written.occurrences, written.mil, written.told)
-            && self.freeze_frame == written.freeze_frame
+            && (&self.freeze_frame, &self.extended) == (&written.freeze_frame, &written.extended)
     }
 }

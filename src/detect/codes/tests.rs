@@ -201,6 +201,23 @@ fn a_freeze_frame_and_self_tests_are_shown_and_not_told() {
 }
 
 #[test]
+fn extended_data_is_that_of_the_last_answer_and_goes_with_the_fault() {
+    let mut car = Workshop::new();
+    let record = |number, bytes: &[u8]| Heard::Extended(Extended { ecu: ENGINE, code: MISFIRE, number, bytes: bytes.to_vec() });
+    let kept = |car: &Workshop| car.record(MISFIRE).extended;
+    car.hears(stored(&[(ENGINE, &[MISFIRE])]));
+    for heard in [record(2, &[0x17, 0]), record(1, &[5]), record(1, &[6]), record(3, &[0; 65])] {
+        assert!(car.hears(heard).is_empty(), "it is no event");
+    }
+    assert_eq!(kept(&car), [(1, "06".to_owned()), (2, "1700".to_owned())]);
+    car.hears(record(Extended::ALL, &[1, 7, 2, 0x17, 0]));
+    assert_eq!(kept(&car), [(0xFF, "0107021700".to_owned())]);
+    car.hears(Heard::Cleared(ENGINE));
+    car.hears(stored(&[(ENGINE, &[MISFIRE])]));
+    assert_eq!(kept(&car), []);
+}
+
+#[test]
 fn a_freeze_frame_is_what_all_its_pieces_tell_until_the_fault_is_set_anew() {
     let mut car = Workshop::new();
     let piece = |name: &str, value: f64| {

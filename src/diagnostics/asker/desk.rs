@@ -33,14 +33,12 @@ pub struct Surroundings {
 /// Asks the ECUs of the bus that takes frames ([`Asker::on_wire`]) until the future is dropped.
 pub async fn run_on_wire(
     asker: Asker,
-    around: Surroundings,
+    mut around: Surroundings,
     ignition: impl Fn() -> bool,
     mut deliver: impl FnMut(Boot, &[Observation]),
 ) -> Infallible {
-    let Surroundings { clock, health, mut counters } = around;
-    let pulse = health.pulse("diagnostics");
-    let mut desk =
-        Desk { asker: &asker, clock: &clock, health: &health, pulse: &pulse, counters: &mut counters, lost: 0, fault: None };
+    let pulse = around.health.pulse("diagnostics");
+    let mut desk = Desk::new(&asker, &mut around, &pulse);
     loop {
         desk.step(&ignition, &mut deliver);
         desk.wait().await;
@@ -54,18 +52,16 @@ pub async fn run(
     interface: &str,
     isotp: IsoTp,
     permission: Permission,
-    around: Surroundings,
+    mut around: Surroundings,
     ignition: impl Fn() -> bool,
     mut deliver: impl FnMut(Boot, &[Observation]),
 ) -> Infallible {
-    let Surroundings { clock, health, mut counters } = around;
-    let pulse = health.pulse("diagnostics");
+    let pulse = around.health.pulse("diagnostics");
     // Whether there was no way out at all.
     let mut barred = false;
-    let mut desk =
-        Desk { asker: &asker, clock: &clock, health: &health, pulse: &pulse, counters: &mut counters, lost: 0, fault: None };
+    let mut desk = Desk::new(&asker, &mut around, &pulse);
     loop {
-        let fault = match Way::open(interface, isotp, &clock, asker.kinds(), permission) {
+        let fault = match Way::open(interface, isotp, desk.clock, asker.kinds(), permission) {
             Ok(mut way) => {
                 if barred {
                     desk.fault = None;
@@ -84,8 +80,8 @@ pub async fn run(
         while asker.take().is_some() {}
         pulse.rest(tokio::time::sleep(PATIENCE)).await;
         let mut told = Vec::new();
-        asker.pass(clock.now(), false, &mut told);
-        deliver(clock.now(), &told);
+        asker.pass(desk.clock.now(), false, &mut told);
+        deliver(desk.clock.now(), &told);
     }
 }
 
@@ -122,7 +118,12 @@ struct Desk<'a> {
     fault: Option<String>,
 }
 
-impl Desk<'_> {
+impl<'a> Desk<'a> {
+    fn new(asker: &'a Asker, around: &'a mut Surroundings, pulse: &'a Pulse) -> Desk<'a> {
+        let Surroundings { clock, health, counters } = around;
+        Desk { asker, clock, health, pulse, counters, lost: 0, fault: None }
+    }
+
     /// Asks until the way is barred: why.
     async fn serve(
         &mut self,

@@ -133,7 +133,11 @@ impl Asker {
     /// Of this bus, where the profile says that ECUs can be asked there. `identity` tells units apart on a J1939 bus.
     pub fn of(diagnosis: &Diagnosis, bus: BusId, identity: u32) -> Option<Asker> {
         let obd = (diagnosis.obd == Some(bus)).then(|| Poller::new(diagnosis));
-        let truck = (diagnosis.j1939 == Some(bus)).then(|| Truck::asking(Name::tool(NO_MAKER, identity)));
+        let name = Name::tool(NO_MAKER, identity);
+        let truck = (diagnosis.j1939 == Some(bus)).then(|| match &obd {
+            Some(_) => Truck::asking_beside_obd(name),
+            None => Truck::asking(name),
+        });
         let some = obd.is_some() || truck.is_some();
         let state = State { obd, truck, deeds: VecDeque::new(), wire: None, outputs: Vec::new(), spoken: Vec::new() };
         some.then(|| Asker(Arc::new(Shared { state: Mutex::new(state), news: Notify::new() })))

@@ -8,6 +8,10 @@ use crate::vehicle::Frame;
 
 /// 1 % of 500 kbit/s over 10 s.
 pub const MOST_BITS: u32 = 50_000;
+/// What OBD-II and UDS may take of it on a bus where J1939 is asked as well.
+pub const BESIDE_J1939: u32 = 30_000;
+/// What J1939 may take where OBD-II is asked as well.
+pub const BESIDE_OBD: u32 = MOST_BITS - BESIDE_J1939;
 
 /// 10 s, and one more for the part of it that has begun.
 const SLICES: usize = 101;
@@ -16,6 +20,8 @@ const SLICE_MICROS: i64 = 100_000;
 /// Bits of the last 10 s, in slices of 0.1 s.
 #[derive(Clone, Debug)]
 pub struct Budget {
+    /// Bits of 10 s.
+    most: u32,
     slices: [u32; SLICES],
     /// The number of the newest slice since boot.
     newest: i64,
@@ -23,11 +29,16 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget { slices: [0; SLICES], newest: 0 }
+        Budget::of(MOST_BITS)
     }
 }
 
 impl Budget {
+    /// One of so many bits in 10 s.
+    pub fn of(most: u32) -> Budget {
+        Budget { most, slices: [0; SLICES], newest: 0 }
+    }
+
     /// These bits were on the bus because of us.
     pub fn spend(&mut self, now: Boot, bits: u32) {
         self.advance(now);
@@ -44,7 +55,7 @@ impl Budget {
 
     /// Whether there is room for so many; more than there is ever room for fit when nothing was spent.
     pub fn allows(&mut self, now: Boot, bits: u32) -> bool {
-        self.spent(now).saturating_add(bits.min(MOST_BITS)) <= MOST_BITS
+        self.spent(now).saturating_add(bits.min(self.most)) <= self.most
     }
 
     /// When to ask again where there was no room: the next slice.

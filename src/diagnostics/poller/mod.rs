@@ -3,7 +3,8 @@
 //! Promised:
 //!
 //! - **One request at a time, at most 5 a second, and only while the ignition is known to be on.** What is sent and what
-//!   is answered to it stays under 5,000 bits a second over any 10 s: 1 % of a bus of 500 kbit/s.
+//!   is answered to it stays under 5,000 bits a second over any 10 s: 1 % of a bus of 500 kbit/s, which a [`Truck`] on the same
+//!   bus has its part of.
 //! - **Another tester has the bus for itself.** Its first frame pauses everything until 10 s after its last one, 60 s once
 //!   it asked for a session other than the default one and until it left that. All the while everything is heard: what
 //!   ECUs tell that tester is a reading too, and a clear that an ECU confirms is told.
@@ -23,53 +24,34 @@
 //! claimed an address may ask.
 
 mod budget;
+mod exchange;
 mod plan;
+mod tester;
 #[cfg(test)]
 mod tests;
 mod truck;
 
-pub use self::budget::{Budget, MOST_BITS, bits};
+pub use self::budget::{BESIDE_J1939, BESIDE_OBD, Budget, MOST_BITS, bits};
 pub use self::truck::{Spoken, Truck, filters as truck_filters};
 
 use std::time::Duration;
 
-use self::plan::{Answered, Plan, Task};
+use self::exchange::{Exchange, FLOW_CONTROL};
+use self::plan::{Plan, Task};
+use self::tester::Tester;
 use super::isotp::Address;
-use super::negative::{Meaning, Negative};
 use super::overheard::{Asked, Overheard, Part, Parts, Said, To};
 use super::request::Request;
 use crate::can::profile::{Diagnosis, Identifier};
 use crate::clock::Boot;
 use crate::vehicle::Frame;
-use crate::vehicle::trouble::{Ecu, Heard, Identified};
+use crate::vehicle::trouble::{Ecu, Heard};
 
 /// Between two requests: 5 a second.
 const GAP: Duration = Duration::from_millis(200);
-/// P2: how long the first answer may take (50 ms, ISO 15765-4) and what systems between add to it.
-const P2: Duration = Duration::from_millis(250);
-/// A request that has not left by then is given up (N_As is 1 s, and a socket may take as long to close before it).
-const UNSENT: Duration = Duration::from_secs(2);
-/// P2*: how long after `78` (ISO 14229-2).
-const P2_STAR: Duration = Duration::from_secs(5);
-/// An exchange lasts no longer, however often it is put off.
-const LONGEST: Duration = Duration::from_secs(30);
-/// The pause after another tester's last frame.
-const QUIET: Duration = Duration::from_secs(10);
-/// The same after it asked for a session other than the default one.
-const QUIET_SESSION: Duration = Duration::from_secs(60);
-/// N_Cr and N_Bs: how long the next frame of an answer may take (ISO 15765-2).
-const NEXT_FRAME: Duration = Duration::from_secs(1);
-/// The default session.
-const DEFAULT_SESSION: u8 = 0x01;
 /// Bits of a request: a frame of 8 bytes with 11 or 29 bits of id.
 const SHORT_FRAME: u32 = 135;
 const LONG_FRAME: u32 = 160;
-/// First frames of answers to one question, each of which is given flow control: sixteen ECUs, twice.
-const MOST_BEGUN: u32 = 32;
-/// Kinds of frames (ISO 15765-2, 9.6): the upper half of their first byte.
-const FIRST_FRAME: u8 = 1;
-const CONSECUTIVE_FRAME: u8 = 2;
-const FLOW_CONTROL: u8 = 3;
 
 /// What comes of hearing and asking.
 #[derive(Clone, Debug, PartialEq)]
@@ -132,45 +114,13 @@ pub struct Poller {
     counts: Counts,
 }
 
-/// Somebody else's tester.
-#[derive(Clone, Copy, Debug)]
-struct Tester {
-    heard: Boot,
-    /// It asked for another session than the default one.
-    session: bool,
-}
-
-impl Tester {
-    fn until(self) -> Boot {
-        self.heard + if self.session { QUIET_SESSION } else { QUIET }
-    }
-}
-
-/// A request, and what came of it so far.
-#[derive(Debug)]
-struct Exchange {
-    number: u64,
-    task: Task,
-    to: To,
-    sent: Boot,
-    until: Boot,
-    answered: Vec<Ecu>,
-    busy: bool,
-    /// Somebody answered what was asked.
-    well: bool,
-    /// Those of whose answers frames are still to come, and until when.
-    under_way: Vec<(Ecu, Boot)>,
-    /// First frames so far.
-    begun: u32,
-    bits: u32,
-}
-
 impl Poller {
     /// Has asked nothing yet.
     pub fn new(diagnosis: &Diagnosis) -> Poller {
+        let shared = diagnosis.obd.is_some() && diagnosis.obd == diagnosis.j1939;
         Poller {
             overheard: Overheard::new(Parts::named(diagnosis)),
-            budget: Budget::default(),
+            budget: if shared { Budget::of(BESIDE_J1939) } else { Budget::default() },
             plan: Plan::new(
                 diagnosis.addressing,
                 diagnosis.identifiers.iter().map(|identifier| (identifier.ecu, identifier.did)),
@@ -252,7 +202,7 @@ impl Poller {
     }
 
     fn is_asked(&self, ecu: Ecu) -> bool {
-        self.exchange.as_ref().is_some_and(|exchange| exchange.to.includes(ecu))
+        self.exchange.as_ref().is_some_and(|exchange| exchange.is_for(ecu))
     }
 
     /// What is due.
@@ -299,57 +249,14 @@ impl Poller {
         self.next = now + GAP;
         let bits = if address.transmit().extended { LONG_FRAME } else { SHORT_FRAME };
         self.budget.spend(now, bits);
-        let (number, until) = (self.number, now + UNSENT);
-        self.exchange = Some(Exchange {
-            number,
-            task,
-            to,
-            sent: now,
-            until,
-            answered: Vec::new(),
-            busy: false,
-            well: false,
-            under_way: Vec::new(),
-            begun: 0,
-            bits,
-        });
+        self.exchange = Some(Exchange::new(now, self.number, (task, to), bits));
         out.push(Output::Ask(address, request));
-    }
-
-    /// The request is on the bus: answers are due from now on.
-    pub fn sent(&mut self, now: Boot) {
-        if let Some(exchange) = &mut self.exchange {
-            (exchange.sent, exchange.until) = (now, now + P2);
-        }
-    }
-
-    fn spend(&mut self, now: Boot, frame: &Frame) {
-        let bits = bits(frame);
-        self.budget.spend(now, bits);
-        if let Some(exchange) = &mut self.exchange {
-            exchange.bits = exchange.bits.saturating_add(bits);
-        }
-    }
-
-    /// Notes whose answer has more frames to come. Who only ever begins would have us give flow control for ever.
-    fn follow(&mut self, now: Boot, ecu: Ecu, kind: Option<u8>, out: &mut Vec<Output>) {
-        let Some(exchange) = &mut self.exchange else { return };
-        exchange.begun += u32::from(kind == Some(FIRST_FRAME));
-        if exchange.begun > MOST_BEGUN {
-            exchange.busy = true;
-            self.counts.withheld += 1;
-            return self.finish(now, out);
-        }
-        exchange.under_way.retain(|(other, _)| *other != ecu);
-        if let Some(FIRST_FRAME | CONSECUTIVE_FRAME) = kind {
-            exchange.under_way.push((ecu, now + NEXT_FRAME));
-        }
     }
 
     /// An ECU's whole answer, to whomever.
     fn answer(&mut self, now: Boot, from: Ecu, to: Asked, payload: &[u8], heard: Vec<Heard>, out: &mut Vec<Output>) {
         if let Some(exchange) = &mut self.exchange {
-            exchange.under_way.retain(|(ecu, _)| *ecu != from);
+            exchange.came_whole(from);
         }
         match to {
             Asked::Ours(number) => {
@@ -362,81 +269,12 @@ impl Poller {
                 }
             }
             Asked::Again => self.counts.twice += 1,
-            Asked::Others => {
-                self.prolong_or_begin(now);
-                if let (Some(tester), [0x50, session, ..]) = (&mut self.tester, payload) {
-                    tester.session = *session != DEFAULT_SESSION;
-                }
-                // A reset ends the session.
-                if let (Some(tester), [0x51, ..]) = (&mut self.tester, payload) {
-                    tester.session = false;
-                }
-            }
+            Asked::Others => self.others_answer(now, payload),
         }
         if heard.iter().any(|heard| matches!(heard, Heard::Vin(_))) {
             self.plan.numbered();
         }
         out.extend(heard.into_iter().map(Output::Heard));
-    }
-
-    /// An answer to the question that is open.
-    fn take(&mut self, now: Boot, from: Ecu, payload: &[u8], heard: &[Heard], out: &mut Vec<Output>) {
-        let Some(exchange) = &mut self.exchange else { return };
-        let no = Negative::decode(payload).map(Negative::meaning);
-        if no == Some(Meaning::Pending) {
-            exchange.until = (now + P2_STAR).min(exchange.sent + LONGEST);
-            return;
-        }
-        if !exchange.answered.contains(&from) {
-            exchange.answered.push(from);
-        }
-        exchange.well |= no.is_none();
-        exchange.busy |= matches!(no, Some(Meaning::Busy | Meaning::NotNow));
-        let answered = match no {
-            Some(Meaning::NotThere) => Answered::NotThere,
-            Some(_) => Answered::NotNow,
-            None => Answered::Yes { payload, heard },
-        };
-        self.plan.answered(now, &exchange.task, from, answered);
-        if let (Task::Identifier(ecu, did), None) = (&exchange.task, no) {
-            let known = self.identifiers.iter().find(|known| (known.ecu, known.did) == (*ecu, *did));
-            let told = known.zip(value(payload));
-            out.extend(told.map(|(Identifier { ecu, name, .. }, value)| {
-                Output::Heard(Heard::Identified(Identified { ecu: *ecu, name: name.clone(), value }))
-            }));
-        }
-        let all = match exchange.to {
-            To::One(_) => true,
-            to => self.plan.known(to).all(|ecu| exchange.answered.contains(&ecu)) && self.plan.known(to).next().is_some(),
-        };
-        // Those that are not known yet may answer the first question until P2 is over.
-        if all && !matches!(exchange.task, Task::Find(_) | Task::FindUds(_)) {
-            self.finish(now, out);
-        }
-    }
-
-    fn finish(&mut self, now: Boot, out: &mut Vec<Output>) {
-        if let Some(Exchange { task, well, busy, bits, .. }) = self.exchange.take() {
-            self.plan.finished(now, &task, well && !busy, bits);
-            out.push(Output::End);
-        }
-    }
-
-    fn time_out(&mut self, now: Boot, out: &mut Vec<Output>) {
-        let Some(exchange) = &mut self.exchange else { return };
-        let bound = exchange.sent + LONGEST;
-        exchange.under_way.retain(|(_, until)| now < *until);
-        if let Some(until) = exchange.under_way.iter().map(|(_, until)| (*until).min(bound)).max().filter(|until| now < *until) {
-            exchange.until = until;
-            return;
-        }
-        if exchange.answered.is_empty() {
-            self.counts.timeouts += 1;
-        }
-        self.finish(now, out);
-        if self.plan.is_silent() {
-            self.tell_answering(false, out);
-        }
     }
 
     fn tell_answering(&mut self, yes: bool, out: &mut Vec<Output>) {
@@ -446,45 +284,6 @@ impl Poller {
             out.push(Output::Heard(Heard::Answering { protocol, yes }));
         }
     }
-
-    /// Ends the open exchange as if it had never been.
-    fn give_up(&mut self, out: &mut Vec<Output>) {
-        if self.exchange.take().is_some() {
-            out.push(Output::End);
-        }
-    }
-
-    fn other_tester(&mut self, now: Boot, payload: &[u8], out: &mut Vec<Output>) {
-        self.prolong_or_begin(now);
-        if let (Some(tester), [0x10, session, ..]) = (&mut self.tester, payload) {
-            // Leaving counts once it is answered.
-            tester.session |= session & 0x7F != DEFAULT_SESSION;
-        }
-        self.give_up(out);
-    }
-
-    fn prolong_or_begin(&mut self, now: Boot) {
-        let session = self.tester.is_some_and(|tester| now < tester.until() && tester.session);
-        if !self.is_paused(now) {
-            // What it does may change everything.
-            self.plan.refresh();
-        }
-        self.tester = Some(Tester { heard: now, session });
-    }
-
-    fn prolong(&mut self, now: Boot) {
-        if self.is_paused(now) {
-            self.prolong_or_begin(now);
-        }
-    }
-}
-
-/// What stands under the identifier of an answer to 22.
-fn value(payload: &[u8]) -> Option<String> {
-    let [_, _, _, bytes @ ..] = payload else { return None };
-    let text = std::str::from_utf8(bytes).ok().map(|text| text.trim_matches(['\0', ' ']));
-    let text = text.filter(|text| !text.is_empty() && text.bytes().all(|byte| (0x20..0x7F).contains(&byte)));
-    Some(text.map_or_else(|| bytes.iter().map(|byte| format!("{byte:02X}")).collect(), str::to_owned))
 }
 
 /// What was said, to keep.

@@ -8,7 +8,7 @@ use super::*;
 use crate::can::profile::{Addressing, Identifier};
 use crate::diagnostics::isotp::{self, Event, Links};
 use crate::vehicle::FrameKind;
-use crate::vehicle::trouble::{Classes, Code, Identified, Protocol};
+use crate::vehicle::trouble::{Classes, Code, Extended, Identified, Protocol};
 
 /// An ECU: what it answers to which request.
 #[derive(Clone, Debug, Default)]
@@ -378,6 +378,32 @@ fn an_ecu_that_the_profile_names_is_read_by_uds() {
     assert!(bus.asked.iter().any(|(_, id, bytes)| *id == 0x726 && bytes == &hex("22F187")));
     let told = Identified { ecu: Ecu::Normal(0x72E), name: "part".to_owned(), value: "ABC".to_owned() };
     assert!(bus.told.iter().any(|(_, heard)| *heard == Heard::Identified(told.clone())));
+}
+
+/// SAE J1939-73's format: SPN 110 FMI 3 is 6E 00 03.
+#[test]
+fn an_ecu_says_how_its_codes_are_to_be_read_and_what_it_keeps_of_them() {
+    let ecu = Ecm::new(
+        0x72E,
+        &[
+            ("19010D", "5901 FF 02 0001"),
+            ("190A", "590A FF 6E0003 08 6E0004 00"),
+            ("19046E0003FF", "59046E000308 01 01 F40D 20"),
+            ("19066E0003FF", "59066E000308 01 05 02 1700"),
+        ],
+    );
+    let identifiers = vec![Identifier { ecu: Ecu::Normal(0x72E), did: 0xF187, name: "part".into() }];
+    let mut bus = Bus::with(&Diagnosis { identifiers, ..Diagnosis::default() }, vec![ecu]);
+    bus.run(30);
+    let code = Code::J1939 { spn: 110, fmi: 3 };
+    let listed =
+        |heard: &Heard| matches!(heard, Heard::Codes(reading) if matches!(reading.lists[0].1[..], [one] if one.code == code));
+    assert!(bus.told.iter().any(|(_, heard)| listed(heard)), "19 02 is refused, 19 0A is not: {:?}", bus.asked);
+    assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Freeze(frame) if frame.code == code)));
+    let all = Extended { ecu: Ecu::Normal(0x72E), code, number: Extended::ALL, bytes: hex("0105021700") };
+    assert!(bus.told.iter().any(|(_, heard)| *heard == Heard::Extended(all.clone())), "nobody can tell where 01 ends");
+    let count = |question: &str| bus.asked.iter().filter(|(_, _, bytes)| bytes == &hex(question)).count();
+    assert_eq!(["19010D", "19020D", "190A", "19066E0003FF"].map(count), [1; 4], "once each, 0A every minute");
 }
 
 #[test]

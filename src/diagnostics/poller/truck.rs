@@ -4,13 +4,13 @@
 //! VIN until it was told twice alike. It needs an address, which is claimed when the ignition first comes on, and left to
 //! whoever contests it with right.
 //!
-//! **5,000 bits a second over any 10 s are not exceeded, whatever others say**: what would be answered beyond that to contests
+//! **5,000 bits a second over any 10 s are not exceeded, whatever others say** (2,000 beside OBD-II on one bus): what would be answered beyond that to contests
 //! of the address, requests for it, or messages that are announced to us stays unsaid and is counted; and who could not
 //! defend its address has none until the ignition comes on anew.
 
 use std::time::Duration;
 
-use super::budget::{Budget, bits};
+use super::budget::{BESIDE_OBD, Budget, bits};
 use super::{Counts, GAP, LONG_FRAME};
 use crate::can::{ArbitrationId, Filter};
 use crate::clock::Boot;
@@ -23,6 +23,8 @@ use crate::vehicle::trouble::{Classes, CodeReading, Heard, Protocol};
 const EVERY: Duration = Duration::from_secs(60);
 /// Bits that a question to all may bring: thirty messages of a frame.
 const COST: u32 = 30 * 160;
+/// What no question takes, so that the address can be defended: ten claims.
+const FOR_CLAIMS: u32 = 10 * LONG_FRAME;
 /// Of one that says that it is busy, or that nobody answered: so often in vain, and it is not asked for again.
 const MOST_VAIN: u32 = 3;
 
@@ -60,6 +62,8 @@ pub struct Truck {
     ignition: bool,
     /// Of each of [`ASKED`] when it is due, and how often nothing came of it.
     due: [(Boot, u32); ASKED.len()],
+    /// Of each whether anybody told it since the ignition came on.
+    told: [bool; ASKED.len()],
     next: Boot,
     heard: bool,
     counts: Counts,
@@ -68,24 +72,30 @@ pub struct Truck {
 impl Truck {
     /// One that only hears.
     pub fn hearing() -> Truck {
-        Truck::with(None)
+        Truck::with(None, Budget::default())
     }
 
     /// One that asks as well, under this name.
     pub fn asking(name: Name) -> Truck {
-        Truck::with(Some(Claim::new(name)))
+        Truck::with(Some(Claim::new(name)), Budget::default())
     }
 
-    fn with(claim: Option<Claim>) -> Truck {
+    /// The same on a bus where OBD-II is asked as well: what both take is 1 % together.
+    pub fn asking_beside_obd(name: Name) -> Truck {
+        Truck::with(Some(Claim::new(name)), Budget::of(BESIDE_OBD))
+    }
+
+    fn with(claim: Option<Claim>, budget: Budget) -> Truck {
         let never = Boot::from_micros(i64::MIN);
         Truck {
             listener: Listener::default(),
             claim,
             numbers: Numbers::default(),
             numbered: false,
-            budget: Budget::default(),
+            budget,
             ignition: false,
             due: [(never, 0); ASKED.len()],
+            told: [false; ASKED.len()],
             next: never,
             heard: false,
             counts: Counts::default(),
@@ -120,6 +130,7 @@ impl Truck {
                 claim.start(now, &mut emissions);
             }
             self.due = [(now, 0); ASKED.len()];
+            self.told = [false; ASKED.len()];
             self.send(now, emissions, out);
         }
         self.ignition = on;
@@ -162,7 +173,9 @@ impl Truck {
                 Some(Heard::Codes(CodeReading { protocol: Protocol::J1939, covers, lists: vec![(ecu, Vec::new())] }))
             }
             Told::Acknowledged(_, group, Acknowledgement::Negative) => {
-                if let Some((_, (_, vain))) = ASKED.iter().zip(&mut self.due).find(|(what, _)| what.pgn() == group) {
+                let asked = ASKED.iter().zip(&mut self.due).zip(&self.told).find(|((what, _), _)| what.pgn() == group);
+                // One that does not have it says nothing of another that does.
+                if let Some(((_, (_, vain)), false)) = asked {
                     *vain = MOST_VAIN;
                 }
                 None
@@ -172,7 +185,7 @@ impl Truck {
     }
 
     fn answered(&mut self, covers: Classes) {
-        for (what, (_, vain)) in ASKED.iter().zip(&mut self.due) {
+        for ((what, (_, vain)), told) in ASKED.iter().zip(&mut self.due).zip(&mut self.told) {
             let class = match what {
                 Requestable::Dm2 => Classes::PREVIOUSLY_ACTIVE,
                 Requestable::Dm6 => Classes::PENDING,
@@ -181,7 +194,7 @@ impl Truck {
                 _ => Classes::NONE,
             };
             if class.any(covers) {
-                *vain = 0;
+                (*vain, *told) = (0, true);
                 self.counts.answers += 1;
             }
         }
@@ -211,7 +224,7 @@ impl Truck {
     }
 
     fn request(&mut self, now: Boot, at: usize) -> Option<Requestable> {
-        if !self.budget.allows(now, COST) {
+        if !self.budget.allows(now, COST + FOR_CLAIMS) {
             self.next = Budget::next(now);
             return None;
         }

@@ -63,7 +63,36 @@ pub fn code([a, b, c]: [u8; 3], format: Option<u8>) -> Code {
     }
 }
 
+/// The three bytes of a code, as 19 04 and 19 06 want them.
+pub fn bytes(code: Code) -> [u8; 3] {
+    match code {
+        Code::Iso { base, failure } => {
+            let [high, low] = base.to_be_bytes();
+            [high, low, failure.unwrap_or_default()]
+        }
+        Code::J1939 { spn, fmi } => {
+            let [low, middle, high, _] = spn.to_le_bytes();
+            [low, middle, high << 5 | fmi & 0x1F]
+        }
+    }
+}
+
+impl Status {
+    /// The same one, its code read in the format that its ECU uses (19 01).
+    pub fn read_as(&mut self, format: u8) {
+        self.code = code(self.bytes, Some(format));
+    }
+}
+
 impl Codes {
+    /// Reads the codes in the format that their ECU uses (19 01), where the list does not say it itself.
+    pub fn read_as(&mut self, format: u8) {
+        if self.format.is_none() {
+            self.format = Some(format);
+            self.codes.iter_mut().for_each(|code| code.read_as(format));
+        }
+    }
+
     /// Reads what follows the sub-function; `None` where that lists no codes, or ends before its list begins.
     pub fn decode(sub: u8, bytes: &[u8]) -> Option<Codes> {
         // What stands before the list, where the mask and the format are in it, and what before each code.

@@ -4,7 +4,7 @@ use super::codes::{Status, code};
 use super::identifier::{self, Data};
 use crate::diagnostics::obd;
 use crate::vehicle::Value;
-use crate::vehicle::trouble::{Ecu, FreezeFrame};
+use crate::vehicle::trouble::{self, Ecu, FreezeFrame};
 
 /// What was measured when a code was set.
 #[derive(Clone, Debug, PartialEq)]
@@ -117,5 +117,17 @@ impl Extended {
         let (of, rest) = head(bytes)?;
         let found = rest.split_first().filter(|_| !is_filling(rest)).map(|(number, data)| (*number, data.to_vec()));
         Some(Extended { sub, of, record: found, single: record.is_some_and(|record| !is_several(record)) })
+    }
+
+    /// What the ECU keeps, of the code that the status is of: a record where it is certain that it is one, else all there is.
+    pub fn kept(&self, ecu: Ecu) -> Option<trouble::Extended> {
+        let (number, data) = self.record.as_ref()?;
+        // Two bytes cannot be those of one record, and another's number and bytes.
+        let (number, bytes) = if self.single || data.len() <= 2 {
+            (*number, data.clone())
+        } else {
+            (trouble::Extended::ALL, [&[*number], data.as_slice()].concat())
+        };
+        Some(trouble::Extended { ecu, code: self.of.code, number, bytes })
     }
 }

@@ -80,9 +80,18 @@ fn extended_data_is_kept_as_bytes() {
     let Some(Response::Extended(extended)) = decode(&[0x59, 0x06, 0x12, 0x34, 0x56, 0x20, 0x99, 1, 2, 3], Some(&asked)) else {
         panic!()
     };
-    assert_eq!((extended.record, extended.single), (Some((0x99, vec![1, 2, 3])), true));
+    assert_eq!((&extended.record, extended.single), (&Some((0x99, vec![1, 2, 3])), true));
+    let kept = extended.kept(Ecu::Normal(0x7E8)).unwrap();
+    assert_eq!((kept.code, kept.number, kept.bytes), (iso(0x1234, 0x56), 0x99, vec![1, 2, 3]));
+    // All are asked for, as the standard's example of 19 06 has them: record 05 with 17, record 10 with 79.
+    for (rest, number, bytes) in [(&[5, 0x17][..], 5, &[0x17][..]), (&[5, 0x17, 0x10, 0x79], 0xFF, &[5, 0x17, 0x10, 0x79])] {
+        let answer = [&[0x59, 0x06, 0x12, 0x34, 0x56, 0x24], rest].concat();
+        let Some(Response::Extended(extended)) = decode(&answer, Some(&[0x19, 6, 0x12, 0x34, 0x56, 0xFF])) else { panic!() };
+        let kept = extended.kept(Ecu::Normal(0x7E8)).unwrap();
+        assert_eq!((kept.number, kept.bytes.as_slice()), (number, bytes));
+    }
     let Some(Response::Extended(none)) = decode(&[0x59, 0x06, 0x12, 0x34, 0x56, 0x20, 0, 0], None) else { panic!() };
-    assert_eq!((none.record, none.single), (None, false));
+    assert_eq!((&none.record, none.single, none.kept(Ecu::Normal(0x7E8))), (&None, false, None));
 }
 
 #[test]

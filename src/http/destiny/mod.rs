@@ -36,7 +36,7 @@ use super::body::Body;
 use super::gate::SignedIn;
 use super::problem::Problem;
 use super::reply::{json, no_content};
-use super::service::Call;
+use super::service::{Call, admit_write};
 use super::settings::Unit;
 use super::surface::Surface;
 use crate::clock::Clock;
@@ -105,6 +105,10 @@ pub(super) async fn subscribe(
         let sentence = "that token is none of this unit, or another sign-in's; ask /api/v1/monitoring/unit/{unitId} for one";
         return Err(Problem::new(StatusCode::FORBIDDEN, sentence));
     };
+    // Clients of that API subscribe again with each message; that changes nothing, and wears nothing.
+    if streams.is_subscribed(stream, &sign_in, unit) != wanted {
+        admit_write(call, &who.hash)?;
+    }
     streams.subscribe(stream, &sign_in, unit, wanted).await;
     Ok(no_content())
 }

@@ -9,7 +9,7 @@
 //! 15 s after the stream began, and once an hour while it is open; a row that is a day and an hour old counts no more. While
 //! the time is not settled rows do not age.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,8 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::super::cursor::set;
-use super::super::locked;
+use super::super::{keep, locked};
 use crate::clock::{Clock, TimeSource, Wall};
 use crate::event::Row;
 use crate::feed::{Feed, TokenHash};
@@ -171,6 +170,11 @@ impl Streams {
         self.with(id, sign_in, |_| ()).is_some()
     }
 
+    /// Whether a stream is subscribed to a unit.
+    pub(super) fn is_subscribed(&self, id: &str, sign_in: &TokenHash, unit: u32) -> bool {
+        self.with(id, sign_in, |stream| stream.units.contains_key(&unit)).unwrap_or(false)
+    }
+
     /// Subscribes a stream to a unit, or no longer. Resolves once that is durable, or cannot be for now: it counts at once.
     pub(super) async fn subscribe(&self, id: &str, sign_in: &TokenHash, unit: u32, wanted: bool) {
         let changed = self.with(id, sign_in, |stream| {
@@ -199,12 +203,14 @@ impl Streams {
         let Some(stream) = known.get_mut(id) else { return Vec::new() };
         stream.written = Some(Instant::now());
         let kept = Kept { sign_in: stream.sign_in, units: stream.units.keys().copied().collect(), seen: self.seen() };
+        let open: HashSet<String> =
+            known.iter().filter(|(_, stream)| stream.left.is_none()).map(|(id, _)| format!("{KEYS}{id}")).collect();
         drop(known);
         let key = format!("{KEYS}{id}");
         let others = self.feed.kept(KEYS).into_iter().filter(|(other, _)| *other != key);
         let others = others.map(|(other, value)| (other, serde_json::from_slice::<Kept>(&value).ok())).collect();
         let mut rows: Vec<Row> =
-            surplus(others, &kept.sign_in, self.now()).into_iter().map(|key| Row { key, value: None }).collect();
+            surplus(others, &open, &kept.sign_in, self.now()).into_iter().map(|key| Row { key, value: None }).collect();
         rows.push(Row { key, value: serde_json::to_vec(&kept).ok() });
         rows
     }
@@ -226,10 +232,11 @@ fn make_room(known: &mut HashMap<String, Known>, sign_in: &TokenHash) {
 }
 
 /// The keys of rows that are to go when one of `sign_in` comes: what is too old or cannot be read, and the oldest of too many.
-fn surplus(others: Vec<(String, Option<Kept>)>, sign_in: &TokenHash, now: Option<Wall>) -> Vec<String> {
+/// Those of `open` streams count, and stay.
+fn surplus(others: Vec<(String, Option<Kept>)>, open: &HashSet<String>, sign_in: &TokenHash, now: Option<Wall>) -> Vec<String> {
     let (mut stay, mut go) = (Vec::new(), Vec::new());
     for (key, kept) in others {
-        match kept.filter(|kept| !kept.has_gone(now)) {
+        match kept.filter(|kept| open.contains(&key) || !kept.has_gone(now)) {
             Some(kept) => stay.push((kept.seen, kept.sign_in == *sign_in, key)),
             None => go.push(key),
         }
@@ -238,7 +245,7 @@ fn surplus(others: Vec<(String, Option<Kept>)>, sign_in: &TokenHash, now: Option
     for (most, of_one) in [(OF_ONE, true), (OF_ALL, false)] {
         let count = stay.iter().filter(|(_, own, _)| !of_one || *own).count();
         for _ in most..=count {
-            if let Some(at) = stay.iter().position(|(_, own, _)| !of_one || *own) {
+            if let Some(at) = stay.iter().position(|(_, own, key)| (!of_one || *own) && !open.contains(key)) {
                 go.push(stay.remove(at).2);
             }
         }
@@ -287,7 +294,7 @@ impl Held {
             return;
         }
         // At once, before a change that comes now.
-        set(&*self.streams.feed, self.streams.rows(&self.id));
+        drop(keep(&*self.streams.feed, self.streams.rows(&self.id)));
     }
 }
 
@@ -311,12 +318,15 @@ mod tests {
     fn rows_go_when_they_are_old_or_wrecked_or_too_many() {
         let now = Some(Wall::from_micros(40 * HOUR_US));
         let others = vec![("old".to_owned(), kept(1, 15)), ("young".to_owned(), kept(1, 16)), ("wrecked".to_owned(), None)];
-        assert_eq!(surplus(others, &[1; 32], now), ["old", "wrecked"]);
+        let none = HashSet::new();
+        assert_eq!(surplus(others, &none, &[1; 32], now), ["old", "wrecked"]);
         let many = |sign_in| (0..OF_ONE).map(|n| (n.to_string(), kept(sign_in, n as i64))).collect();
-        assert_eq!(surplus(many(1), &[1; 32], None), ["0"], "the oldest makes room for the seventeenth");
-        assert_eq!(surplus(many(2), &[1; 32], None), [""; 0], "another's does not");
+        assert_eq!(surplus(many(1), &none, &[1; 32], None), ["0"], "the oldest makes room for the seventeenth");
+        assert_eq!(surplus(many(2), &none, &[1; 32], None), [""; 0], "another's does not");
+        let open = HashSet::from(["0".to_owned(), "1".to_owned()]);
+        assert_eq!(surplus(many(1), &open, &[1; 32], None), ["2"], "one that is open stays");
         let all = (0..300).map(|n| (n.to_string(), kept(n as u8, n))).collect();
-        assert_eq!(surplus(all, &[255; 32], None).len(), 300 + 1 - OF_ALL);
+        assert_eq!(surplus(all, &none, &[255; 32], None).len(), 300 + 1 - OF_ALL);
     }
 
     #[test]

@@ -27,8 +27,8 @@ export function heat(cabin) {
 
 export function show() {
 	const now = events.running();
-	const id = now ? now.event.eventId : 0;
-	const isQuiet = Boolean(now && now.snooze);
+	const id = now?.event.eventId ?? 0;
+	const isQuiet = Boolean(now?.snooze);
 	// What was said of one event must not stand beside the next.
 	if (id !== shownId) setText("alarm-note", "");
 	shownId = id;
@@ -43,7 +43,7 @@ export function show() {
 
 function tell({ event, snooze }) {
 	const child = event.child || {};
-	const until = snooze && clock(snooze.timestamp, 600);
+	const until = snooze && clock(snooze.timestamp, snooze.child.seconds);
 	setText("alarm-title", child.stage === "escalated" || child.stage === "repeated" ? "Child STILL in the car" : "Child left behind in the car");
 	setText("alarm-place", event.lastLocation.address);
 	const unsure = child.degraded ? " (a sensor is missing)" : "";
@@ -63,8 +63,7 @@ function enlarge(isLarge) {
 	return beat();
 }
 
-// ---- sound and vibration, as far as the browser lets a page that was touched once
-
+// Sound and vibration, as far as the browser lets a page that was touched once.
 export function isLoud() {
 	return Boolean(audio) && audio.state === "running" && isSoundWanted;
 }
@@ -98,20 +97,17 @@ function beep() {
 	tone.stop(at + 0.5);
 }
 
-// ---- answers
-
-const NOT_DONE = { 409: "The unit says no", 422: "The unit did not understand", 503: "The unit could not do it just now; try again" };
-
 async function respond(kind) {
 	const buttons = Object.keys(BUTTONS).map($);
 	for (const button of buttons) button.disabled = true;
 	try {
-		events.take(await ask(PATH + kind, "POST", { eventId: shownId }));
-		say(kind === "safe" ? "Thank you. The alert is over." : "Snoozed for 10 minutes.");
+		const done = await ask(PATH + kind, "POST", { eventId: shownId });
+		events.take(done);
+		say(kind === "safe" ? "Thank you. The alert is over." : `Snoozed for ${done.child.seconds / 60} minutes.`);
 		whenAnswered();
 	} catch ({ status, message }) {
 		const offline = "NOT confirmed: the car's unit cannot be reached from here. Look after the child yourself.";
-		const words = status ? `${NOT_DONE[status] || "Not done"}: ${message}.` : offline;
+		const words = status ? `Not done: ${message}.` : offline;
 		setText("alarm-note", words);
 		say(words);
 	} finally {

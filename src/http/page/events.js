@@ -41,21 +41,24 @@ export const events = {
 	known: new Map(),
 	// What the stream told twice; 0, or something is wrong.
 	twins: 0,
-	// Everything from here to the head is known, once history was asked for.
+	// Everything from here to the head is known, once history was asked for; nothing up to `floor`, as that was too much.
 	from: null,
 	first: null,
+	floor: 0,
 
 	clear() {
 		this.known.clear();
-		[this.twins, this.from, this.first] = [0, null, null];
+		[this.twins, this.from, this.first, this.floor] = [0, null, null, 0];
 	},
 
 	// A replay may add that the alert has ended.
 	take(event, isTold = false) {
-		const before = this.known.get(event.eventId);
-		if (before && before.isTold && isTold) this.twins += 1;
-		this.known.set(event.eventId, { ...before, ...event, isTold: isTold || Boolean(before && before.isTold) });
-		if (this.known.size > KEEP) this.known.delete(Math.min(...this.known.keys()));
+		const before = this.known.get(event.eventId) || {};
+		if (before.isTold && isTold) this.twins += 1;
+		this.known.set(event.eventId, { ...before, ...event, isTold: isTold || before.isTold });
+		if (this.known.size <= KEEP) return;
+		this.floor = Math.min(...this.known.keys());
+		this.known.delete(this.floor);
 	},
 
 	newestFirst() {
@@ -73,6 +76,15 @@ export const events = {
 		return null;
 	},
 
+	// What the unit itself says of the alert, asked while `before` was the one running: an end that was not told ends it, and
+	// one that was not told is looked for.
+	async agree({ state, eventId }, before) {
+		const now = this.running();
+		if (state === "alert" || state === "snoozed") return now || this.range(eventId - WINDOW, eventId);
+		if (!state || !now || !before || now.event !== before.event) return null;
+		return this.take({ ...now.event, ended: now.event.eventId });
+	},
+
 	// Asks for what lies in (since, until], page by page.
 	async range(since, until) {
 		let found = 0;
@@ -88,27 +100,32 @@ export const events = {
 
 	// What happened before what is known: some, or all there is. `head` is where the unit is when nothing is known yet.
 	async older(head) {
-		const top = this.from === null ? head : this.from;
 		if (this.first === null) {
 			const { events: told, next } = await ask(`/api/v1/events?${KINDS}&limit=1&since=0`);
 			this.first = told.length ? told[0].eventId - 1 : next;
 		}
-		let [at, found] = [top, 0];
-		for (let window = WINDOW; at > this.first && found < ENOUGH; window *= 4) {
-			const below = Math.max(this.first, at - window);
+		let [at, found] = [this.from ?? head, 0];
+		for (let window = WINDOW; at > this.end() && found < ENOUGH; window *= 4) {
+			const below = Math.max(this.end(), at - window);
 			found += await this.range(below, at);
 			at = below;
 		}
 		this.from = at;
 	},
 
+	end() {
+		return Math.max(this.first, this.floor);
+	},
+
+	// Why there is no more to show; nothing while there is.
 	isAll() {
-		return this.from !== null && this.first !== null && this.from <= this.first;
+		if (this.from === null || this.first === null || this.from > this.end()) return "";
+		return this.floor > this.first ? `This page shows the latest ${KEEP}.` : "That is all the unit has kept.";
 	},
 };
 
 export function clock(timestamp, plusSeconds = 0) {
-	return new Date(Date.parse(timestamp) + plusSeconds * 1000).toLocaleTimeString([], { timeStyle: "medium" });
+	return new Date(Number(new Date(timestamp)) + plusSeconds * 1000).toLocaleTimeString([], { timeStyle: "medium" });
 }
 
 export function day(timestamp) {

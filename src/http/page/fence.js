@@ -2,7 +2,7 @@
 
 import { ask } from "./unit.js";
 import { $, on, make, refill, setText, twice } from "./dom.js";
-import { metres } from "./map.js";
+import { metres, place } from "./map.js";
 
 const PATH = "/api/v1/geofences";
 const HINT = "Put the finger on the middle and drag outwards.";
@@ -48,17 +48,11 @@ function row(ul, { id, properties: { name = id, source, speed_limit_kmh: speed, 
 }
 
 async function remove(id, name) {
-	try {
-		await ask(`${PATH}/${encodeURIComponent(id)}`, "DELETE");
-		say(`The fence ${name} is deleted.`);
-	} catch (error) {
-		say(`Not deleted: ${error.message}.`);
-	}
+	const done = ask(`${PATH}/${encodeURIComponent(id)}`, "DELETE");
+	say(await done.then(() => `The fence ${name} is deleted.`, ({ message }) => `Not deleted: ${message}.`));
 	$("type-fence").focus();
 	await load().catch(() => {});
 }
-
-// ---- with a finger
 
 const position = ({ longitude, latitude }) => [longitude, latitude].map((value) => Math.round(value * 1e7) / 1e7);
 
@@ -76,9 +70,9 @@ function compass() {
 	};
 	return {
 		cancel,
-		down(place) { from = place; },
-		move(place) {
-			shape = circle(from, metres(from, place));
+		down(at) { from = at; },
+		move(to) {
+			shape = circle(from, metres(from, to));
 			sketch(shape);
 		},
 		up() {
@@ -109,8 +103,6 @@ function press() {
 	$("draw").setAttribute("aria-pressed", String(Boolean(map.pen)));
 }
 
-// ---- the form
-
 function open(shape) {
 	close();
 	drawn = shape;
@@ -136,7 +128,7 @@ function close() {
 
 // The shape as the form has it now; null while it has none.
 function shaped() {
-	const middles = { car: () => map.car, view: () => map.middle(), drawn: () => ({ longitude: drawn.geometry.coordinates[0], latitude: drawn.geometry.coordinates[1] }) };
+	const middles = { car: () => map.car, view: () => map.middle(), drawn: () => place(drawn.geometry.coordinates) };
 	const middle = middles[$("fence-centre").value]();
 	const radius = $("fence-radius").valueAsNumber;
 	return middle && radius > 0 ? circle(middle, radius) : null;

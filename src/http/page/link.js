@@ -5,7 +5,6 @@ import { authorization, isSignedIn } from "./unit.js";
 
 const DEAD_MS = 20000;
 const STALE_MS = 9000;
-const RETRY_MS = [500, 1000, 2000, 4000, 8000];
 
 // Server-sent events (WHATWG HTML, 9.2.6; lines end as the unit ends them, with LF) out of pieces of any size. What no blank
 // line has ended is no event, and its id does not count.
@@ -110,7 +109,7 @@ export class Link {
 		this.close();
 		this.lose();
 		if (!isSignedIn()) return;
-		const step = RETRY_MS[Math.min(this.attempts, RETRY_MS.length - 1)];
+		const step = 500 * 2 ** Math.min(this.attempts, 4);
 		// A unit that is full asks for more patience than its usual 2 s.
 		const asked = this.retryMs > 5000 ? this.retryMs : 0;
 		[this.attempts, this.retryMs] = [this.attempts + 1, 0];

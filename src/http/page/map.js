@@ -7,7 +7,7 @@ const TRACK = 3000;
 
 const lift = (latitude) => Math.asinh(Math.tan(Math.max(-85, Math.min(85, latitude)) * RAD));
 const turn = (degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
-const place = ([longitude, latitude]) => ({ longitude, latitude });
+export const place = ([longitude, latitude]) => ({ longitude, latitude });
 
 // From one place to another near it.
 export function metres(a, b) {
@@ -38,8 +38,6 @@ export class Map2D {
 		[this.fences, this.track, this.car, this.isFollowing] = [[], [], null, true];
 	}
 
-	// ---- what is shown
-
 	moveTo(location) {
 		if (location.latitude === undefined) return;
 		if (!this.car || metres(this.car, location) > 1) this.track.push(location);
@@ -61,8 +59,6 @@ export class Map2D {
 		if (!this.car && fences.length) this.centre(lines(fences[0])[0][0]);
 		this.due();
 	}
-
-	// ---- the view
 
 	size() {
 		return [this.canvas.clientWidth, this.canvas.clientHeight];
@@ -119,8 +115,6 @@ export class Map2D {
 		this.due();
 	}
 
-	// ---- fingers, mouse, keys
-
 	listen() {
 		const { canvas, pointers } = this;
 		const on = (name, act) => canvas.addEventListener(name, (event) => act(event, [event.offsetX, event.offsetY]));
@@ -161,8 +155,6 @@ export class Map2D {
 		const far = ([x, y]) => Math.max(1, Math.hypot(x - other[1][0], y - other[1][1]));
 		return this.zoom(far(to) / far(from), ...other[1]);
 	}
-
-	// ---- ink
 
 	due() {
 		if (this.isDue) return;

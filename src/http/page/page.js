@@ -29,8 +29,6 @@ function say(text) {
 	saidTimer = setTimeout(() => setText("note", ""), 60000);
 }
 
-// ---- events
-
 function showEvents() {
 	const known = events.newestFirst();
 	const list = $("events");
@@ -49,8 +47,8 @@ function showEvents() {
 			item.append(` ${event.lastLocation.address}`);
 		}
 	});
-	$("older").hidden = events.isAll();
-	$("past-end").hidden = !events.isAll();
+	$("older").hidden = Boolean(events.isAll());
+	setText("past-end", events.isAll());
 }
 
 function show() {
@@ -66,18 +64,18 @@ async function readOlder() {
 	show();
 }
 
-// ---- the live picture
-
 async function poll() {
 	if (!isSignedIn() || document.visibilityState === "hidden" || Date.now() - polledAt < STATE_EVERY_MS) return;
 	polledAt = Date.now();
-	const of = session;
+	const [of, before] = [session, events.running()];
 	try {
 		const [state, child] = await Promise.all([ask("/api/v1/vehicles/self/state"), ask("/api/v1/childcare/vehicles/self/child-alert")]);
 		if (of !== session) return;
 		picture.showState(state, child.data || {});
 		map.moveTo(state.location);
 		fence.showInside(state.geofences);
+		await events.agree(child.data || {}, before);
+		show();
 	} catch {
 		// The line on top says that there is no connection; the next heartbeat tries again.
 	}
@@ -93,7 +91,7 @@ function showLink() {
 	const age = link.age();
 	const state = !isSignedIn() ? "off" : link.isOpen ? "live" : "lost";
 	$("link").dataset.state = state;
-	const since = link.lostAt ? ` since ${new Date(link.lostAt).toLocaleTimeString([], { timeStyle: "medium" })}` : "";
+	const since = link.lostAt ? ` since ${clock(link.lostAt)}` : "";
 	const lost = link.heardAt ? `connection lost${since}, trying again` : "connecting";
 	setText("link-words", { off: "not connected", live: "live", lost }[state]);
 	setText("link-age", state === "off" || age === Infinity || (link.isOpen && age < 8) ? "" : `· picture ${picture.span(age)} old`);
@@ -124,12 +122,10 @@ const link = new Link({
 	},
 	status: ({ status }) => picture.showDiagnosis(status),
 	heartbeat: () => poll(),
-	revoked: () => signOut("This phone was revoked. Pair it again."),
+	revoked: () => signOut(NOT_PAIRED),
 	refused: () => signOut(NOT_PAIRED),
 	change: () => showLink(),
 });
-
-// ---- signing in and out
 
 function signIn(token) {
 	forget();
@@ -169,10 +165,7 @@ function showViews(isIn) {
 
 function look(view) {
 	$("main").dataset.view = view;
-	for (const tab of $("tabs").children) {
-		if (tab.dataset.to === view) tab.setAttribute("aria-current", "page");
-		else tab.removeAttribute("aria-current");
-	}
+	for (const tab of $("tabs").children) tab.setAttribute("aria-current", tab.dataset.to === view ? "page" : "false");
 	if (view === "more") phone.load().catch(() => {});
 	scrollTo(0, 0);
 	map.due();
@@ -197,7 +190,7 @@ function begin() {
 	phone.begin(say);
 	on("pair-form", "submit", (event) => {
 		event.preventDefault();
-		pair($("code").value.trim(), $("device").value.trim()).then(signIn, (error) => say(`Not paired: ${error.message}.`));
+		pair($("code").value.replace(/\s/g, ""), $("device").value.trim()).then(signIn, (error) => say(`Not paired: ${error.message}.`));
 	});
 	on("sign-out", "click", () => phone.leave().then(() => signOut("Signed out on this phone.")));
 	on("older", "click", readOlder);

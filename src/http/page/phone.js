@@ -11,8 +11,8 @@ let say = () => {};
 // The list is for those who may do something about it.
 export async function load() {
 	const { devices } = await ask(PATH);
-	own = devices.find((device) => device.current) || null;
-	$("devices-part").hidden = !own || !own.scopes.includes("admin");
+	own = devices.find((device) => device.current);
+	$("devices-part").hidden = !own?.scopes.includes("admin");
 	refill($("devices"), devices, (list) => devices.forEach((device) => row(list, device)));
 }
 
@@ -25,12 +25,8 @@ function row(list, device) {
 }
 
 async function revoke({ id, name }) {
-	try {
-		await ask(`${PATH}/${id}`, "DELETE");
-		say(`${name} is revoked.`);
-	} catch (error) {
-		say(`Not revoked: ${error.message}.`);
-	}
+	const done = ask(`${PATH}/${id}`, "DELETE");
+	say(await done.then(() => `${name} is revoked.`, ({ message }) => `Not revoked: ${message}.`));
 	$("sign-out").focus();
 	await load().catch(() => {});
 }
@@ -49,9 +45,6 @@ function showSound() {
 export function begin(sayIt) {
 	say = sayIt;
 	// The first touch anywhere turns sound on where the browser lets it; the button says how it is, and was.
-	on("sound", "click", async () => {
-		await wantSound($("sound").getAttribute("aria-pressed") !== "true");
-		showSound();
-	});
+	on("sound", "click", () => wantSound($("sound").getAttribute("aria-pressed") !== "true"));
 	for (const gesture of ["click", "keyup"]) addEventListener(gesture, () => setTimeout(showSound, 200));
 }

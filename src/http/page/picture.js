@@ -20,8 +20,6 @@ let seen = null;
 
 const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
-// ---- where
-
 export function moveTo(location) {
 	seen = { location, at: Date.now() };
 	setText("address", location.address);
@@ -44,22 +42,24 @@ export function span(seconds) {
 	return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
-// ---- doors, seats and the rest: each a text, or several, and how it looks
+// What follows is each a text, or several, and how it looks. First the doors of which something is known.
+function those(of, what, value) {
+	return Object.keys(PLACES).filter((place) => of(`Cabin.Door.${place}.${what}`) === value).map((place) => PLACES[place]);
+}
 
 function doors(of) {
-	const known = Object.keys(PLACES).map((place) => [place, of(`Cabin.Door.${place}.IsOpen`)]);
 	paint("door", (place) => of(`Cabin.Door.${place}.IsOpen`), "open", "closed");
-	const open = known.filter(([, isOpen]) => isOpen).map(([place]) => PLACES[place]);
+	const open = those(of, "IsOpen", true);
 	if (of("Body.Trunk.Rear.IsOpen")) open.push("trunk");
 	if (open.length) return [capital(`${open.join("; ")} open`), "warn"];
-	return [known.some(([, isOpen]) => isOpen === false) ? "Closed, as far as is known" : UNKNOWN];
+	return [those(of, "IsOpen", false).length ? "Closed, as far as is known" : UNKNOWN];
 }
 
 function lock(of) {
-	const each = Object.keys(PLACES).map((place) => of(`Cabin.Door.${place}.IsLocked`)).filter((value) => value !== undefined);
 	const whole = of("Cabin.IsLocked");
-	const said = whole === undefined ? each : [whole];
-	return [said.length ? (said.includes(false) ? "Not locked" : "Locked, as far as is known") : UNKNOWN];
+	if (whole === false || those(of, "IsLocked", false).length) return ["Not locked"];
+	const locked = those(of, "IsLocked", true).join("; ");
+	return [whole ? "Locked" : locked ? `Locked: ${locked}` : UNKNOWN];
 }
 
 function seats(of) {
@@ -84,7 +84,7 @@ function paint(what, of, yes, no) {
 
 function warmth(of, cabin = {}) {
 	const [inside, outside] = [of("Cabin.HVAC.AmbientAirTemperature"), of("Exterior.AirTemperature")];
-	const warm = cabin.temperature === undefined ? { ...cabin, temperature: inside } : cabin;
+	const warm = { temperature: inside, ...cabin };
 	const { trend = 0 } = cabin;
 	const way = Math.abs(trend) < 0.05 ? "" : `${trend > 0 ? "rising" : "falling"} ${Math.abs(trend).toFixed(1)} °C a minute`;
 	const around = outside === undefined ? "" : `outside ${Math.round(outside)} °C`;
@@ -114,8 +114,6 @@ export function showState({ signals, location }, child) {
 		}
 	});
 }
-
-// ---- what ECUs say
 
 export function showDiagnosis({ mil, codes }) {
 	$("diagnosis").hidden = mil === undefined && codes === undefined;

@@ -7,14 +7,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::super::credentials::hex;
-use super::super::locked;
+use super::super::{keep, locked};
 use super::DAY;
 use crate::clock::{Boot, Clock, TimeSource, Wall};
 use crate::event::Row;
@@ -324,14 +323,9 @@ impl<R: Record> Shelf<R> {
         if rows.is_empty() {
             return Box::pin(std::future::ready(()));
         }
-        let mut writing = self.feed.keep(rows);
-        let first = writing.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let writing = keep(&*self.feed, rows);
         Box::pin(async move {
-            let written = match first {
-                Poll::Ready(written) => written,
-                Poll::Pending => writing.await,
-            };
-            if let Err(error) = written {
+            if let Err(error) = writing.await {
                 tracing::debug!(%error, "a sign-in is in memory only for now");
             }
         })

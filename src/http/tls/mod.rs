@@ -62,7 +62,7 @@ pub(super) struct Tls(Arc<Inner>);
 struct Inner {
     shown: Arc<Shown>,
     config: Arc<ServerConfig>,
-    source: Mutex<Source>,
+    source: Source,
     /// Names beside the addresses of now.
     names: Vec<String>,
     /// What is wrong for as long as the daemon runs.
@@ -71,8 +71,10 @@ struct Inner {
 
 /// Where the certificate comes from.
 enum Source {
-    Own(Box<Own>),
-    Given(Given),
+    /// The unit. Its key stays, and so can be told while a renewed certificate is on its way to the disk, as long as that takes.
+    Own { own: Mutex<Box<Own>>, public_key: Vec<u8> },
+    /// The owner. Nobody waits for anything with this lock.
+    Given(Mutex<Given>),
 }
 
 impl fmt::Debug for Tls {
@@ -90,18 +92,18 @@ impl Tls {
         let (source, certified, complaint) = match given {
             Some(given) => {
                 let certified = given.certified.clone();
-                (Source::Given(given), certified, None)
+                (Source::Given(Mutex::new(given)), certified, None)
             }
             None => {
                 let (mut own, complaint) = Own::open(folder)?;
                 let certified = own.renew(now, &callings(&names))?.or_else(|| own.certified());
                 let certified = certified.ok_or_else(|| io::Error::other("there is no certificate to show"))?;
-                (Source::Own(Box::new(own)), certified, complaint)
+                (Source::Own { public_key: own.public_key(), own: Mutex::new(Box::new(own)) }, certified, complaint)
             }
         };
         let shown = Arc::new(Shown(Mutex::new(certified)));
         let config = Arc::new(config(shown.clone())?);
-        Ok(Tls(Arc::new(Inner { shown, config, source: Mutex::new(source), names, complaint })))
+        Ok(Tls(Arc::new(Inner { shown, config, source, names, complaint })))
     }
 
     /// What the handshake goes by.
@@ -111,30 +113,29 @@ impl Tls {
 
     /// The hash of the public key, in hex.
     pub(super) fn pin(&self) -> String {
-        let public_key = match &*locked(&self.0.source) {
-            Source::Own(own) => own.public_key(),
-            Source::Given(given) => given.facts.public_key.clone(),
+        let hash = match &self.0.source {
+            Source::Own { public_key, .. } => Sha256::digest(public_key),
+            Source::Given(given) => Sha256::digest(&locked(given).facts.public_key),
         };
-        Sha256::digest(public_key).iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Shows the owner's renewed certificate from now on, where the owner's was shown before.
     fn swap(&self, given: Given) {
-        let mut source = locked(&self.0.source);
-        if let Source::Given(before) = &mut *source {
+        if let Source::Given(before) = &self.0.source {
             *locked(&self.0.shown.0) = given.certified.clone();
-            *before = given;
+            *locked(before) = given;
         }
     }
 
     /// Sees to it that the certificate is right for now.
     fn look(&self, now: Option<Wall>, health: &Health) {
-        let found = match &mut *locked(&self.0.source) {
-            Source::Given(given) => match now.and_then(|now| given.untimely(now)) {
+        let found = match &self.0.source {
+            Source::Given(given) => match now.and_then(|now| locked(given).untimely(now)) {
                 Some(fault) => Err(format!("the certificate of http.certificate {fault}; {}", fault.cure())),
                 None => Ok(None),
             },
-            Source::Own(own) => own.renew(now, &callings(&self.0.names)).map_err(|error| error.to_string()),
+            Source::Own { own, .. } => locked(own).renew(now, &callings(&self.0.names)).map_err(|error| error.to_string()),
         };
         if let Ok(Some(certified)) = &found {
             *locked(&self.0.shown.0) = certified.clone();

@@ -78,3 +78,57 @@ fn the_track_has_only_so_much_patience_of_memory() {
     assert!(state.add_point(point(-1), now));
     assert_eq!(state.due(now), Some(now + TRACK_WAIT));
 }
+
+fn door(n: usize, value: Option<u8>) -> Row {
+    Row { key: format!("door/{n}"), value: value.map(|value| vec![value]) }
+}
+
+fn heard(result: &mut oneshot::Receiver<Result<(), Unavailable>>) -> Option<Result<(), Unavailable>> {
+    result.try_recv().ok()
+}
+
+#[test]
+fn what_a_door_keeps_is_durable_in_its_turn() {
+    let now = Instant::now();
+    let mut state = state();
+    let (slot, mut result) = oneshot::channel();
+    assert!(state.keep(vec![door(1, Some(7))], slot, now).is_empty());
+    assert!(heard(&mut result).is_none() && state.rows.values().contains_key("door/1"), "to be read at once");
+    let batch = state.batch(at(1_000_000_000), now, Extent::Due).unwrap();
+    assert_eq!(batch.rows, [("door/1".to_owned(), Some(Arc::from([7])))]);
+    state.written(&batch, now);
+    assert_eq!(heard(&mut result), Some(Ok(())));
+}
+
+#[test]
+fn what_a_door_takes_away_that_nobody_knows_is_no_row() {
+    let now = Instant::now();
+    let mut state = state();
+    let (slot, _result) = oneshot::channel();
+    state.keep((0..10_000).map(|n| door(n, None)).collect(), slot, now);
+    assert_eq!((state.rows.waiting(), state.rows.values().len()), (0, 0));
+    let (slot, _result) = oneshot::channel();
+    state.keep(vec![door(1, Some(7)), door(1, None), door(2, None)], slot, now);
+    assert_eq!(state.rows.unsaved(), [("door/1".to_owned(), None)], "the file may have it by then");
+}
+
+#[test]
+fn while_the_disk_is_behind_a_door_does_not_wait_in_the_engines_place() {
+    let now = Instant::now();
+    let mut state = state();
+    let mut waiting = Vec::new();
+    for n in 0..STEPS {
+        let (slot, result) = oneshot::channel();
+        state.keep(vec![door(n, Some(1))], slot, now);
+        waiting.push(result);
+    }
+    let refused = waiting.iter_mut().filter_map(heard).collect::<Vec<_>>();
+    assert_eq!(refused.len(), STEPS / 2);
+    assert!(refused.iter().all(|told| matches!(told, Err(Unavailable::Journal(why)) if why.contains("behind"))), "{refused:?}");
+    assert!(!state.is_full(), "half of the places are the engine's");
+    assert_eq!(state.rows.waiting(), STEPS, "what was refused a place is kept all the same, and written");
+    let batch = state.batch(at(1_000_000_000), now, Extent::Due).unwrap();
+    assert_eq!(batch.rows.len(), STEPS);
+    state.written(&batch, now);
+    assert_eq!(state.rows.waiting(), 0);
+}

@@ -78,6 +78,11 @@ pub static SETUPS: &[Setup] = &[
     },
     Setup { name: "clears", about: "codes, which another tester clears after 20 s", bus: |now| played(now, &CLEARS) },
     Setup {
+        name: "mixed",
+        about: "the same, and on the same wire a truck's engine without a lamp: SPN 110 FMI 0 active, SPN 639 FMI 9 previously",
+        bus: |now| played(now, &CLEARS).with_truck(dark()),
+    },
+    Setup {
         name: "session-and-clears",
         about: "codes; after 20 s a workshop's tester opens an extended session and clears them",
         bus: |now| played(now, &SESSION_AND_CLEARS),
@@ -99,6 +104,10 @@ pub static SETUPS: &[Setup] = &[
     },
 ];
 
+const TEMPERATURE: TruckFault = TruckFault { spn: 110, fmi: 0, occurrences: 2 };
+const OIL: TruckFault = TruckFault { spn: 100, fmi: 1, occurrences: 1 };
+const NETWORK: TruckFault = TruckFault { spn: 639, fmi: 9, occurrences: 5 };
+
 fn broken(manner: Manner) -> Bus {
     Bus::new([
         Ecu::engine().with_faults(&[Fault::MISFIRE, Fault::CATALYST, Fault::THERMOSTAT]).with_manner(manner),
@@ -118,6 +127,12 @@ fn played(now: Boot, script: &'static Script) -> Bus {
 }
 
 fn truck() -> Truck {
-    let fault = |spn, fmi, occurrences| TruckFault { spn, fmi, occurrences };
-    Truck::new().with_active(&[fault(110, 0, 2), fault(100, 1, 1)]).with_previously(&[fault(639, 9, 5)])
+    Truck::new().with_active(&[TEMPERATURE, OIL]).with_previously(&[NETWORK])
+}
+
+/// One whose lamps are not lit.
+fn dark() -> Truck {
+    let mut truck = Truck::new().with_active(&[TEMPERATURE]).with_previously(&[NETWORK]);
+    truck.lamps = Truck::NO_LAMPS;
+    truck
 }

@@ -371,6 +371,7 @@ fn each_setup_does_what_it_says() {
         ("pending", format!("7E8: 7F 03 78, 7E9: 7F 03 78, {codes}")),
         ("overflow", codes.to_owned()),
         ("clears", codes.to_owned()),
+        ("mixed", codes.to_owned()),
         ("session-and-clears", codes.to_owned()),
         ("looks-on", codes.to_owned()),
         ("truck", String::new()),
@@ -381,7 +382,7 @@ fn each_setup_does_what_it_says() {
     }
     assert_eq!(SETUPS.len(), table.len());
     assert_eq!(after("codes", 0, "07"), "7E8: 47 03 03 01 04 20 01 28, 7E9: 47 01 07 41");
-    for name in ["clears", "session-and-clears"] {
+    for name in ["clears", "mixed", "session-and-clears"] {
         assert_eq!(after(name, 0, "07"), "7E8: 47 01 01 28, 7E9: 47 00");
         assert_eq!(after(name, 25_000, "03"), "7E8: 43 00, 7E9: 43 00", "{name}");
         assert_eq!(after(name, 25_000, "07"), "7E8: 47 00, 7E9: 47 00", "{name}");

@@ -62,11 +62,13 @@ async fn trouble_codes_are_told_with_what_is_known_of_each() {
         first_seen: Wall::from_micros(1_771_546_000_000_000),
         last_seen: Wall::from_micros(1_771_546_007_213_000),
         freeze_frame: vec![("Vehicle.OBD.CoolantTemperature".to_owned(), Value::Number(92.0))],
+        extended: vec![(1, "05".to_owned())],
     };
     let told = json!({
         "code": "P0301", "text": "cylinder 1 misfires", "protocols": ["OBD-II", "UDS"], "ecu": "7E8",
         "status": ["stored", "pending"], "failureType": "11", "mil": true, "firstSeen": "2026-02-20T00:06:40.000Z",
         "lastSeen": "2026-02-20T00:06:47.213Z", "freezeFrame": {"Vehicle.OBD.CoolantTemperature": 92.0},
+        "extendedData": {"01": "05"},
     });
     let monitors = vec![("catalyst".to_owned(), false)];
     let readiness = Arc::new(vec![Readiness { ecu: Ecu::Normal(0x7E8), monitors }]);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use telltale::clock::Wall;
 use telltale::event::{EventType, Kind, Location};
-use telltale::feed::{Scope, TrackPoint};
+use telltale::feed::{Feed, Scope, TrackPoint};
 use telltale::geo::Point;
 use telltale::http::Unit;
 use telltale::vehicle::Fix;
@@ -156,9 +156,10 @@ async fn what_cannot_be_told_any_more_is_a_gap_with_both_ids() {
     }
     door.feed.prune(Kind::Trip, 60);
     door.feed.set_recent(65);
-    for (last, from, reason) in [("30", 30, "pruned"), ("999", 999, "unknown"), ("x", 0, "unknown")] {
+    for (last, begins, from, reason) in [("30", 30, 30, "pruned"), ("999", 999, 999, "unknown"), ("x", 65, 0, "unknown")] {
         let mut page = Page::open(&door, &format!("{last}.{id}")).await;
         assert_eq!(page.stream_id, id);
+        assert_eq!(page.last, format!("{begins}.{id}"), "who is cut off before the gap misses nothing and has nothing twice");
         let gap = page.next().await;
         assert_eq!((gap.name.as_str(), &gap.id), ("gap", &format!("65.{id}")), "{last}");
         assert_eq!(gap.json(), json!({"from": from, "to": 65, "reason": reason}));
@@ -296,6 +297,28 @@ async fn a_page_that_begins_streams_without_end_is_remembered_in_part() {
     door.until("telltale_http_streams", 0.0).await;
     assert_ne!(Page::open(&door, &last).await.stream_id, id, "the oldest has made room");
     assert_eq!(door.feed.rows("door/stream/"), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_wears_flash_is_ten_a_second_and_a_hundred_at_once() {
+    let door = Door::open().await;
+    let page = Page::open(&door, "").await;
+    let token = page.subscription(1).await;
+    for n in 0..100 {
+        assert_eq!(page.post(if n % 2 == 0 { "subscribe" } else { "unsubscribe" }, &token).await, 204, "{n}");
+    }
+    assert_eq!(page.post("unsubscribe", &token).await, 204, "twice is once, and writes nothing");
+    assert_eq!(page.post("subscribe", &token).await, 429);
+    let login = r#"{"username": "mum", "password": "read"}"#;
+    assert_eq!(door.ask("POST", "/api/v1/auth/login", &[], login).await.status(), 429, "all that a device has written");
+    let later = door.ask("GET", "/events", &["X-Api-Key: read", "Device-Id: phone"], "").await;
+    assert!(later.status() == 200 && later.text().starts_with("retry: 1"), "{}", later.text());
+    assert!(door.feed.kept("door/device/").is_empty());
+    assert_eq!(page.pong().await, 204, "what is not written is none of it");
+    assert_eq!(Page::of(&door, "admin", "").await.stream_id.len(), 32, "nor another's");
+    assert_eq!(door.metric("telltale_http_dropped_total{reason=\"write_rate\"}"), 2.0);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(page.post("subscribe", &token).await, 204);
 }
 
 #[tokio::test]

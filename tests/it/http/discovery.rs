@@ -47,6 +47,7 @@ async fn a_phone_finds_the_unit_and_hears_its_goodbye() {
     assert!(!format!("{service:?}").contains(VIN));
     // The link of a pairing has that name, once it leads here.
     while !door.entrance.url().starts_with(&format!("https://telltale-{id}.local:")) {
+        assert!(Instant::now() < deadline + Duration::from_secs(60), "{}", door.entrance.url());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 

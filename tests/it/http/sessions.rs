@@ -3,7 +3,7 @@
 use serde_json::json;
 use telltale::clock::{Clock, Wall};
 use telltale::feed::{Feed, Scope};
-use telltale::http::{Invitation, RealTime, hash_token};
+use telltale::http::{Invitation, Label, RealTime, hash_token};
 
 use super::client::EventStream;
 use super::door::Door;
@@ -233,6 +233,32 @@ async fn a_phone_that_pairs_gets_a_session_too() {
     let code = door.pairing.open(invitation(), 2).unwrap();
     let elsewhere = pair(&code, &["Origin: http://localhost:9000"]).await;
     assert_eq!((elsewhere.status(), elsewhere.header("set-cookie")), (201, None), "another page's phone has no cookie of ours");
+}
+
+#[tokio::test]
+async fn who_presses_the_button_and_has_the_label_pairs_one_phone() {
+    let door = Door::open().await;
+    let label = Label::read("4711-0815\n").unwrap();
+    let pair = async |code: &str| {
+        let body = json!({"code": code, "device": "phone"}).to_string();
+        door.ask("POST", "/api/v1/pair", &[], &body).await
+    };
+    assert_eq!(pair("4711-0815").await.status(), 410, "nobody has pressed it");
+    assert_eq!(door.pairing.press(&label), Ok(true));
+    let wrong = pair("4711-0816").await;
+    assert_eq!(wrong.status(), 403);
+    assert!(wrong.problem().contains("label"));
+    let paired = pair("4711-0815").await;
+    assert_eq!(paired.status(), 201);
+    assert_eq!(paired.json()["member"], "owner");
+    assert_eq!(paired.json()["scopes"], json!(["read", "control"]));
+    assert_eq!(pair("4711-0815").await.status(), 410, "one phone");
+
+    door.pairing.press(&label).unwrap();
+    for n in 0..5 {
+        assert_eq!(pair(&format!("guess-{n}")).await.status(), 403);
+    }
+    assert_eq!(pair("4711-0815").await.status(), 410, "five tries a press");
 }
 
 #[tokio::test]

@@ -64,6 +64,34 @@ async fn a_ticket_opens_one_stream_as_token_and_that_one_again() {
 }
 
 #[tokio::test]
+async fn a_request_that_opens_nothing_uses_no_ticket_up() {
+    let door = Door::with(|settings| settings.limits.streams_per_token = 1).await;
+    let ticket = door.ticket("X-Api-Key: read").await;
+    let path = |path: &str| format!("{path}{}token={ticket}", if path.contains('?') { "&" } else { "?" });
+    for (other, status) in [
+        ("/api/my-events?names=nonsense", 400),
+        ("/eventsource?want=nonsense", 400),
+        ("/api/v1/childcare/vehicles/ANOTHER/child-alert/events", 404),
+        ("/api/v1/events", 401),
+        ("/nowhere", 404),
+    ] {
+        assert_eq!(door.status(&path(other), &[]).await, status, "{other}");
+    }
+    // Nor one for which there is no place now.
+    let busy = door.stream(ALL, &[]).await;
+    assert_eq!(door.status(&path(ALL), &[]).await, 200);
+    assert!(door.feed.kept("door/ticket/").is_empty());
+    drop(busy);
+    door.until("telltale_http_streams", 0.0).await;
+    let mut stream = EventStream::open(door.address, &path(CHILD), &[]).await;
+    stream.named("position").await;
+    assert_eq!(door.feed.kept("door/ticket/").len(), 1);
+    drop(stream);
+    door.until("telltale_http_streams", 0.0).await;
+    assert_eq!(door.status(&path(ALL), &[]).await, 401, "and now it is");
+}
+
+#[tokio::test]
 async fn a_ticket_is_late_after_ten_minutes() {
     let door = Door::with(at(0.0, 1e9)).await;
     let ticket = door.ticket("X-Api-Key: read").await;

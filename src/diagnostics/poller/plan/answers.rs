@@ -4,11 +4,12 @@ use super::{IDENTITIES, Known, LIVE, MOST_ECUS, Plan, Task};
 use crate::clock::Boot;
 use crate::diagnostics::obd::{self, Response, item};
 use crate::diagnostics::overheard::To;
+use crate::diagnostics::uds::codes::bytes;
 use crate::vehicle::trouble::{Classes, Code, Ecu, Heard};
 
 /// PIDs of a freeze frame that are read.
 const MOST_FROZEN: usize = 20;
-/// Codes of an ECU of which snapshots are still to be read.
+/// Codes of an ECU of which snapshots are still to be read, and as many of which extended data are.
 const MOST_SNAPSHOTS: usize = 8;
 /// Codes of an ECU that are known from the reading before; of more none is looked at.
 const MOST_CODES: usize = 256;
@@ -32,10 +33,14 @@ impl Plan {
             (Task::FindUds(way), Answered::Yes { .. }) => self.meet(now, *way, ecu, true, &[]),
             (Task::Pids(_, _), Answered::Yes { payload, .. }) => self.learn(now, ecu, &supported(payload)),
             (Task::Stored, Answered::Yes { heard, .. }) => self.look_at(now, ecu, heard),
-            (Task::EmissionCodes | Task::Codes(_), Answered::Yes { heard, .. }) => {
+            (Task::EmissionCodes | Task::Codes(_) | Task::Supported(_), Answered::Yes { heard, .. }) => {
                 for code in self.news(ecu, heard) {
-                    self.look_at_snapshot(now, ecu, code);
+                    self.look_at_code(now, ecu, code);
                 }
+            }
+            (Task::Codes(_), Answered::NotThere) => {
+                self.drop(task);
+                self.add(now, Task::Supported(ecu));
             }
             (Task::FrozenCode(_), Answered::Yes { payload, .. }) if has_frame(payload) => self.add(now, Task::FrozenPids(ecu, 0)),
             (Task::FrozenPids(..), Answered::Yes { payload, .. }) => self.read_frame(now, ecu, &supported(payload)),
@@ -116,13 +121,17 @@ impl Plan {
         self.known.iter().any(|known| known.ecu == ecu) || self.identifiers.iter().any(|(named, _)| *named == ecu)
     }
 
-    /// A new code may have a snapshot.
-    fn look_at_snapshot(&mut self, now: Boot, ecu: Ecu, code: Code) {
-        let Code::Iso { base, failure } = code else { return };
-        let open = self.entries.iter().filter(|entry| matches!(entry.task, Task::Snapshot(other, _) if other == ecu)).count();
-        if open < MOST_SNAPSHOTS {
-            let [high, low] = base.to_be_bytes();
-            self.add(now, Task::Snapshot(ecu, [high, low, failure.unwrap_or_default()]));
+    /// A new code may have a snapshot, and extended data.
+    fn look_at_code(&mut self, now: Boot, ecu: Ecu, code: Code) {
+        let code = bytes(code);
+        let open = |is: fn(&Task) -> Option<Ecu>| self.entries.iter().filter(|entry| is(&entry.task) == Some(ecu)).count();
+        let snapshots = open(|task| if let Task::Snapshot(ecu, _) = task { Some(*ecu) } else { None });
+        let extended = open(|task| if let Task::Extended(ecu, _) = task { Some(*ecu) } else { None });
+        if snapshots < MOST_SNAPSHOTS {
+            self.add(now, Task::Snapshot(ecu, code));
+        }
+        if extended < MOST_SNAPSHOTS {
+            self.add(now, Task::Extended(ecu, code));
         }
     }
 
@@ -200,6 +209,6 @@ mod tests {
             let answered = Answered::Yes { payload: &[0x59, 0x02], heard: &heard };
             plan.answered(Boot::default(), &Task::Codes(ecu), ecu, answered);
         }
-        assert_eq!(plan.remembered(), before + MOST_SNAPSHOTS);
+        assert_eq!(plan.remembered(), before + 2 * MOST_SNAPSHOTS);
     }
 }

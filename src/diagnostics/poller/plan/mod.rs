@@ -3,7 +3,7 @@
 //! Each task has a time at which it is due again. Of those that are due the one that stands first in [`Task`] goes first.
 //!
 //! Bounded, whatever ECUs say: 16 of them are kept (those that the profile names besides), of each at most 256 codes, and at
-//! most 8 snapshots and 20 PIDs of a freeze frame still to be read.
+//! most 8 snapshots, as many extended data and 20 PIDs of a freeze frame still to be read.
 
 mod answers;
 mod task;
@@ -114,6 +114,7 @@ impl Plan {
             self.add(now, Task::FindUds(way));
         }
         for (ecu, did) in self.identifiers.clone() {
+            self.add(now, Task::Format(ecu));
             self.add(now, Task::Codes(ecu));
             self.add(now, Task::Identifier(ecu, did));
         }
@@ -131,6 +132,7 @@ impl Plan {
                     | Task::Codes(_)
                     | Task::EmissionCodes
                     | Task::EmissionPermanent
+                    | Task::Supported(_)
             ) {
                 entry.due = Boot::from_micros(i64::MIN);
             }
@@ -193,6 +195,9 @@ impl Plan {
         let usual = if matches!(task, Task::Identity(_)) {
             // Two calibrations each: three frames to here, one back.
             FRAME * (1 + 6 * answering)
+        } else if matches!(task, Task::Supported(_)) {
+            // Some hundred codes of four bytes.
+            FRAME * 150
         } else if task.is_functional() || matches!(task, Task::Find(_) | Task::FindUds(_)) {
             FRAME * (1 + 2 * answering)
         } else {
@@ -212,7 +217,9 @@ impl Plan {
             Task::Stored => (all, Request::Stored),
             Task::Pending => (all, Request::Pending),
             Task::EmissionCodes => (all, Request::EmissionCodes(STATUS)),
+            Task::Format(ecu) => (To::One(ecu), Request::CodeCount(STATUS)),
             Task::Codes(ecu) => (To::One(ecu), Request::Codes(STATUS)),
+            Task::Supported(ecu) => (To::One(ecu), Request::Supported),
             Task::Permanent => (all, Request::Permanent),
             Task::EmissionPermanent => (all, Request::EmissionPermanent),
             Task::Pids(ecu, from) => (To::One(ecu), Request::current(&[from])),
@@ -225,6 +232,7 @@ impl Plan {
             Task::FrozenPids(ecu, from) => (To::One(ecu), Request::Freeze(from)),
             Task::Frozen(ecu, pid) => (To::One(ecu), Request::Freeze(pid)),
             Task::Snapshot(ecu, code) => (To::One(ecu), Request::Snapshot { code, record: 0xFF }),
+            Task::Extended(ecu, code) => (To::One(ecu), Request::Extended { code, record: 0xFF }),
             Task::Live(ecu) => (To::One(ecu), Request::current(&self.values(ecu))),
             Task::Identifier(ecu, did) => (To::One(ecu), Request::data(&[did])),
         }

@@ -22,12 +22,16 @@ pub(in crate::diagnostics::poller) enum Task {
     Pending,
     /// 19 42 to those of OBDonUDS.
     EmissionCodes,
-    /// 19 02 to an ECU that the profile names.
+    /// 19 01 to an ECU that the profile names: how it writes its codes.
+    Format(Ecu),
+    /// 19 02 to it.
     Codes(Ecu),
     /// Mode 0A.
     Permanent,
     /// 19 55.
     EmissionPermanent,
+    /// 19 0A to an ECU that the profile names and that has no 19 02: every code it can have, with its status.
+    Supported(Ecu),
     /// Supported PIDs from this one on.
     Pids(Ecu, u8),
     /// The number, by mode 09.
@@ -42,6 +46,8 @@ pub(in crate::diagnostics::poller) enum Task {
     Frozen(Ecu, u8),
     /// What was measured when this code was set.
     Snapshot(Ecu, [u8; 3]),
+    /// What it keeps of it besides.
+    Extended(Ecu, [u8; 3]),
     /// What all say of themselves: an info type.
     Identity(u8),
     /// Values.
@@ -60,12 +66,14 @@ impl Task {
             Task::Permanent | Task::EmissionPermanent => 8,
             Task::Live(_) => 1,
             Task::Vin | Task::VinByUds(_) => 2,
-            Task::Identifier(..) => 60,
-            Task::Pids(..)
+            Task::Identifier(..) | Task::Supported(_) => 60,
+            Task::Format(_)
+            | Task::Pids(..)
             | Task::FrozenCode(_)
             | Task::FrozenPids(..)
             | Task::Frozen(..)
             | Task::Snapshot(..)
+            | Task::Extended(..)
             | Task::Identity(_) => return None,
         };
         Some(Duration::from_secs(seconds))

@@ -47,6 +47,31 @@ async fn a_disk_that_hangs_holds_up_no_alert_and_it_is_written_under_its_id_when
 }
 
 #[tokio::test]
+async fn what_comes_and_goes_at_a_door_while_the_disk_hangs_fills_no_memory() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::open(Settings { stall_seconds: 0.1, ..settings(dir.path()) });
+    let holder = Holder::of(dir.path());
+    let first = bench.id(1);
+    committed(&bench, [left_behind(first, first)]);
+    bench.writable(false).await;
+    // Never more than 16 at once; but what was taken away has to be told to the file as well.
+    let mut refused = 0;
+    for at in 0..400 {
+        let batch = |value| (0..16).map(|n| row(&format!("door/{at}/{n}"), value)).collect();
+        let kept = bench.journal().keep(batch(Some("x"))).await;
+        refused += usize::from(matches!(kept, Err(Unavailable::Journal(why)) if why.contains("that is the most")));
+        drop(bench.journal().keep(batch(None)).await);
+    }
+    // The engine's own row waits as well.
+    assert_eq!(refused, 400 - (5_120 - 1) / 16);
+    assert_eq!(bench.journal().kept("door/").len(), 0);
+    holder.let_go();
+    bench.writable(true).await;
+    bench.saved().await;
+    bench.journal().keep(vec![row("door/a", Some("x"))]).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_disk_that_hangs_at_the_start_is_gone_on_without_until_it_answers() {
     let dir = tempfile::tempdir().unwrap();
     let (old, _) = filled(dir.path(), 1).await;

@@ -1,6 +1,6 @@
 //! `eventsource-client` as its README shows it, for the client matrix: one JSON line for everything that it tells.
 //!
-//! usage: telltale-client-matrix '[{"run": …, "client": …, "url": …, "token": …}, …]'
+//! usage: telltale-client-matrix '[{"run": …, "client": …, "url": …, "token": …, "names": […]}, …]'
 
 use std::error::Error;
 use std::time::Duration;
@@ -31,9 +31,12 @@ async fn follow(job: &Value) -> Result<(), Box<dyn Error>> {
     let mut stream = client.stream();
     while let Some(told) = stream.next().await {
         match told {
-            Ok(SSE::Event(event)) if event.event_type == "message" => {
+            Ok(SSE::Event(event)) if job["names"].as_array().is_some_and(|names| names.iter().any(|name| *name == *event.event_type)) => {
                 let data: Value = serde_json::from_str(&event.data)?;
-                println!("{}", json!({"run": job["run"], "id": data["eventId"]}));
+                // Fieldpine's stands in an array under its keyword.
+                let inside = data.as_object().and_then(|told| told.values().next()).map(|list| &list[0]["eventId"]);
+                let id = data.get("eventId").or(inside);
+                println!("{}", json!({"run": job["run"], "id": id}));
             }
             Ok(SSE::Event(event)) if event.event_type == "revoked" => println!("{}", json!({"run": job["run"], "revoked": true})),
             Ok(_) => {}
