@@ -1,7 +1,9 @@
 """The fleet's side: a subscriber that writes down what comes, and the count of it against what the vehicle told."""
 
+import contextlib
 import json
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -113,10 +115,10 @@ def judged(story, vehicle, phone, source, patience=150.0):
     kinds = {event["eventType"]: kind for kind in KINDS for event in vehicle.history([kind])}
     told = by_kind(history, kinds)
     whole = lambda: sum(map(len, source()[0].values())) >= len(history)
-    try:
+    begun = time.monotonic()
+    with contextlib.suppress(Failure):
         until("everything has come", whole, patience)
-    except Failure:
-        pass
+    story.figures["seconds_to_the_last_event"] = round(time.monotonic() - begun, 1)
     come, twins = source()
     story.figures.update(told=len(history), arrived=sum(map(len, come.values())), twins=sum(twins.values()))
     story.figures.update({kind: f"{len(told[kind])} told, {len(come[kind])} arrived, {twins[kind]} twins" for kind in KINDS})
