@@ -18,7 +18,7 @@ import time
 
 from emulated.nmea import checksum
 
-FENCES = 20
+FENCES = 36
 PASSAGES_A_SECOND = 2.5
 BEAT = 0.05
 LATITUDE, LONGITUDE = 37.5446, 127.0557

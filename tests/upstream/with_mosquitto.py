@@ -9,8 +9,8 @@ While the car drives, at about a hundred events a second:
 | the broker is killed with -9 after it took what the vehicle never learns that it took | 3 times |
 | the modem loses its carrier | 2 times |
 | nothing reaches the vehicle, while what it sends arrives | 2 times |
-| the broker's disk is full: what it saves is spoilt, it goes on from memory | once |
-| and is killed with -9 with that disk: it begins again without any memory, not even a session | once |
+| the broker's disk is full: what it saves is spoilt or out of date, and it goes on from memory | once |
+| and it is killed with -9 with such a disk: it may begin again without any memory, not even a session | once |
 | its certificate is another authority's, until the vehicle is given that authority too; and the vehicle's own one is renewed | once |
 
 While the vehicle hears nothing it has at most one batch on its way and sends no more, so that after a second all of it has
