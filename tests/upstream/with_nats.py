@@ -1,4 +1,5 @@
-"""Two thousand events to three clustered nats-servers, while each is killed, one has a full disk, and the daemon dies too.
+"""Two thousand events to three clustered nats-servers, while each is killed, the last one after
+its disk was full, and the daemon dies too.
 
 NATS speaks MQTT 3.1.1 only, so this is that protocol's story as well; and the link is in clear text, as the cluster's own
 door is. Each SIGKILL comes in the midst of things: three replicas promise that it may. See `nats`.
@@ -41,6 +42,11 @@ class Road(World):
         """What has come."""
         return fleet.arrived(self.subscriber, self.vehicle.vin)
 
+    def until_more(self):
+        """Waits until events come again."""
+        before = self.subscriber.count(self.vehicle.vin)
+        until("events come again", lambda: self.subscriber.count(self.vehicle.vin) > before)
+
 
 def three_nodes(story):
     """Every event arrives, in order by kind, while nodes die."""
@@ -48,8 +54,11 @@ def three_nodes(story):
     with Road(story) as world:
         def nodes_die(faults):
             for node in world.cluster.nodes:
-                before = world.subscriber.count(world.vehicle.vin)
-                until("events come", lambda: world.subscriber.count(world.vehicle.vin) > before)
+                world.until_more()
+                if node is world.cluster.nodes[-1]:
+                    with node.disk_full():
+                        faults.pause(5)
+                    counts["disk_full"] += 1
                 node.end()
                 faults.pause(2)
                 node.start()
