@@ -324,6 +324,19 @@ pub struct Device {
 /// SHA-256 of a token: all that is ever stored of one.
 pub type TokenHash = [u8; 32];
 
+/// How far a reader has come with one kind, kept by the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor {
+    /// Of what.
+    pub kind: Kind,
+    /// Everything up to here is the receiver's.
+    pub position: EventId,
+    /// Events above the position that retention took, ever. One that was on its way meanwhile may be among them.
+    pub forgotten: u64,
+    /// Of those the receiver was told of.
+    pub told: u64,
+}
+
 /// What the keys of all rows begin with that doors keep for themselves.
 pub const DOOR: &str = "door/";
 
@@ -420,6 +433,19 @@ pub trait Feed: Send + Sync + 'static {
     /// When they are not durable yet, or nothing was kept because a key or value is not one of a door's or there is no
     /// room: 5,120 rows of 4 KiB.
     fn keep(&self, rows: Vec<Row>) -> Pending<'_, Result<(), Unavailable>>;
+
+    /// How far `reader` has come, one cursor for each kind that it ever advanced in. What went with a file that could not
+    /// be read any more is in no count: nobody knows how much that was, and [`Feed::pruned`] says up to where.
+    fn cursors(&self, reader: &str) -> Vec<Cursor>;
+
+    /// Moves the cursor of `reader` for `kind`, never back, and not beyond the head; makes it where there is none, and from
+    /// then on what retention takes is counted for it. It can be read at once. Resolves once durable; one that cannot be
+    /// written now is written as soon as the journal can be.
+    ///
+    /// # Errors
+    /// When it is not durable yet, or nothing was kept because the name is empty or longer than 64 bytes, or there is no
+    /// room: 32 readers.
+    fn advance<'a>(&'a self, reader: &'a str, kind: Kind, position: EventId, told: u64) -> Pending<'a, Result<(), Unavailable>>;
 
     /// Wakes whenever a device was added or revoked.
     fn device_changes(&self) -> watch::Receiver<u64>;

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::counters::Counters;
 use super::reader::{self, Job};
-use super::retention::Running;
+use super::retention::{Outlook, Slice};
 use super::ring::Entry;
 use super::settings::Settings;
 use super::state::{Batch, Extent, Found, Freed, Marks, Mode, State, Stop};
@@ -160,9 +160,18 @@ impl Core {
         self.wake.notify_one();
     }
 
-    /// The alerts that are active, each by its first event.
-    pub fn running(&self) -> Running {
-        self.state().alerts.keys().copied().collect()
+    /// What retention goes by.
+    pub fn outlook(&self) -> Outlook {
+        let state = self.state();
+        let cursors = state.cursors.all().map(|(whose, cursor)| (whose.clone(), *cursor)).collect();
+        Outlook { running: state.alerts.keys().copied().collect(), cursors }
+    }
+
+    /// Retention took these, and the file says so.
+    pub fn took(&self, slice: &Slice) {
+        let mut state = self.state();
+        state.ring.forget(&slice.events);
+        state.cursors.missed(&slice.missed);
     }
 
     /// These are pruned from the file.

@@ -13,9 +13,10 @@ use super::reader::{self, Job, Query};
 use super::ring::{is_full, with_end};
 use super::state::{Mode, Waiter};
 use crate::clock::{TimeSource, Wall};
-use crate::event::{EventId, EventType, Row};
+use crate::event::{EventId, EventType, Kind, Row};
 use crate::feed::{
-    DOOR, Device, Failure, Feed, Fences, Filter, Outcome, Page, Pending, Picture, Stored, TokenHash, TrackPoint, Unavailable,
+    Cursor, DOOR, Device, Failure, Feed, Fences, Filter, Outcome, Page, Pending, Picture, Stored, TokenHash, TrackPoint,
+    Unavailable,
 };
 use crate::request::Request;
 use crate::vehicle::Vin;
@@ -343,6 +344,20 @@ impl Feed for Journal {
             }
             let (slot, done) = oneshot::channel();
             self.core.change(&self.reads.downgrade(), |state| state.keep(rows, slot, Instant::now()));
+            durable(done).await
+        })
+    }
+
+    fn cursors(&self, reader: &str) -> Vec<Cursor> {
+        self.core.state().cursors.of(reader)
+    }
+
+    fn advance<'a>(&'a self, reader: &'a str, kind: Kind, position: EventId, told: u64) -> Pending<'a, Result<(), Unavailable>> {
+        Box::pin(async move {
+            self.core.state().cursors.admits(reader).map_err(Unavailable::Journal)?;
+            let (slot, done) = oneshot::channel();
+            let whose = (Arc::from(reader), kind);
+            self.core.change(&self.reads.downgrade(), |state| state.advance(whose, position, told, slot, Instant::now()));
             durable(done).await
         })
     }

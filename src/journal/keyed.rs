@@ -33,6 +33,13 @@ impl<K: Ord + Clone, V: Clone> Keyed<K, V> {
         };
     }
 
+    /// Changes what is there as the file has been changed already.
+    pub fn amend(&mut self, key: &K, change: impl FnOnce(&mut V)) {
+        if let Some(value) = self.values.get_mut(key) {
+            change(value);
+        }
+    }
+
     /// Whether it was ever set or taken away, or loaded.
     pub fn knows(&self, key: &K) -> bool {
         self.values.contains_key(key) || self.unsaved.contains_key(key)

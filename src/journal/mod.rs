@@ -41,6 +41,7 @@
 mod ask;
 mod core;
 mod counters;
+mod cursors;
 mod feed;
 mod ids;
 mod keyed;

@@ -7,6 +7,9 @@
 //! goes in any case, once the clock is settled. Events of an alert that is active never go; one whose end was
 //! told is not active, even if its end is not written yet for want of the very room.
 //!
+//! What goes although a reader's cursor has not come so far is counted for that reader, in the transaction that takes it.
+//! A reader that lags holds nothing back: else a broker that is gone for good would fill the disk.
+//!
 //! It works in slices of at most 256 events and about 256 KiB (or 1,024 points), a transaction each, so that nobody waits
 //! for it, and no more goes than has to. The marks of a slice, which tell clients of the gap, are up before anybody can
 //! see that it is gone; a slice that then fails is told as gone a moment too early, and is tried again.
@@ -17,12 +20,14 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::cursors::{Whose, misses};
 use super::schema::{Code, SEVERITIES, TRACK_CLASS};
 use super::state::Marks;
-use super::store::{Store, mark_pruned};
+use super::store::{Store, mark_pruned, signed};
 use super::trouble::Trouble;
 use crate::clock::Wall;
 use crate::event::{EventId, Kind};
+use crate::feed::Cursor;
 
 /// How many events go in one transaction.
 const SLICE: usize = 256;
@@ -38,6 +43,14 @@ const LOOKED_AT: usize = 4096;
 
 /// The alerts that are active, each by its first event.
 pub(super) type Running = BTreeSet<EventId>;
+
+/// What is gone by besides the file, as it was when a slice was begun.
+#[derive(Debug, Default)]
+pub(super) struct Outlook {
+    pub running: Running,
+    /// How far everybody has come.
+    pub cursors: Vec<(Whose, Cursor)>,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -61,6 +74,16 @@ struct Searched {
 pub(super) struct Slice {
     pub marks: Marks,
     pub count: usize,
+    /// The events, in the order of their ids.
+    pub events: Vec<EventId>,
+    /// How many of them each reader had not got.
+    pub missed: Vec<(Whose, u64)>,
+}
+
+impl Slice {
+    fn of_points(count: usize) -> Slice {
+        Slice { count, ..Slice::default() }
+    }
 }
 
 impl Retention {
@@ -73,7 +96,7 @@ impl Retention {
     pub fn take_old(
         &mut self,
         store: &mut Store,
-        running: &Running,
+        outlook: &Outlook,
         now: Wall,
         mark: impl FnOnce(&Marks),
     ) -> Result<Slice, Trouble> {
@@ -84,40 +107,40 @@ impl Retention {
         let take = |conn: &Connection| {
             let points = take_points(conn, before)?;
             if points > 0 {
-                return Ok(Slice { marks: Marks::new(), count: points });
+                return Ok(Slice::of_points(points));
             }
-            take_events(conn, &candidates(conn, "time < ?1", before.micros(), running, EventId(0)..upto)?.found)
+            let old = candidates(conn, "time < ?1", before.micros(), &outlook.running, EventId(0)..upto)?;
+            take_events(conn, &old.found, outlook)
         };
         store.tidy(take, |slice| mark(&slice.marks))
     }
 
     /// Takes what is too much; nothing is left to take when the slice is empty.
-    pub fn take_surplus(&mut self, store: &mut Store, running: &Running, mark: impl FnOnce(&Marks)) -> Result<Slice, Trouble> {
+    pub fn take_surplus(&mut self, store: &mut Store, outlook: &Outlook, mark: impl FnOnce(&Marks)) -> Result<Slice, Trouble> {
         if store.used()? <= self.limit {
             return Ok(Slice::default());
         }
-        self.take_least(store, running, mark)
+        self.take_least(store, outlook, mark)
     }
 
     /// Takes what is worth least, however much room there is.
-    pub fn take_least(&mut self, store: &mut Store, running: &Running, mark: impl FnOnce(&Marks)) -> Result<Slice, Trouble> {
+    pub fn take_least(&mut self, store: &mut Store, outlook: &Outlook, mark: impl FnOnce(&Marks)) -> Result<Slice, Trouble> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
         let searched = &mut self.searched;
         let take = |conn: &Connection| {
             if tally(conn, TRACK_CLASS)? > limit / 2 {
-                let count = take_points(conn, Wall::from_micros(i64::MAX))?;
-                return Ok(Slice { marks: Marks::new(), count });
+                return Ok(Slice::of_points(take_points(conn, Wall::from_micros(i64::MAX))?));
             }
             if tally(conn, Kind::Published as i64)? > limit / 8 {
-                let found = oldest(conn, "kind = ?1", Kind::Published, running, &mut searched.published)?;
+                let found = oldest(conn, "kind = ?1", Kind::Published, &outlook.running, &mut searched.published)?;
                 if !found.is_empty() {
-                    return take_events(conn, &found);
+                    return take_events(conn, &found, outlook);
                 }
             }
             for (searched, severity) in searched.own.iter_mut().zip(SEVERITIES) {
-                let found = oldest(conn, "severity = ?1 AND kind <> 4", Code(severity), running, searched)?;
+                let found = oldest(conn, "severity = ?1 AND kind <> 4", Code(severity), &outlook.running, searched)?;
                 if !found.is_empty() {
-                    return take_events(conn, &found);
+                    return take_events(conn, &found, outlook);
                 }
             }
             *searched = Searched::default();
@@ -208,7 +231,7 @@ fn candidates(
 }
 
 /// Takes these events, and the alerts of which nothing is left.
-fn take_events(conn: &Connection, events: &[Candidate]) -> rusqlite::Result<Slice> {
+fn take_events(conn: &Connection, events: &[Candidate], outlook: &Outlook) -> rusqlite::Result<Slice> {
     let mut marks = Marks::new();
     let mut delete = conn.prepare_cached("DELETE FROM events WHERE id = ?1")?;
     let left = "DELETE FROM alerts WHERE first = ?1 AND ended IS NOT NULL
@@ -225,7 +248,23 @@ fn take_events(conn: &Connection, events: &[Candidate]) -> rusqlite::Result<Slic
     for ((kind, member), id) in &marks {
         mark_pruned(conn, *kind, member.as_deref(), *id)?;
     }
-    Ok(Slice { marks, count: events.len() })
+    let missed = count_missed(conn, events, outlook)?;
+    Ok(Slice { marks, count: events.len(), events: events.iter().map(|event| event.id).collect(), missed })
+}
+
+/// Counts what readers did not get. A cursor that the file does not have yet is written with its count.
+fn count_missed(conn: &Connection, events: &[Candidate], outlook: &Outlook) -> rusqlite::Result<Vec<(Whose, u64)>> {
+    let sql = "UPDATE cursors SET forgotten = max(forgotten, ?3) WHERE reader = ?1 AND kind = ?2";
+    let mut count = conn.prepare_cached(sql)?;
+    let mut all = Vec::new();
+    for (whose, cursor) in &outlook.cursors {
+        let missed = events.iter().filter(|event| misses(cursor, event.kind, event.id)).count() as u64;
+        if missed > 0 {
+            count.execute(params![&*whose.0, whose.1, signed(cursor.forgotten.saturating_add(missed))])?;
+            all.push((whose.clone(), missed));
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -250,7 +289,7 @@ mod tests {
         let left = || reader.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0)).unwrap();
         let mut seen = None;
         let mark = |marks: &Marks| seen = Some((marks[&(Kind::Diagnosis, None)], left()));
-        let slice = Retention::new(settings.quota(), 90).take_least(&mut store, &Running::new(), mark).unwrap();
+        let slice = Retention::new(settings.quota(), 90).take_least(&mut store, &Outlook::default(), mark).unwrap();
         assert_eq!((slice.count, seen, left()), (9, Some((EventId(9), 9)), 0));
     }
 }

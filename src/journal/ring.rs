@@ -139,7 +139,7 @@ impl Ring {
         Ring { entries: VecDeque::new(), bytes: 0, floor }
     }
 
-    /// Every event above this id is here.
+    /// Every event above this id is here, unless retention took it.
     pub fn floor(&self) -> EventId {
         self.floor
     }
@@ -198,6 +198,20 @@ impl Ring {
     pub fn end_of(&self, first: EventId, head: EventId) -> Option<EventId> {
         let told = self.after(first).take_while(|entry| entry.id() <= head);
         told.filter(|entry| entry.ends && entry.stored.alert == Some(first)).map(Entry::id).next()
+    }
+
+    /// These, in the order of their ids, are gone from the file, and with it from here: what counts as forgotten is not told
+    /// afterwards, nor written again into a file that is made anew.
+    pub fn forget(&mut self, gone: &[EventId]) {
+        if gone.last().is_none_or(|last| *last <= self.floor) {
+            return;
+        }
+        let bytes = &mut self.bytes;
+        self.entries.retain(|entry| {
+            let stays = gone.binary_search(&entry.id()).is_err();
+            *bytes -= if stays { 0 } else { entry.bytes() };
+            stays
+        });
     }
 
     /// Makes room, given that the file has everything up to `saved` and readers everything up to `head`. What is

@@ -7,6 +7,7 @@
 //! | `rows` | the engine's state, bytes under keys |
 //! | `devices` | paired phones, by the SHA-256 of their tokens |
 //! | `track` | decimated track points, by their time |
+//! | `cursors` | how far each reader has come with each kind, and what it was not sent before it went |
 //! | `pruned` | for each kind, and member of published events, the highest id that retention took |
 //! | `tally` | bytes in use by each class of things, kept by triggers |
 //! | `meta` | the file's own name, the vehicle's, the id bound, the position before which nothing is here |
@@ -18,19 +19,21 @@ use std::sync::Arc;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::cursors::Whose;
 use super::ring::Entry;
 use super::state::{Loaded, Marks};
 use super::trouble::Trouble;
 use crate::clock::Wall;
 use crate::event::{EventId, EventType, Kind, Severity};
-use crate::feed::{Device, Stored, TokenHash};
+use crate::feed::{Cursor, Device, Stored, TokenHash};
 use crate::vehicle::Vin;
 
 /// `TLTL`: in the file's header, so that `file` and we know whose it is.
 const APPLICATION: i32 = 0x544C_544C;
 
 /// One script a version.
-const VERSIONS: &[&str] = &["
+const VERSIONS: &[&str] = &[
+    "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE events (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, severity INTEGER NOT NULL, time INTEGER NOT NULL,
         type TEXT NOT NULL, member TEXT, alert INTEGER, json TEXT NOT NULL) STRICT;
@@ -48,7 +51,12 @@ const VERSIONS: &[&str] = &["
         UPDATE tally SET bytes = bytes - 96 - octet_length(old.json) WHERE class = old.kind; END;
     CREATE TRIGGER point_in AFTER INSERT ON track BEGIN UPDATE tally SET bytes = bytes + 72 WHERE class = 5; END;
     CREATE TRIGGER point_out AFTER DELETE ON track BEGIN UPDATE tally SET bytes = bytes - 72 WHERE class = 5; END;
-"];
+",
+    "
+    CREATE TABLE cursors (reader TEXT, kind INTEGER, position INTEGER NOT NULL, forgotten INTEGER NOT NULL,
+        told INTEGER NOT NULL, PRIMARY KEY (reader, kind)) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The class of track points in `tally`; events have their kind's code.
 pub(super) const TRACK_CLASS: i64 = 5;
@@ -116,6 +124,7 @@ pub(super) fn load(conn: &Connection) -> Result<Loaded, Trouble> {
         base: meta(conn, "base")?.unwrap_or_default(),
         rows: all(conn, ROWS, row)?,
         devices: all(conn, DEVICES, device)?,
+        cursors: cursors(conn)?,
         marks: marks(conn)?,
         alerts: running_alerts(conn)?,
     })
@@ -128,11 +137,18 @@ pub(super) fn salvage(conn: &Connection, vin: &Vin) -> Loaded {
     if !meta::<String>(conn, "vin").ok().flatten().is_some_and(|stored| is_of(&stored, vin)) {
         return Loaded { bound, ..Loaded::default() };
     }
-    Loaded { bound, rows: readable(conn, ROWS, row), devices: readable(conn, DEVICES, device), ..Loaded::default() }
+    Loaded {
+        bound,
+        rows: readable(conn, ROWS, row),
+        devices: readable(conn, DEVICES, device),
+        cursors: readable(conn, CURSORS, cursor),
+        ..Loaded::default()
+    }
 }
 
 const ROWS: &str = "SELECT key, value FROM rows";
 const DEVICES: &str = "SELECT token, device FROM devices";
+const CURSORS: &str = "SELECT reader, kind, position, forgotten, told FROM cursors";
 
 fn all<T>(conn: &Connection, sql: &str, read: impl Fn(&Row) -> rusqlite::Result<T>) -> rusqlite::Result<Vec<T>> {
     conn.prepare(sql)?.query_map([], |row| read(row))?.collect()
@@ -151,6 +167,18 @@ fn device(row: &Row) -> rusqlite::Result<(TokenHash, Arc<Device>)> {
     let json: String = row.get(1)?;
     let wrong = |error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error));
     Ok((row.get(0)?, Arc::new(serde_json::from_str(&json).map_err(wrong)?)))
+}
+
+/// How far everybody has come, as this file has it. One that cannot be written may be of the first version, without any.
+pub(super) fn cursors(conn: &Connection) -> rusqlite::Result<Vec<(Whose, Cursor)>> {
+    let version: u32 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < 2 { Ok(Vec::new()) } else { all(conn, CURSORS, cursor) }
+}
+
+fn cursor(row: &Row) -> rusqlite::Result<(Whose, Cursor)> {
+    let count = |at| row.get::<_, i64>(at).map(|count| u64::try_from(count).unwrap_or(0));
+    let kind = row.get(1)?;
+    Ok(((row.get(0)?, kind), Cursor { kind, position: row.get(2)?, forgotten: count(3)?, told: count(4)? }))
 }
 
 fn marks(conn: &Connection) -> rusqlite::Result<Marks> {

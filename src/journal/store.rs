@@ -18,6 +18,7 @@ use super::settings::{Settings, WAL_BYTES};
 use super::state::{Batch, Loaded};
 use super::trouble::Trouble;
 use crate::event::EventId;
+use crate::feed::Cursor;
 use crate::vehicle::Vin;
 
 /// SQLite's pages, the size of those of most file systems.
@@ -103,6 +104,7 @@ impl Store {
         self.set_synchronous(batch.must_last())?;
         let change = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         write_keyed(&change, batch)?;
+        write_cursors(&change, batch)?;
         write_events(&change, batch)?;
         write_marks(&change, batch)?;
         write_track(&change, batch)?;
@@ -190,7 +192,7 @@ impl Store {
 }
 
 /// SQLite's integers have a sign.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
@@ -288,6 +290,18 @@ fn write_keyed(change: &Connection, batch: &Batch) -> Result<(), Trouble> {
                 .execute(params![token, serde_json::to_string(&**device).unwrap_or_default()])?,
             None => change.prepare_cached("DELETE FROM devices WHERE token = ?1")?.execute([token])?,
         };
+    }
+    Ok(())
+}
+
+/// Counts only rise, so that what was written in an attempt of which the disk said that it had failed is not lost.
+fn write_cursors(change: &Connection, batch: &Batch) -> Result<(), Trouble> {
+    let sql = "INSERT INTO cursors (reader, kind, position, forgotten, told) VALUES (?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT (reader, kind) DO UPDATE SET position = max(position, excluded.position),
+               forgotten = max(forgotten, excluded.forgotten), told = max(told, excluded.told)";
+    for ((reader, kind), cursor) in &batch.cursors {
+        let Cursor { position, forgotten, told, .. } = *cursor;
+        change.prepare_cached(sql)?.execute(params![&**reader, kind, position, signed(forgotten), signed(told)])?;
     }
     Ok(())
 }

@@ -111,7 +111,8 @@ fn begin_anew(store: Store, saved: Loaded, now: Stamp) -> (Found, Option<Store>)
     let last = ids::beyond(saved.bound, now);
     let rows = saved.rows.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
     let devices = saved.devices.iter().map(|(token, device)| (*token, Some(device.clone()))).collect();
-    let first = Batch { rows, devices, base: Some(last), ..Batch::default() };
+    let cursors = saved.cursors.clone();
+    let first = Batch { rows, devices, cursors, base: Some(last), ..Batch::default() };
     reserve(store, Loaded { base: last, ..saved }, last, first, now)
 }
 
@@ -269,7 +270,7 @@ impl Writer {
     /// What has time until nobody waits.
     fn tidy(&mut self, store: &mut Store, now: Instant) -> Result<(), Trouble> {
         if self.surplus {
-            let slice = self.retention.take_surplus(store, &self.core.running(), |marks| self.core.pruned(marks))?;
+            let slice = self.retention.take_surplus(store, &self.core.outlook(), |marks| self.core.pruned(marks))?;
             self.surplus = slice.count > 0;
             self.took(&slice, now);
             self.core.counters.file_bytes.set(i64::try_from(store.used()?).unwrap_or(i64::MAX));
@@ -281,7 +282,7 @@ impl Writer {
         if now >= self.tidy_at {
             let mark = |marks: &Marks| self.core.pruned(marks);
             if let Some(wall) = self.core.settled_now() {
-                let slice = self.retention.take_old(store, &self.core.running(), wall, mark)?;
+                let slice = self.retention.take_old(store, &self.core.outlook(), wall, mark)?;
                 self.took(&slice, now);
                 if slice.count > 0 {
                     return Ok(());
@@ -297,6 +298,7 @@ impl Writer {
 
     fn took(&mut self, slice: &Slice, now: Instant) {
         if slice.count > 0 {
+            self.core.took(slice);
             self.core.counters.pruned.inc_by(slice.count as u64);
             self.wrote = now;
             self.log_waits = true;
@@ -353,7 +355,7 @@ impl Writer {
         if !at_quota && self.place.give_up().unwrap_or(false) {
             return true;
         }
-        let taken = self.retention.take_least(store, &self.core.running(), |marks| self.core.pruned(marks));
+        let taken = self.retention.take_least(store, &self.core.outlook(), |marks| self.core.pruned(marks));
         let slice = taken.unwrap_or_default();
         self.took(&slice, Instant::now());
         slice.count > 0
@@ -397,6 +399,8 @@ impl Writer {
         } else if self.core.state().file.is_none() {
             self.core.state().change_file(true);
         }
+        // A transaction that failed may have been written nevertheless, and have counted.
+        self.core.state().cursors.take_up(schema::cursors(&store.conn)?);
         self.store = Some(store);
         Ok(())
     }

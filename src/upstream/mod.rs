@@ -13,6 +13,26 @@
 //!   here: the journal is the queue, so memory is the same after an hour and after a month without a link.
 //! - Nobody else feels it: no phone, no detector, no disk waits for a broker.
 
+mod backlog;
+mod backoff;
+mod budget;
+mod counters;
+pub mod desired;
+mod envelope;
+pub mod https;
+mod lanes;
+mod ledger;
+pub mod mqtt;
+mod rejected;
+mod run;
+pub mod settings;
+pub mod status;
+pub mod tls;
+
+pub use counters::Counters;
+pub use run::{Now, Way, part, run};
+pub use settings::Settings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,4 +99,9 @@ pub trait Fleet: Send + 'static {
     /// will be. Without messages it only stays in touch. A call that is dropped half-way leaves nothing behind that would
     /// be taken for an acknowledgement later.
     fn send<'a>(&'a mut self, messages: &'a [Message]) -> Pending<'a, Sent>;
+
+    /// Says good-bye where that means something, before the daemon ends. It has a second for it.
+    fn leave(&mut self) -> Pending<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }

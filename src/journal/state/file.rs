@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use super::{Freed, State};
 use crate::clock::Stamp;
 use crate::event::{EventId, Kind};
-use crate::feed::{Device, TokenHash, TrackPoint};
+use crate::feed::{Cursor, Device, TokenHash, TrackPoint};
+use crate::journal::cursors::Whose;
 use crate::journal::ids;
 use crate::journal::ring::Entry;
 
@@ -34,6 +35,7 @@ pub(in crate::journal) struct Loaded {
     pub base: EventId,
     pub rows: Vec<(String, Arc<[u8]>)>,
     pub devices: Vec<(TokenHash, Arc<Device>)>,
+    pub cursors: Vec<(Whose, Cursor)>,
     pub marks: Marks,
     pub alerts: Vec<Entry>,
 }
@@ -74,6 +76,7 @@ pub(in crate::journal) struct Batch {
     pub events: Vec<Entry>,
     pub rows: Vec<(String, Option<Arc<[u8]>>)>,
     pub devices: Vec<(TokenHash, Option<Arc<Device>>)>,
+    pub cursors: Vec<(Whose, Cursor)>,
     pub settled: Vec<(EventId, EventId)>,
     pub marks: Marks,
     pub bound: Option<EventId>,
@@ -84,7 +87,7 @@ pub(in crate::journal) struct Batch {
 impl Batch {
     /// Whether a power cut must not undo it.
     pub fn must_last(&self) -> bool {
-        let keyed = !(self.rows.is_empty() && self.devices.is_empty());
+        let keyed = !(self.rows.is_empty() && self.devices.is_empty() && self.cursors.is_empty());
         let marks = !(self.settled.is_empty() && self.marks.is_empty());
         !self.events.is_empty() || keyed || marks || self.fresh || self.bound.is_some()
     }
@@ -115,6 +118,7 @@ impl State {
             events: older.chain(self.ring.after(self.saved)).cloned().collect(),
             rows: self.rows.unsaved(),
             devices: self.devices.unsaved(),
+            cursors: self.cursors.unsaved(),
             settled: self.settled.iter().map(|(_, first, end)| (*first, *end)).collect(),
             marks: self.marks_changed.map(|_| self.marks.clone()).unwrap_or_default(),
             bound: self.bound_to_write(now).or((extent == Extent::Probe).then_some(self.reserved)),
@@ -139,6 +143,7 @@ impl State {
         self.show(batch.last, true);
         self.rows.settle(batch.turn);
         self.devices.settle(batch.turn);
+        self.cursors.settle(batch.turn);
         self.settled.retain(|(turn, ..)| *turn > batch.turn);
         self.marks_changed = self.marks_changed.filter(|turn| *turn > batch.turn);
         self.fresh = false;
@@ -148,7 +153,7 @@ impl State {
             self.track_since = (!self.track.is_empty()).then_some(now);
         }
         let freed = self.release(batch.turn, None);
-        let saved = self.rows.is_saved() && self.devices.is_saved() && self.settled.is_empty();
+        let saved = self.rows.is_saved() && self.devices.is_saved() && self.cursors.is_saved() && self.settled.is_empty();
         self.changed = if saved { None } else { Some(now) };
         (freed, self.trim())
     }

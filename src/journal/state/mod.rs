@@ -25,6 +25,7 @@ use tokio::sync::oneshot;
 use self::file::TRACK_WAITING;
 pub(super) use self::file::{Batch, Extent, Found, Loaded, Marks};
 use super::ask::Reply;
+use super::cursors::{Cursors, Whose};
 use super::keyed::Keyed;
 use super::ring::{Entry, Ring};
 use super::shown::Shown;
@@ -80,6 +81,7 @@ pub(super) struct State {
     pub start: EventId,
     pub rows: Keyed<String, Arc<[u8]>>,
     pub devices: Keyed<TokenHash, Arc<Device>>,
+    pub cursors: Cursors,
     /// By its first event, each alert that is active, as its latest `CHILD_LEFT_BEHIND`.
     pub alerts: BTreeMap<EventId, Entry>,
     pub track: VecDeque<TrackPoint>,
@@ -122,6 +124,7 @@ impl State {
             start: last,
             rows: Keyed::default(),
             devices: Keyed::default(),
+            cursors: Cursors::default(),
             alerts: loaded.alerts.iter().filter_map(|entry| Some((entry.stored.alert?, entry.clone()))).collect(),
             track: VecDeque::with_capacity(TRACK_WAITING),
             file: readable.then_some(0),
@@ -163,6 +166,7 @@ impl State {
         let absent = |token: &TokenHash| !self.devices.values().contains_key(token);
         let devices: Vec<_> = loaded.devices.into_iter().filter(|(token, _)| absent(token)).collect();
         self.devices.load(devices);
+        self.cursors.take_up(loaded.cursors);
         self.base = self.base.max(loaded.base);
         for (whose, id) in loaded.marks {
             let mark = self.marks.entry(whose).or_default();
@@ -176,6 +180,7 @@ impl State {
         self.saved = self.ring.floor();
         self.rows.unsave(self.turn);
         self.devices.unsave(self.turn);
+        self.cursors.unsave(self.turn);
         self.marks_changed = Some(self.turn);
         self.fresh = true;
         if lost {
@@ -235,6 +240,10 @@ impl State {
                 self.rows.set(key, value.map(Arc::from), self.turn);
             }
         }
+        self.await_keeping(slot, now)
+    }
+
+    fn await_keeping(&mut self, slot: Slot<()>, now: Instant) -> Vec<Freed> {
         self.note_change(now);
         if self.steps.len() >= STEPS / 2 {
             // Who waited may have gone.
@@ -244,6 +253,13 @@ impl State {
         self.waiters.push_back((self.turn, Waiter::Kept(slot)));
         self.steps.push_back((self.turn, now));
         if self.mode == Mode::Writing { Vec::new() } else { self.tell() }
+    }
+
+    /// A reader has come so far.
+    pub fn advance(&mut self, whose: Whose, position: EventId, told: u64, slot: Slot<()>, now: Instant) -> Vec<Freed> {
+        self.turn += 1;
+        self.cursors.advance(whose, position.min(self.head), told, self.turn);
+        self.await_keeping(slot, now)
     }
 
     /// Alerts other than `running` are over, although nobody told their end.
@@ -286,6 +302,7 @@ impl State {
     pub fn trim(&mut self) -> Vec<Entry> {
         let lost = self.ring.trim(self.saved, self.head);
         for entry in &lost {
+            self.cursors.miss(entry.stored.kind, entry.id(), self.turn);
             self.mark_pruned(&entry.stored.kind, entry.stored.member.clone(), entry.id());
             self.marks_changed = Some(self.turn);
         }

@@ -8,7 +8,8 @@ use super::*;
 /// Where the child writes.
 const DIR: &str = "TELLTALE_TEST_JOURNAL";
 
-/// The child: writes steps of two events and a row, and says what is shown as soon as it is. Does nothing in a test run.
+/// The child: writes steps of two events and a row, and says what is shown as soon as it is, and how far a reader has come
+/// as soon as that is durable. Does nothing in a test run.
 #[test]
 fn child() {
     let Some(dir) = std::env::var_os(DIR) else { return };
@@ -24,6 +25,8 @@ fn child() {
             bench.journal().commit(Step { events, rows }, None);
             if at % 8 == 0 {
                 head.wait_for(|head| head.0 >= id).await.unwrap();
+                bench.journal().advance("fleet", Kind::Child, EventId(id), 0).await.unwrap();
+                println!("acknowledged {id}");
             }
             println!("shown {}", bench.head());
             std::io::stdout().flush().unwrap();
@@ -34,7 +37,7 @@ fn child() {
 #[tokio::test]
 async fn a_kill_at_any_moment_loses_nothing_that_was_shown_and_splits_no_step() {
     let dir = tempfile::tempdir().unwrap();
-    let mut highest = 0;
+    let (mut highest, mut acknowledged) = (0, 0);
     for round in 0..6_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["journal::tests::kill::child", "--exact", "--nocapture"])
@@ -50,6 +53,9 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_shown_and_splits_no_step() 
             if let Some(begin) = line.split("begin ").nth(1) {
                 assert!(begin.parse::<u64>().unwrap() >= highest, "an id may be told twice");
             }
+            if let Some(position) = line.strip_prefix("acknowledged ") {
+                acknowledged = position.parse::<u64>().unwrap_or(0).max(acknowledged);
+            }
             if let Some(head) = line.strip_prefix("shown ") {
                 // The last line may be cut short.
                 shown = head.parse::<u64>().unwrap_or(shown).max(shown);
@@ -63,6 +69,7 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_shown_and_splits_no_step() 
         assert!(shown > highest, "it ran");
         highest = shown;
         let bench = Bench::open_at(settings(dir.path()), Clock::system());
+        assert!(bench.journal().cursors("fleet")[0].position.0 >= acknowledged, "a cursor that was durable went back");
         let kept = ids(&bench.all(0).await);
         assert!(kept.binary_search(&shown).is_ok() || kept.last() > Some(&shown), "{shown} was shown");
         assert!(kept.iter().rev().step_by(2).zip(kept.iter().rev().skip(1).step_by(2)).all(|(two, one)| *two == one + 1));

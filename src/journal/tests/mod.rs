@@ -1,6 +1,7 @@
 //! The journal as a story, and against a model. What the tests share is here: events, a journal in a directory of its
 //! own, faults that a real disk has.
 
+mod cursors;
 mod faults;
 mod kill;
 mod model;
@@ -125,7 +126,7 @@ impl Bench {
             loop {
                 {
                     let state = self.journal().core.state();
-                    let kept = state.rows.is_saved() && state.devices.is_saved();
+                    let kept = state.rows.is_saved() && state.devices.is_saved() && state.cursors.is_saved();
                     if state.saved == state.issued && kept && state.track.is_empty() {
                         return;
                     }

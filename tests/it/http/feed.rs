@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use telltale::clock::{Boot, Stamp, TimeSource, Wall};
 use telltale::event::{EventId, EventType, Kind, Location, Published, Row, Severity};
 use telltale::feed::{
-    ChildNow, DOOR, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow, Status,
-    Stored, TokenHash, TrackPoint, Unavailable,
+    ChildNow, Cursor, DOOR, Device, Failure, Feed, FenceNow, Fences, Filter, Outcome, Page, Pending, Picture, Scope, SignalNow,
+    Status, Stored, TokenHash, TrackPoint, Unavailable,
 };
 use telltale::geo::{Fence, FenceSource, Point, Shape};
 use telltale::health::Condition;
@@ -33,6 +34,8 @@ pub struct MemoryFeed {
     picture: watch::Sender<Arc<Picture>>,
     fences: watch::Sender<Fences>,
     devices: watch::Sender<u64>,
+    /// Whether cursors are not written.
+    cursors_held: watch::Sender<bool>,
 }
 
 /// Says that somebody waits no longer.
@@ -51,6 +54,9 @@ struct Inner {
     active: Vec<EventId>,
     devices: HashMap<TokenHash, Arc<Device>>,
     kept: BTreeMap<String, Arc<[u8]>>,
+    cursors: BTreeMap<(String, Kind), Cursor>,
+    /// What the disk has of them.
+    durable: BTreeMap<(String, Kind), Cursor>,
     recent: Option<EventId>,
     track: Vec<TrackPoint>,
     asked: Vec<Request>,
@@ -74,6 +80,7 @@ impl MemoryFeed {
                 [("school", FenceSource::File), ("home", FenceSource::Phone)].map(|(id, by)| Arc::new(fence(id, by))).into(),
             )),
             devices: watch::Sender::new(0),
+            cursors_held: watch::Sender::new(false),
             vin,
         };
         for (name, scopes) in [
@@ -156,8 +163,41 @@ impl MemoryFeed {
     /// Forgets events of `kind` up to `id`.
     pub fn prune(&self, kind: Kind, id: u64) {
         let mut inner = self.inner.lock().unwrap();
-        inner.events.retain(|event| event.kind != kind || event.id > EventId(id));
-        inner.pruned.insert(kind, EventId(id));
+        let Inner { events, cursors, pruned, .. } = &mut *inner;
+        let goes = |event: &Stored| event.kind == kind && event.id <= EventId(id);
+        for cursor in cursors.values_mut().filter(|cursor| cursor.kind == kind) {
+            let missed = events.iter().filter(|event| goes(event) && event.id > cursor.position).count();
+            cursor.forgotten += missed as u64;
+        }
+        events.retain(|event| !goes(event));
+        pruned.insert(kind, EventId(id));
+    }
+
+    /// The disk takes no cursors, or takes them again, with all that memory has.
+    pub fn hold_cursors(&self, held: bool) {
+        let mut inner = self.inner.lock().unwrap();
+        if !held {
+            let Inner { cursors, durable, .. } = &mut *inner;
+            for (whose, there) in durable.iter() {
+                let here = cursors.entry(whose.clone()).or_insert(*there);
+                (here.position, here.told) = (here.position.max(there.position), here.told.max(there.told));
+            }
+            *durable = cursors.clone();
+        }
+        drop(inner);
+        self.cursors_held.send_replace(held);
+    }
+
+    /// The daemon begins anew while the disk does not answer.
+    pub fn restart_without_disk(&self) {
+        self.hold_cursors(true);
+        self.inner.lock().unwrap().cursors.clear();
+    }
+
+    /// What the disk has of the cursor of `reader`.
+    pub fn durable(&self, reader: &str, kind: Kind) -> EventId {
+        let inner = self.inner.lock().unwrap();
+        inner.durable.get(&(reader.to_owned(), kind)).map(|cursor| cursor.position).unwrap_or_default()
     }
 
     /// Where the last 24 h begin.
@@ -410,6 +450,28 @@ impl Feed for MemoryFeed {
             };
         }
         Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn cursors(&self, reader: &str) -> Vec<Cursor> {
+        let cursors = &self.inner.lock().unwrap().cursors;
+        cursors.iter().filter(|((name, _), _)| name == reader).map(|(_, cursor)| *cursor).collect()
+    }
+
+    fn advance<'a>(&'a self, reader: &'a str, kind: Kind, position: EventId, told: u64) -> Pending<'a, Result<(), Unavailable>> {
+        let mut inner = self.inner.lock().unwrap();
+        let none = Cursor { kind, position, forgotten: 0, told: 0 };
+        let whose = (reader.to_owned(), kind);
+        let cursor = inner.cursors.entry(whose.clone()).or_insert(none);
+        (cursor.position, cursor.told) = (cursor.position.max(position), cursor.told.max(told));
+        let now = *cursor;
+        let mut held = self.cursors_held.subscribe();
+        if !*held.borrow() {
+            inner.durable.insert(whose, now);
+        }
+        Box::pin(async move {
+            let written = tokio::time::timeout(Duration::from_secs(5), held.wait_for(|held| !held)).await;
+            written.map(|_| ()).map_err(|_| Unavailable::Journal("the disk does not answer".to_owned()))
+        })
     }
 
     fn device_changes(&self) -> watch::Receiver<u64> {

@@ -2,7 +2,7 @@
 
 mod client;
 mod door;
-mod feed;
+pub mod feed;
 mod judge;
 pub mod secure;
 

@@ -1,0 +1,140 @@
+//! The way to a broker: name, TCP, TLS, each with its own sentence when it fails.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::upstream::Trouble;
+use crate::upstream::settings::Url;
+use crate::upstream::tls::Tls;
+
+/// One of a name's addresses has so long to answer, so that the others get their turn.
+const ONE_ADDRESS: Duration = Duration::from_secs(5);
+
+/// Where to, and how.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    pub(super) url: Url,
+    /// Present where the URL says TLS.
+    pub(super) tls: Option<(Tls, Arc<rustls::ClientConfig>)>,
+    /// Counts the bytes that MQTT wrote.
+    pub(super) written: Arc<AtomicU64>,
+    /// Takes the reason of a DISCONNECT that has no more than that, when it is the last that came.
+    pub(super) farewell: Arc<AtomicU8>,
+}
+
+impl Dialer {
+    /// An open way.
+    ///
+    /// # Errors
+    /// A sentence that says how far it came.
+    pub(super) async fn dial(&self) -> Result<Wire, Trouble> {
+        let tcp = self.connect().await?;
+        let inner: Box<dyn Duplex> = match &self.tls {
+            None => Box::new(tcp),
+            Some((tls, config)) => {
+                let Url { host, .. } = &self.url;
+                let name = ServerName::try_from(host.clone())
+                    .map_err(|_| Trouble::Unreachable(format!("{host} is no name that a certificate could have")))?;
+                let shaken = TlsConnector::from(config.clone()).connect(name, tcp).await;
+                Box::new(shaken.map_err(|error| {
+                    tls.explain(&error).unwrap_or_else(|| Trouble::Unreachable(format!("no TLS with {}: {error}", self.url)))
+                })?)
+            }
+        };
+        Ok(Wire { inner, written: self.written.clone(), last: [0; 3], farewell: self.farewell.clone() })
+    }
+
+    /// The first of the name's addresses that answers.
+    async fn connect(&self) -> Result<TcpStream, Trouble> {
+        let Url { host, port, .. } = &self.url;
+        let addresses = tokio::net::lookup_host((host.as_str(), *port))
+            .await
+            .map_err(|error| Trouble::Unreachable(format!("no address is known for {host}: {error}")))?;
+        let mut why = "its name has no address".to_owned();
+        for address in addresses {
+            match tokio::time::timeout(ONE_ADDRESS, TcpStream::connect(address)).await {
+                Ok(Ok(tcp)) => {
+                    // A PUBLISH is small and waits for its PUBACK: nothing is gained by holding it back.
+                    let _ = tcp.set_nodelay(true);
+                    return Ok(tcp);
+                }
+                Ok(Err(error)) => why = error.to_string(),
+                Err(_) => why = format!("{address} does not answer"),
+            }
+        }
+        Err(Trouble::Unreachable(format!("no way to {}: {why}", self.url)))
+    }
+}
+
+trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
+
+/// An open way, which counts what is written, and keeps the last that came.
+pub(super) struct Wire {
+    inner: Box<dyn Duplex>,
+    written: Arc<AtomicU64>,
+    last: [u8; 3],
+    farewell: Arc<AtomicU8>,
+}
+
+impl Wire {
+    fn count(&self, written: io::Result<usize>) -> Poll<io::Result<usize>> {
+        if let Ok(bytes) = written {
+            self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(written)
+    }
+
+    /// Nothing came: that is the end.
+    fn keep(&mut self, came: &[u8]) {
+        for byte in came.iter().skip(came.len().saturating_sub(self.last.len())) {
+            let [_, second, third] = self.last;
+            self.last = [second, third, *byte];
+        }
+        if let ([], [0xE0, 1, reason]) = (came, self.last) {
+            self.farewell.store(reason, Ordering::Relaxed);
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
+        self.keep(buf.filled().get(before..).unwrap_or_default());
+        Poll::Ready(read)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf));
+        self.count(written)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs));
+        self.count(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,527 @@
+//! The loop of one upstream: decide what goes next, send it, remember how far the receiver is, and wait after a failure.
+//!
+//! Every batch is decided anew, so what is urgent overtakes what is not, and a batch that failed is not held on to: the
+//! journal has it. Nothing waits for the loop, and the loop waits for nothing but the receiver.
+//!
+//! | the receiver | the loop |
+//! |---|---|
+//! | acknowledged | the cursor moves; the next wait is short again |
+//! | cannot be reached, or refuses the vehicle | waits 1 s to 300 s, longer and longer |
+//! | asks to be left alone | does, for so long |
+//! | will never take a message | is asked three times, a second apart, then whether it takes the one after it: if so, the first is passed over, counted and told; if not, the lane waits as after any failure, and the others go on ([`super::rejected`]) |
+//!
+//! A new route ends a wait, and a child's alert shortens it to a second ([`super::backoff`]).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use super::backlog::{Backlog, Batch, Progress};
+use super::backoff::{Backoff, SHORTEST};
+use super::budget::Budget;
+use super::counters::{Counters, Of, OfReason, REJECTED};
+use super::lanes::Lane;
+use super::ledger::Ledger;
+use super::rejected::Rejected;
+use super::settings::Settings;
+use super::status::View;
+use super::{Fleet, Sent, Trouble};
+use crate::clock::{Boot, Stamp, TimeSource, Wall};
+use crate::event::{EventId, Kind};
+use crate::feed::Feed;
+use crate::health::{Condition, Health, Pulse};
+use crate::vehicle::Vin;
+
+/// A receiver that says nothing, whatever its way promises, is given up after this.
+const SILENCE: Duration = Duration::from_secs(600);
+
+/// The loop looks around at least this often, and stays in touch with the receiver.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// The status is told no oftener than this.
+const STATUS_EVERY: Duration = Duration::from_secs(60);
+
+/// Without success for so long while something waits, an upstream is degraded.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the journal has at the start is waited for so long.
+const START: Duration = Duration::from_secs(2);
+
+/// The good-bye, and what is left to be written.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Tells the vehicle's time.
+pub type Now = Arc<dyn Fn() -> Stamp + Send + Sync>;
+
+/// What the loop of one upstream needs.
+pub struct Way {
+    /// What is to be sent.
+    pub feed: Arc<dyn Feed>,
+    /// The vehicle.
+    pub vin: Vin,
+    /// What the site says, with a name.
+    pub settings: Settings,
+    /// The receiver.
+    pub fleet: Box<dyn Fleet>,
+    /// The vehicle's clock.
+    pub now: Now,
+    /// Where the receiver takes the status document from.
+    pub status: watch::Sender<Arc<str>>,
+    /// Moves when there is a new route; without a sender there never is.
+    pub route: watch::Receiver<u64>,
+    /// Where it says how it is, under `upstream.NAME`.
+    pub health: Health,
+    /// What it counts.
+    pub counters: Counters,
+    /// What waits are drawn from.
+    pub seed: u64,
+    /// Ends it.
+    pub stop: CancellationToken,
+}
+
+/// Sends until it is to stop, then says good-bye.
+pub async fn run(way: Way) {
+    let (stop, pulse) = (way.stop.clone(), way.health.pulse(&part(&way.settings.name)));
+    let mut going = Loop::new(way, pulse);
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => {}
+        () = going.go() => {}
+    }
+    going.leave().await;
+}
+
+/// Its line in `/healthz`.
+pub fn part(name: &str) -> String {
+    format!("upstream.{name}")
+}
+
+struct Loop {
+    way: Way,
+    pulse: Pulse,
+    of: Of,
+    backlog: Backlog,
+    ledger: Ledger,
+    budget: Budget,
+    backoff: Backoff,
+    started: Boot,
+    /// What the journal was told of each kind. A kind whose cursor is not known to be durable has none: to move it could
+    /// pass over what a file that comes late holds.
+    noted: BTreeMap<Kind, Progress>,
+    settling: JoinSet<Option<Kind>>,
+    /// The window of the track that the journal was told of.
+    marked: i64,
+    head: watch::Receiver<EventId>,
+    /// Child events up to here are known of.
+    alerted: EventId,
+    /// Why what waits cannot be read.
+    unreadable: Option<String>,
+    trouble: Option<Trouble>,
+    /// The last success; at first the start.
+    succeeded: Instant,
+    waiting: bool,
+    rejected: Rejected,
+    /// What was passed over, in words.
+    passed_over: Option<String>,
+    passed: u64,
+    view: View,
+    viewed: Option<Instant>,
+    looked: Option<Instant>,
+    touched: Option<Instant>,
+}
+
+impl Loop {
+    fn new(way: Way, pulse: Pulse) -> Loop {
+        let Way { feed, vin, settings, now, .. } = &way;
+        let ledger = Ledger::new(feed.clone(), &settings.name);
+        let window = ledger.row(TRACK).and_then(|row| std::str::from_utf8(&row).ok()?.parse::<i64>().ok());
+        let budget = Budget::new(settings.budget_bytes, ledger.row(BUDGET).as_deref());
+        let backlog = Backlog::new(feed.clone(), vin.clone(), ledger.reader(), settings.clone(), window.unwrap_or(0) / 60);
+        // A vehicle that the feed does not know has nothing to send.
+        let head = feed.head(vin).unwrap_or_else(|_| watch::channel(EventId(0)).1);
+        Loop {
+            of: Of { upstream: settings.name.clone() },
+            started: now().boot,
+            backoff: Backoff::new(way.seed),
+            alerted: EventId(0),
+            marked: backlog.window(),
+            noted: BTreeMap::new(),
+            settling: JoinSet::new(),
+            unreadable: None,
+            trouble: None,
+            succeeded: Instant::now(),
+            waiting: false,
+            rejected: Rejected::new(way.seed),
+            passed_over: None,
+            passed: 0,
+            view: View::default(),
+            viewed: None,
+            looked: None,
+            touched: None,
+            way,
+            pulse,
+            backlog,
+            ledger,
+            budget,
+            head,
+        }
+    }
+
+    async fn go(&mut self) {
+        self.settle().await;
+        loop {
+            self.take_settled();
+            let now = (self.way.now)();
+            self.budget.tick(now);
+            self.look_around(now).await;
+            let head = *self.head.borrow_and_update();
+            self.hurry_child().await;
+            self.alerted = self.alerted.max(head);
+            let rejected = &self.rejected;
+            let next = self.pulse.rest(self.backlog.next(&self.budget, now, |lane| rejected.holds(lane))).await;
+            self.unreadable = next.as_ref().err().map(ToString::to_string);
+            match next {
+                Ok(Some(batch)) => {
+                    self.waiting = true;
+                    self.send(batch).await;
+                    self.note(false);
+                }
+                Ok(None) => {
+                    self.waiting = self.rejected.is_any();
+                    self.note(true);
+                    self.stay_in_touch().await;
+                }
+                Err(_) => self.wait(LOOK).await,
+            }
+        }
+    }
+
+    async fn leave(&mut self) {
+        let farewell = async { tokio::join!(self.way.fleet.leave(), self.ledger.close()) };
+        // Who does not take it in time has a last will.
+        let _ = self.pulse.rest(timeout(FAREWELL, farewell)).await;
+        self.count(&self.way.counters.connected, 0);
+    }
+
+    /// Makes the cursors where there are none, so that nothing goes uncounted from now on, and goes on where they are.
+    async fn settle(&mut self) {
+        self.begin_settling();
+        // Of a journal that cannot be written what memory holds is sent all the same, and sent again once it can.
+        let start = Instant::now() + START;
+        while !self.settling.is_empty() {
+            let settled = timeout_at(start, self.settling.join_next());
+            match self.pulse.rest(settled).await {
+                Ok(Some(Ok(kind))) => self.settled(kind),
+                Ok(Some(Err(_)) | None) => {}
+                Err(_) => break,
+            }
+        }
+    }
+
+    fn take_settled(&mut self) {
+        while let Some(settled) = self.settling.try_join_next() {
+            self.settled(settled.ok().flatten());
+        }
+        if self.settling.is_empty() && self.looked.is_none_or(|last| last.elapsed() >= LOOK) {
+            self.begin_settling();
+        }
+    }
+
+    fn begin_settling(&mut self) {
+        for kind in self.way.settings.kinds.iter().copied().filter(|kind| !self.noted.contains_key(kind)) {
+            let (feed, reader) = (self.way.feed.clone(), self.ledger.reader());
+            self.settling.spawn(async move { feed.advance(&reader, kind, EventId(0), 0).await.is_ok().then_some(kind) });
+        }
+    }
+
+    /// The cursor of `kind` is durable: that is where the receiver is, whatever was sent from memory before.
+    fn settled(&mut self, kind: Option<Kind>) {
+        let Some(kind) = kind else { return };
+        let cursors = self.way.feed.cursors(&self.ledger.reader());
+        if let Some(cursor) = cursors.iter().find(|cursor| cursor.kind == kind) {
+            self.backlog.place(cursor);
+            self.noted.insert(kind, self.backlog.progress(kind));
+        }
+    }
+
+    /// Lets the ledger have what moved.
+    fn note(&mut self, idle: bool) {
+        for (kind, noted) in &mut self.noted {
+            let now = self.backlog.progress(*kind);
+            if (now.position, now.told) != (noted.position, noted.told) {
+                self.ledger.note(*kind, now.position, now.told);
+                *noted = now;
+            }
+        }
+        self.ledger.tick(idle);
+    }
+
+    async fn send(&mut self, batch: Batch) {
+        let sent = self.hand_over(&batch).await;
+        let acknowledged = sent.acknowledged.min(batch.messages.len());
+        self.backlog.acknowledge(&batch, acknowledged);
+        self.way.counters.sent.get_or_create(&self.of).inc_by(u64::try_from(acknowledged).unwrap_or(0));
+        if acknowledged > 0 {
+            self.rejected.taken(batch.lane);
+            self.mark_track();
+        }
+        let whole = acknowledged == batch.messages.len();
+        let missing = || Trouble::Unreachable("it acknowledged only a part; it is sent again".to_owned());
+        let trouble = sent.trouble.or_else(|| (!whole).then(missing));
+        if acknowledged > 0 || trouble.is_none() {
+            self.succeed();
+        }
+        match trouble {
+            None => {}
+            Some(Trouble::Rejected(why)) => self.was_rejected(&batch, acknowledged, &why).await,
+            Some(trouble) => self.fail(trouble).await,
+        }
+    }
+
+    fn mark_track(&mut self) {
+        let window = self.backlog.window();
+        if window != self.marked {
+            self.marked = window;
+            self.ledger.set(TRACK, window.saturating_mul(60).to_string().into_bytes());
+        }
+    }
+
+    async fn hand_over(&mut self, batch: &Batch) -> Sent {
+        self.touched = Some(Instant::now());
+        if self.trouble.is_some() || self.viewed.is_none() {
+            // A connection may begin with it.
+            self.renew_status().await;
+        }
+        // What comes from here on is news to this attempt.
+        self.way.route.mark_unchanged();
+        let sent = self.pulse.rest(timeout(SILENCE, self.way.fleet.send(&batch.messages))).await;
+        let silent = |_| Trouble::Unreachable(format!("it said nothing for {} s", SILENCE.as_secs()));
+        let sent = sent.map_err(silent).unwrap_or_else(|trouble| Sent { acknowledged: 0, bytes: 0, trouble: Some(trouble) });
+        self.spend(sent.bytes);
+        sent
+    }
+
+    fn spend(&mut self, bytes: u64) {
+        self.way.counters.sent_bytes.get_or_create(&self.of).inc_by(bytes);
+        self.budget.spend(bytes);
+        if let Some(row) = self.budget.row().filter(|_| bytes > 0) {
+            self.ledger.set(BUDGET, row);
+        }
+    }
+
+    /// Nothing waits: until something does, the receiver is asked now and then whether it is still there.
+    async fn stay_in_touch(&mut self) {
+        let due = self.touched.map(|last| last + LOOK);
+        if let Some(due) = due.filter(|due| *due > Instant::now()) {
+            let until = self.rejected.next().map_or(due, |next| next.min(due));
+            let came = async {
+                tokio::select! {
+                    () = sleep_until(until) => {}
+                    () = moved(&mut self.head) => {}
+                    () = self.ledger.can_go_on() => {}
+                }
+            };
+            return self.pulse.rest(came).await;
+        }
+        let nothing = Batch::nothing();
+        let Sent { trouble, .. } = self.hand_over(&nothing).await;
+        match trouble {
+            None => self.succeed(),
+            Some(trouble) => self.fail(trouble).await,
+        }
+    }
+
+    fn succeed(&mut self) {
+        if let Some(trouble) = self.trouble.take() {
+            tracing::info!(upstream = %self.of.upstream, %trouble, "the fleet is reached again");
+        }
+        self.backoff.reset();
+        self.succeeded = Instant::now();
+        self.count(&self.way.counters.connected, 1);
+    }
+
+    async fn fail(&mut self, trouble: Trouble) {
+        self.way.counters.retries.get_or_create(&self.of).inc();
+        let wait = match &trouble {
+            Trouble::Busy(wait) => *wait,
+            _ => {
+                self.count(&self.way.counters.connected, 0);
+                self.backoff.after_failure()
+            }
+        };
+        if self.trouble.as_ref() != Some(&trouble) {
+            tracing::warn!(upstream = %self.of.upstream, "the fleet is not reached: {trouble}");
+        }
+        self.trouble = Some(trouble);
+        self.note(false);
+        self.wait(wait).await;
+    }
+
+    /// The first message of `batch` after `acknowledged` of them will never be taken.
+    async fn was_rejected(&mut self, batch: &Batch, acknowledged: usize, why: &str) {
+        let Some(message) = batch.messages.get(acknowledged) else { return };
+        self.way.counters.retries.get_or_create(&self.of).inc();
+        if !self.rejected.again(batch.lane, &message.id) {
+            return;
+        }
+        let after = self.pulse.rest(self.backlog.after(batch.lane, &message.id, (self.way.now)())).await;
+        let Ok(Some(after)) = after else { return self.rejected.all(batch.lane, why) };
+        let sent = self.hand_over(&after).await;
+        match sent.trouble {
+            None if sent.acknowledged > 0 => {
+                tracing::error!(upstream = %self.of.upstream, id = message.id, "the fleet will never take a message, so it is passed over: {why}");
+                self.passed += 1;
+                self.passed_over = Some(format!("the last was {} {}: {why}", message.event_type, message.id));
+                let of = OfReason { upstream: self.of.upstream.clone(), reason: REJECTED };
+                self.way.counters.dropped.get_or_create(&of).inc();
+                self.way.counters.sent.get_or_create(&self.of).inc();
+                self.backlog.acknowledge(batch, acknowledged + 1);
+                self.backlog.acknowledge(&after, 1);
+                self.rejected.taken(batch.lane);
+                self.mark_track();
+                self.succeed();
+            }
+            None | Some(Trouble::Rejected(_)) => self.rejected.all(batch.lane, why),
+            Some(trouble) => self.fail(trouble).await,
+        }
+    }
+
+    /// A child's event that comes up while others are rejected is tried soon.
+    async fn hurry_child(&mut self) {
+        let lane = Lane::Events(Kind::Child);
+        if !self.rejected.holds(lane) {
+            return;
+        }
+        let came = self.pulse.rest(self.backlog.child_after(self.alerted)).await.is_ok_and(|(came, _)| came);
+        if let Some(until) = self.rejected.until(lane).filter(|_| came) {
+            *until = self.backoff.hurry(Instant::now(), *until);
+        }
+    }
+
+    /// Waits so long, but no longer than until there is a new route, and only a little when a child's alert comes up.
+    async fn wait(&mut self, wait: Duration) {
+        let begun = Instant::now();
+        let mut end = begun + wait;
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                return;
+            }
+            let child = self.pulse.rest(self.backlog.child_after(self.alerted)).await;
+            if let Ok((came, upto)) = child {
+                self.alerted = upto;
+                if came {
+                    end = self.backoff.hurry(now, end);
+                }
+            }
+            self.look_around((self.way.now)()).await;
+            let came = async {
+                tokio::select! {
+                    () = sleep_until(end.min(now + LOOK)) => false,
+                    () = moved(&mut self.head) => false,
+                    () = moved(&mut self.way.route) => true,
+                }
+            };
+            if self.pulse.rest(came).await {
+                self.backoff.reset();
+                // A route that flaps is no reason to try oftener than once a second.
+                end = end.min((begun + SHORTEST).max(Instant::now()));
+            }
+        }
+    }
+
+    /// What is done now and then, whatever else goes on: the status, the metrics, the line in `/healthz`.
+    async fn look_around(&mut self, now: Stamp) {
+        self.tell_health();
+        if self.looked.is_some_and(|last| last.elapsed() < LOOK) {
+            return;
+        }
+        self.looked = Some(Instant::now());
+        self.ledger.tick(false);
+        self.count_what_waits(now).await;
+        let may = self.budget.left() != Some(0);
+        if may && self.viewed.is_none_or(|last| last.elapsed() >= STATUS_EVERY) && self.view_now().await.is_news(&self.view) {
+            self.renew_status().await;
+            // It goes out with the next word.
+            self.touched = None;
+        }
+    }
+
+    async fn renew_status(&mut self) {
+        let now = (self.way.now)();
+        self.view = self.view_now().await;
+        self.viewed = Some(Instant::now());
+        self.way.status.send_replace(self.view.document(&self.way.vin, self.started, now));
+    }
+
+    async fn view_now(&mut self) -> View {
+        let picture = self.way.feed.picture(&self.way.vin).ok();
+        let location = picture.map(|picture| {
+            let picture = picture.borrow();
+            (picture.location.clone(), picture.stamp)
+        });
+        let cursors = self.way.feed.cursors(&self.ledger.reader()).into_iter();
+        let forgotten = cursors.filter(|cursor| cursor.forgotten > 0).map(|cursor| (cursor.kind, cursor.forgotten)).collect();
+        let oldest = self.pulse.rest(self.backlog.oldest()).await.ok().flatten();
+        View { location, forgotten, oldest: None }.with_oldest(oldest.as_deref())
+    }
+
+    async fn count_what_waits(&mut self, now: Stamp) {
+        let oldest = self.pulse.rest(self.backlog.oldest()).await.ok().flatten();
+        // An id is the time at which it was issued, or later.
+        let since = oldest.as_ref().map(|event| Wall::from_micros(i64::try_from(event.id.0).unwrap_or(i64::MAX)));
+        let age = since
+            .filter(|_| now.source != TimeSource::Unset)
+            .map_or(0, |since| now.wall.micros().saturating_sub(since.micros()) / 1_000_000);
+        let forgotten: u64 = self.way.feed.cursors(&self.ledger.reader()).iter().map(|cursor| cursor.forgotten).sum();
+        self.count(&self.way.counters.oldest_unsent_seconds, age.max(0));
+        self.count(&self.way.counters.unsent, i64::from(self.waiting || oldest.is_some()));
+        self.count(&self.way.counters.forgotten, i64::try_from(forgotten).unwrap_or(i64::MAX));
+        if let Some(left) = self.budget.left() {
+            self.count(&self.way.counters.budget_left_bytes, i64::try_from(left).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn count(&self, family: &crate::metrics::Family<Of, crate::metrics::Gauge>, value: i64) {
+        family.get_or_create(&self.of).set(value);
+    }
+
+    fn tell_health(&self) {
+        let late = self.waiting && self.succeeded.elapsed() >= PATIENCE;
+        let (condition, detail) = match (&self.trouble, &self.passed_over) {
+            _ if self.unreadable.is_some() => {
+                let why = self.unreadable.as_deref().unwrap_or_default();
+                (Condition::Degraded, format!("what waits to be sent cannot be read now: {why}"))
+            }
+            _ if self.rejected.why().is_some() => {
+                let why = self.rejected.why().unwrap_or_default();
+                (Condition::Degraded, format!("it rejects everything: {why}; events wait and are sent once it takes them"))
+            }
+            (Some(trouble), _) if late => {
+                (Condition::Degraded, format!("{trouble}; events wait and are sent once it is reached"))
+            }
+            (_, Some(last)) => (Condition::Ok, format!("{} passed over that it will never take; {last}", self.passed)),
+            _ if self.budget.left() == Some(0) => {
+                (Condition::Ok, "the day's budget is used up: trips and the track wait until midnight UTC".to_owned())
+            }
+            _ => (Condition::Ok, String::new()),
+        };
+        self.way.health.set(&part(&self.of.upstream), condition, detail);
+    }
+}
+
+/// The rows of an upstream: the first second of the track that it does not have, and what was spent of a day.
+const TRACK: &str = "track";
+const BUDGET: &str = "budget";
+
+/// Wakes when the value changes; never when nobody can change it any more.
+async fn moved<T>(value: &mut watch::Receiver<T>) {
+    if value.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
