@@ -1,5 +1,7 @@
 """What every part of these stories needs: waits for conditions, ports, commands."""
 
+import contextlib
+import random
 import socket
 import subprocess
 import time
@@ -36,10 +38,12 @@ def run(*command):
 
 
 def free_port():
-    """A TCP port that nobody has now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A TCP port that nobody has now, nor gets by chance for a connection of its own while a broker is down."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("0.0.0.0", port))
+            return port
 
 
 def answers(address, port):
