@@ -1,6 +1,6 @@
 """A thousand events to a collector that goes wrong in every way that one can (see `collector`), while the daemon dies.
 
-On the way the bearer token is renewed, and the collector stops taking batches.
+On the way the bearer token is renewed, and the collector takes no batches for a while.
 """
 
 from collections import Counter
@@ -13,7 +13,8 @@ from .world import World, deaths, drive_through
 
 EVENTS = 1_000
 KILLS = 5
-KILL_EVERY = 5.0
+KILL_EVERY = 4.0
+FENCES = 5
 
 UPSTREAM = """
 [[upstream]]
@@ -28,12 +29,12 @@ member = "anna"
 class Road(World):
     """One vehicle, one collector, one phone."""
 
-    def __init__(self, story, kinds=""):
+    def __init__(self, story):
         super().__init__(story)
         try:
             certificate, key = self.authority.sign("collector", [self.network.fleet])
             self.collector = self.kept(Collector(self.network.fleet, certificate, key, "anna"))
-            self.drive_off(UPSTREAM.format(address=self.network.fleet, port=self.collector.port) + kinds)
+            self.drive_off(UPSTREAM.format(address=self.network.fleet, port=self.collector.port), FENCES)
         except BaseException:
             self.close()
             raise
@@ -58,11 +59,11 @@ def a_thousand(story):
     with Road(story) as world:
         collector = world.collector
 
-        def renew(faults):
+        def renewed(faults):
             until("events come", lambda: len(collector.events) > 100)
-            collector.tokens = {"another token"}
+            collector.tokens = {"another-token"}
             until("the old token is refused", lambda: collector.outcomes["wrong token"])
-            world.place("token", b"another token\n")
+            world.place("token", b"another-token\n")
             before = len(collector.events)
             until("events come again", lambda: len(collector.events) > before + 100)
             collector.single = True
@@ -70,8 +71,10 @@ def a_thousand(story):
             singles = collector.outcomes["singles"]
             until("events come one at a time", lambda: collector.outcomes["singles"] > singles + 20)
             collector.single = False
+            # A daemon that has learnt to send one at a time does so as long as it lives.
+            deaths(world.vehicle, KILLS, KILL_EVERY)(faults)
 
-        drive_through(world, EVENTS, renew, deaths(world.vehicle, KILLS, KILL_EVERY))
+        drive_through(world, EVENTS, renewed)
         fleet.judged(story, world.vehicle, world.phone, world.arrived)
         story.figures.update(requests=collector.requests, outcomes=dict(collector.outcomes))
         if collector.faults:
