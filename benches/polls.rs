@@ -177,6 +177,7 @@ fn setup(folder: &std::path::Path, count: usize) -> Setup {
             guests: vec![guest()],
             ..http::Settings::default()
         },
+        upstreams: Vec::new(),
         control: None,
         changes: tokio::sync::mpsc::channel(1).1,
     }

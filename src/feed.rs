@@ -340,6 +340,9 @@ pub struct Cursor {
 /// What the keys of all rows begin with that doors keep for themselves.
 pub const DOOR: &str = "door/";
 
+/// The row in which the numbers are kept that the fleet has set, as it set them.
+pub const FLEET_SETTINGS: &str = "door/fleet/settings";
+
 /// What is remembered of vehicles, and the way to ask something of them.
 pub trait Feed: Send + Sync + 'static {
     /// The vehicles of this unit.

@@ -3,6 +3,11 @@
 //! A request comes in at the front like everything else; the engine decides, and the answer leaves once that decision
 //! is durable. Nothing here can move or unlock a car, or silence an alert before it was told.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
 use crate::event::{EventId, Published};
 use crate::geo::Fence;
 
@@ -29,6 +34,11 @@ pub enum Request {
     PutFence(Box<Fence>),
     /// Take the fence with this id away.
     DeleteFence(String),
+    /// Let these be all the fences that the fleet has drawn.
+    FleetFences(Vec<Fence>),
+    /// Let these numbers count before those of the site's file: by section (`child`, `geofence`, `trip`) and key. None at
+    /// all takes back what the fleet set before.
+    FleetSettings(Map<String, Value>),
     /// Tell a member something, as an event beside the vehicle's own.
     Publish(Box<Publish>),
 }
@@ -84,4 +94,36 @@ pub enum Refusal {
     /// The request is wrong in itself.
     #[error("{0}")]
     Invalid(String),
+    /// Several things are wrong with it; nothing of it was done.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Wrong(Vec<Wrong>),
+}
+
+/// One thing that is wrong with a document. Shown as `at: what is wrong; cure`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wrong {
+    /// The dotted key, the fence or the line; empty where it is about the whole.
+    pub at: String,
+    /// What is wrong.
+    pub message: String,
+    /// What would be right; empty where the message says it already.
+    pub cure: String,
+}
+
+impl Wrong {
+    /// This is wrong there, and that would be right.
+    pub fn new(at: impl Into<String>, message: impl Into<String>, cure: impl Into<String>) -> Wrong {
+        Wrong { at: at.into(), message: message.into(), cure: cure.into() }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Wrong { at, message, cure } = self;
+        if !at.is_empty() {
+            write!(f, "{at}: ")?;
+        }
+        f.write_str(message)?;
+        if cure.is_empty() { Ok(()) } else { write!(f, "; {cure}") }
+    }
 }

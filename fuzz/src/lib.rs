@@ -11,13 +11,14 @@ use telltale::can::dbc::Database;
 use telltale::can::profile::Profile;
 use telltale::diagnostics::j1939 as trucks;
 use telltale::diagnostics::{isotp, show, survives};
-use telltale::{geo, gnss, http, places as named};
+use telltale::upstream::{desired as wanted, route};
+use telltale::{config, geo, gnss, http, places as named};
 
 /// A target: its name, which is its corpus' too, and the function.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 15] = [
     ("nmea_line", nmea_line),
     ("candump_line", candump_line),
     ("dbc", dbc),
@@ -31,6 +32,8 @@ pub const TARGETS: [Target; 13] = [
     ("uds", uds),
     ("ecus", ecus),
     ("places", places),
+    ("netlink", netlink),
+    ("desired", desired),
 ];
 
 /// What a receiver may send: every fix keeps its promises.
@@ -132,5 +135,17 @@ pub fn publication(bytes: &[u8]) {
 pub fn places(bytes: &[u8]) {
     if let Err(difference) = named::survives(bytes) {
         panic!("{difference}");
+    }
+}
+
+/// What a kernel says of links, addresses and routes.
+pub fn netlink(bytes: &[u8]) {
+    route::survives(bytes);
+}
+
+/// What a fleet sets, fences or numbers: it is refused with a reason, or it is in order and no child's alert comes later.
+pub fn desired(bytes: &[u8]) {
+    if let Err(broken) = wanted::survives(bytes).and_then(|()| config::fleet_survives(bytes)) {
+        panic!("{broken}");
     }
 }

@@ -17,14 +17,15 @@ use crate::http::{self, hash_token, new_token};
 use crate::journal;
 use crate::sim::{self, Car, Files, PlaceFile, Recording, SCENARIOS};
 use crate::vehicle::Vin;
-use crate::{detect, diagnostics};
+use crate::{detect, diagnostics, upstream};
 
 /// Show it with a simulated car: open the page that is printed
 ///
 /// Real frames and real NMEA sentences go through the real decoders, the engine, the journal and the doors. The car lives
 /// through a scenario again and again; killed at any moment, it goes on where it was.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  telltale demo\n  telltale demo --scenario hot-day --speed 1 --listen 127.0.0.1:0")]
+#[command(after_help = "Example:\n  telltale demo\n  telltale demo --scenario hot-day --speed 1 --listen 127.0.0.1:0\n  \
+                  telltale demo --upstream mqtt://localhost --vin CAR2 --listen 127.0.0.1:8082 --data /tmp/car2")]
 pub struct Demo {
     /// Where to listen; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
@@ -38,6 +39,12 @@ pub struct Demo {
     /// The story
     #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name, value_parser = scenario)]
     scenario: &'static sim::Scenario,
+    /// Send events and the track to this broker or collector (mqtt://, mqtts://, http://, https://), too; may be given again
+    #[arg(long, value_name = "URL", value_parser = upstream)]
+    upstream: Vec<upstream::Settings>,
+    /// The car's number, so that several can run beside each other, each with its own --listen and --data
+    #[arg(long, value_name = "VIN", default_value = sim::VIN, value_parser = vin)]
+    vin: Vin,
     /// Write what the car sends to DIR, for `telltale replay`
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
@@ -54,6 +61,27 @@ fn speed(text: &str) -> Result<f64, String> {
         Ok(speed) if (0.1..=100.0).contains(&speed) => Ok(speed),
         _ => Err("a speed lies between 0.1 and 100".to_owned()),
     }
+}
+
+/// A broker or collector of the fleet. The car is no real one, so who reads along on the way does no harm.
+fn upstream(url: &str) -> Result<upstream::Settings, String> {
+    let settings = upstream::Settings { url: url.parse()?, clear_text: true, ..upstream::Settings::default() };
+    settings.check().map(|()| settings.named())
+}
+
+/// Upstreams of one host under names of their own.
+fn apart(mut upstreams: Vec<upstream::Settings>) -> Vec<upstream::Settings> {
+    for at in 1..upstreams.len() {
+        let (before, rest) = upstreams.split_at_mut(at);
+        if let Some(this) = rest.first_mut().filter(|this| before.iter().any(|other| other.name == this.name)) {
+            this.name = format!("{}-{}", this.name.get(..29).unwrap_or(&this.name), at + 1);
+        }
+    }
+    upstreams
+}
+
+fn vin(text: &str) -> Result<Vin, String> {
+    Vin::try_from(text.to_owned())
 }
 
 fn scenario(name: &str) -> Result<&'static sim::Scenario, String> {
@@ -102,10 +130,10 @@ impl Demo {
             recording.map_err(|error| format!("--record: {error}; name a folder without a recording of that name"))?;
         let profile = sim::profile().map_err(|problems| format!("{problems:?}"))?;
         let fences = geo::read(sim::FENCES, FenceSource::File).map_err(|faults| format!("{faults:?}"))?;
-        let car = Car::new(self.scenario, SEED, place).map_err(|error| error.to_string())?;
+        let car = Car::new(self.scenario, SEED, place).map_err(|error| error.to_string())?.numbered(self.vin.clone());
         let trusted = if self.lan { "*" } else { "lo" };
         Ok(Setup {
-            vin: Vin::try_from(sim::VIN.to_owned())?,
+            vin: self.vin.clone(),
             clock: Clock::scaled(place.wall, self.speed),
             // The car's boot time is its own, and starts anew with every run.
             boot_id: format!("demo-{}-{}", std::process::id(), Wall::system().micros()),
@@ -125,6 +153,7 @@ impl Demo {
                 guests: vec![token.guest()],
                 ..http::Settings::default()
             },
+            upstreams: apart(self.upstream.clone()),
             control: None,
             // Nothing is read again.
             changes: tokio::sync::mpsc::channel(1).1,

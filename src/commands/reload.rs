@@ -41,9 +41,9 @@ pub(super) async fn on_signal(
 async fn renew(in_force: &mut InForce, new: &Config, changes: &mpsc::Sender<Change>, health: &Health) {
     warn(&new.warnings);
     let left = in_force.renew(new);
-    let Config { detect, fences, places, buses, receivers, http, .. } = in_force.config().clone();
+    let Config { detect, fences, places, buses, receivers, http, upstreams, .. } = in_force.config().clone();
     let (done, hears) = oneshot::channel();
-    if changes.send(Change { detect, fences, places, buses, receivers, given: http.given, done }).await.is_err() {
+    if changes.send(Change { detect, fences, places, buses, receivers, given: http.given, upstreams, done }).await.is_err() {
         return;
     }
     let mut lacks = hears.await.unwrap_or_default();

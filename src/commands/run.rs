@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -77,7 +78,7 @@ async fn run_once(file: &Path, config: Config, shutdown: CancellationToken) -> R
 }
 
 fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
-    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, .. } = config;
+    let Config { vin, profile, buses, receivers, fences, places, diagnostics, detect, journal, http, upstreams, .. } = config;
     let clock = Clock::system();
     Setup {
         // The car may have told its number before.
@@ -91,6 +92,7 @@ fn setup(config: Config, changes: mpsc::Receiver<Change>) -> Setup {
         places,
         journal,
         http: http::Settings { clock: RealTime(clock), ..http },
+        upstreams,
         control: Some(control::socket_path()),
         changes,
     }
@@ -110,6 +112,8 @@ pub(super) fn watch(start: impl AsyncFnOnce(CancellationToken) -> Result<(), gat
         tokio::spawn(stop_on_signal(shutdown.clone()));
         start(shutdown).await
     });
+    // A name server that does not answer holds a thread up for half a minute: nobody waits for it.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -238,6 +238,8 @@ const MISTAKES: &[Mistake] = mistakes! {
     T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"x\"\ncertificate = \"gone\"", at "certificate", "http.certificate", "there is no gone";
     T: "trusted = [\"lo\"]" => "trusted = [\"lo\"]\ntls = \"[::]:8443\"\nkey = \"fences.geojson\"\ncertificate = \"fences.geojson\"", at "certificate", "http.certificate", "holds no certificate";
     T: "[diagnostics]" => "[[upstream]]\nurl = \"broker.example\"\n[diagnostics]", at "url", "upstream.url", "mqtts://";
+    T: "[diagnostics]" => "[[upstream]]\nurl = \"mqtt://broker.example\"\n[diagnostics]", at "url", "upstream.url", "clear_text = true";
+    T: "[diagnostics]" => "[[upstream]]\nurl = \"mqtts://broker.example\"\nca = \"gone\"\n[diagnostics]", at "ca =", "upstream.ca", "there is no gone";
     T: "[diagnostics]" => "[places]\nfile = \"gone\"\n[diagnostics]", at "file = \"gone\"", "places.file", "there is no gone";
     T: "[diagnostics]" => "[places]\nfile = \"fences.geojson\"\n[diagnostics]", at "file = \"fences.geojson\"\n[diag", "places.file", "is no places file; make one with `telltale places build";
     // The profile and its databases.

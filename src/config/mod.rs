@@ -26,7 +26,7 @@
 //! | `diagnostics.*` | whether and how ECUs are asked what is wrong with the car ([`diagnostics::Settings`]); on which bus is in the profile |
 //! | `child.*`, `geofence.*`, `trip.*`, `diagnosis.*`, `state.*` | the detectors' numbers ([`detect::Settings`]) |
 //! | `[[units]]` `id`, `name`, `gnss` | which receiver goes under which number |
-//! | `[[upstream]]` `url` | where events go; checked, and not used by this version |
+//! | `[[upstream]]` | a broker or collector of the fleet, to which events and the track go ([`upstream::Settings`]); four at most |
 //! | `hardware.*` | what differs on this unit from its board; checked, and used by `telltale boards --image` ([`hardware`]) |
 
 mod asking;
@@ -35,6 +35,7 @@ mod board;
 mod broken;
 mod fault;
 mod fences;
+mod fleet;
 pub mod hardware;
 mod listen;
 mod paths;
@@ -46,10 +47,12 @@ mod sources;
 mod summary;
 mod tree;
 mod typed;
+mod upstreams;
 mod vehicle;
 
 pub use board::{BOARDS, Board};
 pub use fault::{Fault, Findings, Place};
+pub use fleet::{SECTIONS as FLEET_SECTIONS, fleet_survives, laid_over};
 pub use hardware::Hardware;
 pub use read::{LoadError, load, load_for_replay, load_hardware};
 pub use renew::InForce;
@@ -64,7 +67,7 @@ use crate::can::profile::Profile;
 use crate::geo::Fence;
 use crate::places::Places;
 use crate::vehicle::Vin;
-use crate::{detect, diagnostics, gnss, http, journal};
+use crate::{detect, diagnostics, gnss, http, journal, upstream};
 
 /// Where `telltale run` and `telltale check` look when they are not told.
 pub const DEFAULT_FILE: &str = "/etc/telltale/telltale.toml";
@@ -100,6 +103,8 @@ pub struct Config {
     pub diagnostics: diagnostics::Settings,
     /// Which receiver goes under which number; never empty.
     pub units: Vec<Unit>,
+    /// Where events go beside the phones, each with a name of its own.
+    pub upstreams: Vec<upstream::Settings>,
     /// What is probably not meant.
     pub warnings: Vec<Fault>,
 }

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use super::fault::{Fault, Findings, Place};
 use super::site::{
-    self, FileOf, MetricsSettings, UnitEntry, Upstream, Vehicle, list, list_checked, named, place_of, section, section_checked,
+    self, FileOf, MetricsSettings, UnitEntry, Vehicle, list, list_checked, named, place_of, section, section_checked,
 };
 use super::sources::{self, Unit};
 use super::tree::{Node, Value};
 use super::typed::{checked, fields, suggest};
 use super::vehicle::{self, Known};
-use super::{BOARDS, Board, Config, Hardware, ReplaySite, asking, fences, listen, paths, places};
+use super::{BOARDS, Board, Config, Hardware, ReplaySite, asking, fences, listen, paths, places, upstreams};
 use crate::clock::Wall;
-use crate::{detect, diagnostics, gnss, http, journal};
+use crate::{detect, diagnostics, gnss, http, journal, upstream};
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -142,11 +142,16 @@ fn sections() -> Vec<(&'static str, &'static [&'static str])> {
         ("metrics", &[]),
         ("diagnostics", fields::<diagnostics::Settings>()),
         ("units", &[]),
-        ("upstream", fields::<Upstream>()),
+        ("upstream", fields::<upstream::Settings>()),
         ("hardware", fields::<Hardware>()),
     ];
     all.extend(fields::<detect::Settings>().iter().map(|section| (*section, &[] as &[&str])));
     all
+}
+
+/// Whether a site's file has a table or list of this name.
+pub(super) fn is_section(name: &str) -> bool {
+    sections().iter().any(|(known, _)| *known == name)
 }
 
 /// Puts it all together; `None` when there is no vehicle to put it together for.
@@ -186,6 +191,7 @@ fn assemble(site: Node, findings: &mut Findings) -> Option<Config> {
         detect: numbers(&tree, findings),
         metrics: metrics(&tree, findings),
         http: doors(&tree, &units, &receivers, &journal.dir, findings),
+        upstreams: upstreams::read(&tree, findings),
         journal,
         diagnostics,
         receivers,
@@ -313,25 +319,6 @@ fn reserved(tree: &Node, findings: &mut Findings) {
             findings.warn(place_of(tree, input), input, "this version does not read inputs of the unit yet", cure);
         }
     }
-    for entry in list::<Upstream>(tree, "upstream", findings) {
-        let place = entry.place("url");
-        match &entry.says.url {
-            Some(url) if is_upstream(url) => {
-                findings.warn(place, "upstream.url", "this version sends nothing to a fleet yet", "phones are told all the same");
-            }
-            None if entry.node.find("url").is_some() => {}
-            _ => {
-                let cure = "give scheme and host, such as \"mqtts://broker.example:8883\" or \"https://fleet.example/events\"";
-                findings.fault(place, "upstream.url", "is no address of a broker or collector", cure);
-            }
-        }
-    }
-}
-
-fn is_upstream(url: &str) -> bool {
-    let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    ["mqtt", "mqtts", "http", "https"].contains(&scheme) && !host.is_empty() && !url.contains(char::is_whitespace)
 }
 
 #[cfg(test)]
@@ -358,19 +345,5 @@ mod tests {
         assert!(matches!(load(Path::new("/nowhere/telltale.toml")), Err(LoadError::Absent { .. })));
         let wrong = load(file(b"board = 'sim'\n# \xFF\n").path()).unwrap_err();
         assert!(matches!(&wrong, LoadError::Wrong(findings) if findings.faults[0].place.line == 2), "{wrong}");
-    }
-
-    #[test]
-    fn addresses_of_brokers_and_collectors() {
-        for (url, good) in [
-            ("mqtts://broker.example:8883", true),
-            ("https://fleet.example/events?x", true),
-            ("ftp://fleet.example", false),
-            ("https:///events", false),
-            ("broker.example", false),
-            ("mqtt://a b", false),
-        ] {
-            assert_eq!(is_upstream(url), good, "{url}");
-        }
     }
 }

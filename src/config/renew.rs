@@ -7,6 +7,9 @@
 //! | `bus.NAME.interface`, `.candump`, `.listen_only` | `journal.*` |
 //! | `[[gnss]]` | `http.*`, `metrics.listen`, `[[units]]`, `diagnostics.*` |
 //! | `http.certificate`, `http.key` and what is in them, where there were such before | |
+//! | `[[upstream]]`: one that changed begins anew where its receiver is; what is in its files counts from the next connection | |
+//!
+//! What the fleet has set over the detectors' numbers is laid over the new ones, where those permit it ([`super::laid_over`]).
 //!
 //! What needs a restart would end streams, or give another meaning to what the journal holds. A `board` counts by what it
 //! says of these keys.
@@ -54,6 +57,7 @@ impl InForce {
         old.fences.clone_from(&new.fences);
         old.places.clone_from(&new.places);
         old.detect.clone_from(&new.detect);
+        old.upstreams.clone_from(&new.upstreams);
         if old.http.given.is_some() && new.http.given.is_some() {
             old.http.given.clone_from(&new.http.given);
         }

@@ -62,14 +62,6 @@ pub struct UnitEntry {
     pub gnss: Option<String>,
 }
 
-/// `[[upstream]]`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Upstream {
-    /// The broker or collector.
-    pub url: Option<String>,
-}
-
 /// A list's entry or a named table, and the tree it was read from.
 #[derive(Clone, Debug)]
 pub struct Entry<T> {

@@ -71,6 +71,11 @@ impl Config {
             let whose = if self.http.given.is_some() { "the owner's" } else { "the unit's own" };
             writeln!(out, "  answer  https://{address} with {whose} certificate")?;
         }
+        for upstream in &self.upstreams {
+            let kinds = upstream.kinds.iter().map(|kind| kind.name()).chain(upstream.track.then_some("the track"));
+            let what = kinds.collect::<Vec<_>>().join(", ");
+            writeln!(out, "  send    {what} to {} as {}", upstream.url, upstream.name)?;
+        }
         if let Some(address) = self.metrics {
             writeln!(out, "  answer  http://{address}/metrics")?;
         }

@@ -268,6 +268,9 @@ impl Engine {
             Request::Safe { event, by } => self.child.safe(&sight, *event, by, out),
             Request::PutFence(fence) => self.geofences.put(Fence::clone(fence)),
             Request::DeleteFence(id) => self.geofences.delete(id, FenceSource::Phone),
+            Request::FleetFences(fences) => self.geofences.replace_fleet(fences),
+            // They count over those of the site's file, which whoever holds both lays together: see `retune`.
+            Request::FleetSettings(_) => Err(Refusal::NotNow("no site's file is there to lay these numbers over".to_owned())),
             Request::Publish(publish) if out.is_durable() => Ok(Answer::Event(out.publish(publish.event.clone()))),
             Request::Publish(_) => Err(Refusal::NotNow(
                 "the journal cannot be written now, so nothing is published; try again in a while".to_owned(),

@@ -13,6 +13,7 @@ pub mod geofence;
 mod gliding;
 mod heat;
 mod kept;
+mod later;
 mod outbox;
 mod settings;
 #[cfg(test)]
@@ -21,5 +22,6 @@ mod trip;
 
 pub use codes::CodesNow;
 pub use engine::{Engine, Saved};
+pub use later::Later;
 pub use outbox::Outbox;
 pub use settings::{ChildSettings, DiagnosisSettings, Settings, TripSettings};

@@ -1,6 +1,6 @@
 //! The numbers of the detectors. Each has a default and a range that `check` holds; seconds end in `_s`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::geofence;
 use crate::vehicle::{StateSettings, within};
@@ -38,7 +38,7 @@ impl Settings {
 /// The child watch. The ranges keep to the timings that Euro NCAP rates by, as secondary sources give them: locked, a
 /// warning within 15 s; unlocked, within 10 min of the doors closing; escalation by 90 s; then at least every minute for
 /// 20 min; one snooze of 10 min at most.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ChildSettings {
     /// Closed, left and locked for so long: the alert.
@@ -152,7 +152,7 @@ impl ChildSettings {
 }
 
 /// Trips.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TripSettings {
     /// Over this, km/h …

@@ -113,7 +113,12 @@ pub struct Car {
 impl Car {
     /// A car whose daemon has just started: parked, closed, nobody in it, its bus awake. Second 0.
     pub fn new(plan: Plan) -> Car {
-        let mut car = Car::unknown(plan);
+        Car::parked(plan, Settings::default())
+    }
+
+    /// The same with other numbers.
+    pub fn parked(plan: Plan, settings: Settings) -> Car {
+        let mut car = Car::with_settings(plan, settings);
         car.word(IGNITION, "OFF");
         for signal in [DRIVER, PASSENGER, REAR_LEFT, REAR_RIGHT, BELT, SENSOR, SEAT] {
             car.set(signal, false);

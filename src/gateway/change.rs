@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::geo::Fence;
 use crate::places::Places;
-use crate::{config, detect, gnss, http};
+use crate::{config, detect, gnss, http, upstream};
 
 /// What a reload may change without ending a stream: the whole of it, as it is to be from now on.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Change {
     pub receivers: Vec<gnss::Settings>,
     /// The owner's certificate, where there is one.
     pub given: Option<http::Given>,
+    /// The ways to the fleet.
+    pub upstreams: Vec<upstream::Settings>,
     /// Hears what of it could not be done, and why, once it is done.
     pub done: oneshot::Sender<Vec<String>>,
 }

@@ -176,6 +176,15 @@ impl Core {
         events
     }
 
+    /// Other numbers from now on: what comes of that.
+    pub fn retune(&mut self, now: Stamp, settings: Settings) -> Vec<Event> {
+        let now = self.monotonic(now);
+        let mut events = self.catch_up(now);
+        self.engine.retune(settings);
+        events.extend(self.step(now));
+        events
+    }
+
     /// Other numbers, and other fences in the site's file, from now on: what comes of that, and what was refused.
     pub fn renew(&mut self, now: Stamp, settings: Settings, fences: Vec<Fence>) -> (Vec<Event>, Vec<Refusal>) {
         let now = self.monotonic(now);
@@ -198,7 +207,12 @@ impl Core {
         self.outbox.begin(now, self.engine.state().fix().copied());
         let answer = self.engine.answer(now, request, &mut self.outbox);
         events.extend(self.named());
-        (answer, Step { events, rows: self.rows(now) })
+        let mut rows = self.rows(now);
+        if matches!(request, Request::FleetFences(_)) {
+            // Rows come in pieces, and of the fleet's fences all are kept or none is.
+            rows.extend(std::iter::from_fn(|| Some(self.rows(now)).filter(|more| !more.is_empty())).flatten());
+        }
+        (answer, Step { events, rows })
     }
 
     /// What changed of the engine's state since the last call.

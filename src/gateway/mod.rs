@@ -13,18 +13,21 @@
 mod change;
 pub mod control;
 mod core;
+mod fleet;
 mod picture;
 mod places;
 mod published;
 mod sources;
 pub mod systemd;
 mod track;
+mod upstreams;
 mod vehicle;
 
 pub use self::change::Change;
 pub use self::core::{Core, Late, PlaceNames, Texts};
 pub use self::sources::Sources;
 use self::sources::Surroundings;
+use self::upstreams::Upstreams;
 pub use self::vehicle::Vehicle;
 
 use std::io;
@@ -40,14 +43,14 @@ use tokio_util::sync::CancellationToken;
 use self::control::Control;
 use crate::clock::Clock;
 use crate::detect::{Engine, Outbox};
-use crate::feed::Feed;
+use crate::feed::{FLEET_SETTINGS, Feed};
 use crate::geo::Fence;
 use crate::health::{Condition, Health, Pulse};
 use crate::journal::{Asked, Journal};
 use crate::metrics::Metrics;
 use crate::places::Places;
 use crate::vehicle::{Observation, Vin};
-use crate::{detect, diagnostics, http, journal};
+use crate::{detect, diagnostics, http, journal, upstream};
 
 /// Deadlines this long ago, in the car's time, were slept through: a machine that is merely busy catches up.
 const LATE: Duration = Duration::from_secs(20);
@@ -77,6 +80,8 @@ pub struct Setup {
     pub journal: journal::Settings,
     /// Who may ask.
     pub http: http::Settings,
+    /// Where events go beside the phones.
+    pub upstreams: Vec<upstream::Settings>,
     /// Where `telltale pair` finds the daemon; `None` for nowhere.
     pub control: Option<PathBuf>,
     /// What changes while it runs.
@@ -119,13 +124,28 @@ pub struct Open {
 /// # Errors
 /// When it cannot start, or a part of it ends.
 pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnOnce(Open)) -> Result<Ended, Error> {
-    let Setup { vin, clock, boot_id, sources, diagnostics, detect, fences, places, journal, http, control, mut changes } = setup;
+    let Setup {
+        vin,
+        clock,
+        boot_id,
+        sources,
+        diagnostics,
+        detect,
+        fences,
+        places,
+        journal,
+        http,
+        upstreams,
+        control,
+        mut changes,
+    } = setup;
     let (health, metrics) = (Health::default(), Metrics::default());
     let counters = journal::Counters::register(&metrics);
     let opened = Journal::open(journal, vin.clone(), clock.clone(), health.clone(), counters)?;
     let journal::Opened { journal, rows, last, inbox, writable, .. } = opened;
 
-    let mut engine = Engine::new(detect, vin.clone(), sources.layout(), fences);
+    let (numbers, dropped) = fleet::Numbers::restore(detect, &journal.kept(FLEET_SETTINGS));
+    let mut engine = Engine::new(numbers.in_force().clone(), vin.clone(), sources.layout(), fences);
     let now = clock.stamp(clock.now());
     let known = !rows.is_empty();
     engine.restore(&rows, now, &boot_id);
@@ -138,12 +158,14 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
         .with_places(names.make(places));
     let vehicle = Vehicle::new(vin.clone(), core, clock.clone(), health.clone(), journal.clone());
     vehicle.count(&metrics);
+    vehicle.take_numbers(numbers, dropped);
     if known {
         vehicle.see(now.boot, &[Observation::Restarted]);
     }
     vehicle.show_fences();
 
     let feed: Arc<dyn Feed> = journal.clone();
+    let real_time = http.clock.0.clone();
     let server = http::Server::bind(http, feed.clone(), health.clone(), &metrics, shutdown.clone()).map_err(Error::Doors)?;
     let addresses = server.addresses().to_vec();
     let (pairing, entrance, certificates) = (server.pairing(), server.entrance(), server.certificates());
@@ -171,9 +193,14 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
         async move { vehicle.keep_time().await }
     }));
     tasks.spawn(named("the inbox", answer(vehicle.clone(), inbox, health.pulse("inbox"))));
-    tasks.spawn(named("the journal's watch", watch_journal(vehicle.clone(), clock, writable, health.pulse("journal-watch"))));
+    tasks.spawn(named(
+        "the journal's watch",
+        watch_journal(vehicle.clone(), clock.clone(), writable, health.pulse("journal-watch")),
+    ));
     tasks.spawn(named("the status line", systemd::keep_status(health.clone())));
     tasks.spawn(named("the watchdog's feeder", systemd::feed_watchdog(health.clone())));
+    let mut ways = Upstreams::new(feed.clone(), vin.clone(), clock, real_time, health.clone(), &metrics);
+    ways.renew(upstreams);
     ready(Open { addresses, health: health.clone() }).await;
 
     let mut number = vehicle.number();
@@ -190,20 +217,23 @@ pub async fn run(setup: Setup, shutdown: CancellationToken, ready: impl AsyncFnO
                 }
                 _ => {}
             },
+            ended = ways.first_end() => break Err(Error::Ended(ended)),
             ended = first_end(&mut tasks) => break Err(Error::Ended(ended)),
-            Some(Change { detect, fences, places, buses, receivers, given, done }) = changes.recv() => {
+            Some(Change { detect, fences, places, buses, receivers, given, upstreams, done }) = changes.recv() => {
                 vehicle.set_places(names.make(places));
                 if let Some(given) = given {
                     certificates.swap(&given);
                 }
                 let refused = vehicle.renew(detect, fences);
                 readers.renew(buses, receivers, &mut tasks);
+                ways.renew(upstreams);
                 // Who asked may have gone.
                 let _ = done.send(refused.iter().map(ToString::to_string).collect());
             }
         }
     };
     shutdown.cancel();
+    ways.stop().await;
     tasks.shutdown().await;
     vehicle.save();
     if !journal.close(FAREWELL) {

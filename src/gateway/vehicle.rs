@@ -8,18 +8,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use serde_json::{Map, Value};
 use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 
 use super::core::{Core, PlaceNames};
+use super::fleet::Numbers;
 use super::track::Decimation;
 use super::{picture, published};
 use crate::clock::{Boot, Clock, Stamp};
 use crate::detect;
 use crate::event::{Event, Step};
-use crate::feed::{Feed, Fences, Picture, TrackPoint};
+use crate::feed::{FLEET_SETTINGS, Feed, Fences, Picture, TrackPoint};
 use crate::geo::Fence;
-use crate::health::Health;
+use crate::health::{Condition, Health};
 use crate::journal::{Asked, Journal};
 use crate::metrics::{Counter, Family, Metrics, Reason};
 use crate::request::{Answer, Refusal, Request};
@@ -32,6 +34,9 @@ const ROWS_EVERY: Duration = Duration::from_millis(500);
 /// The picture is renewed this often. When a stream looks at it all the time each fix renews it too; when nobody does, a
 /// fix costs no memory.
 const PICTURE_EVERY: Duration = Duration::from_secs(1);
+
+/// The part of `/healthz` that tells of numbers which the fleet set and nobody goes by.
+const FLEET: &str = "fleet.settings";
 
 /// The longest that a deadline may come late because nobody told the timer of it.
 const DEADLINES_LOOKED_AT_EVERY: Duration = Duration::from_secs(1);
@@ -62,6 +67,7 @@ enum News {
 
 struct Watched {
     core: Core,
+    numbers: Numbers,
     track: Decimation,
     /// The last fix of each receiver but the car's own.
     further: Vec<Option<Fix>>,
@@ -78,7 +84,8 @@ impl Vehicle {
     /// A vehicle that thinks with `core` and remembers in `journal`.
     pub fn new(vin: Vin, core: Core, clock: Clock, health: Health, journal: Arc<Journal>) -> Vehicle {
         let (track, drawn) = (Decimation::default(), picture::Drawn::default());
-        let watched = Mutex::new(Watched { core, track, further: Vec::new(), drawn });
+        let numbers = Numbers::default();
+        let watched = Mutex::new(Watched { core, numbers, track, further: Vec::new(), drawn });
         let dropped = Family::default();
         let (sooner, number) = (Notify::new(), watch::Sender::new(None));
         Vehicle(Arc::new(Inner { vin, clock, health, journal, dropped, watched, sooner, number }))
@@ -162,7 +169,7 @@ impl Vehicle {
         let mut watched = self.watched();
         let (answer, step) = match self.published_before(now, &asked.request) {
             Some(known) => (known, Step::default()),
-            None => self.decide(&mut watched.core, now, &asked.request),
+            None => self.decide(&mut watched, now, &asked.request),
         };
         let picture = self.picture(&mut watched);
         let drawn = matches!(answer, Ok(Answer::Created | Answer::Changed));
@@ -186,8 +193,11 @@ impl Vehicle {
     }
 
     /// The engine's answer, and what is to be remembered with it.
-    fn decide(&self, core: &mut Core, now: Stamp, request: &Request) -> (Result<Answer, Refusal>, Step) {
-        let (answer, mut step) = core.answer(now, request);
+    fn decide(&self, watched: &mut Watched, now: Stamp, request: &Request) -> (Result<Answer, Refusal>, Step) {
+        if let Request::FleetSettings(wanted) = request {
+            return self.set_of_fleet(watched, now, wanted.clone());
+        }
+        let (answer, mut step) = watched.core.answer(now, request);
         if let (Request::Publish(publish), Ok(Answer::Event(id))) = (request, &answer) {
             let remember = |once| published::remember(&self.0.journal.kept(published::KEYS), &once, *id, now);
             step.rows.extend(publish.once.map(remember).unwrap_or_default());
@@ -195,10 +205,43 @@ impl Vehicle {
         (answer, step)
     }
 
+    /// Lays the fleet's numbers over the site's; what comes of it, and what is to be remembered with it.
+    fn set_of_fleet(&self, watched: &mut Watched, now: Stamp, wanted: Map<String, Value>) -> (Result<Answer, Refusal>, Step) {
+        match watched.numbers.set(wanted) {
+            Ok(true) => {
+                let events = watched.core.retune(now, watched.numbers.in_force().clone());
+                let mut rows = watched.core.rows(now);
+                rows.push(watched.numbers.row());
+                self.0.health.forget(FLEET);
+                (Ok(Answer::Changed), Step { events, rows })
+            }
+            Ok(false) => (Ok(Answer::Changed), Step::default()),
+            Err(wrong) => (Err(Refusal::Wrong(wrong)), Step::default()),
+        }
+    }
+
+    /// The numbers that the engine was made with; `dropped`: why the fleet's are no more among them.
+    pub(super) fn take_numbers(&self, numbers: Numbers, dropped: Option<String>) {
+        let mut watched = self.watched();
+        watched.numbers = numbers;
+        self.tell_dropped(&watched.numbers, dropped);
+    }
+
+    fn tell_dropped(&self, numbers: &Numbers, dropped: Option<String>) {
+        let Some(why) = dropped else { return };
+        tracing::warn!(why, "what the fleet set is dropped, as the site's file does not permit it");
+        let detail = format!("what the fleet set is dropped, and the site's numbers count; the fleet has to set others: {why}");
+        self.0.health.set(FLEET, Condition::Degraded, detail);
+        self.0.journal.commit(Step { events: Vec::new(), rows: vec![numbers.row()] }, None);
+    }
+
     /// The configuration has changed: other numbers, other fences in the site's file. What of it was refused.
     pub fn renew(&self, settings: detect::Settings, fences: Vec<Fence>) -> Vec<Refusal> {
         let now = self.0.clock.now();
         let mut watched = self.watched();
+        let dropped = watched.numbers.renew(settings);
+        self.tell_dropped(&watched.numbers, dropped);
+        let settings = watched.numbers.in_force().clone();
         let (events, refused) = watched.core.renew(self.0.clock.stamp(now), settings, fences);
         self.remember(&mut watched, now, events);
         self.show(&mut watched);
@@ -213,8 +256,10 @@ impl Vehicle {
         self.watched().core.set_places(places);
     }
 
-    /// Takes in what the journal found only after the start, with a disk that came late: fences that were drawn before.
+    /// Takes in what the journal found only after the start, with a disk that came late: fences that were drawn before, and
+    /// numbers that the fleet had set.
     pub fn take_up_late(&self) {
+        self.take_up_late_numbers();
         let rows = self.0.journal.take_late();
         if rows.is_empty() {
             return;
@@ -225,6 +270,20 @@ impl Vehicle {
         }
         self.show(&mut watched);
         self.0.journal.show_fences(watched.fences_in_force());
+    }
+
+    fn take_up_late_numbers(&self) {
+        let (now, mut watched) = (self.0.clock.now(), self.watched());
+        let kept = self.0.journal.kept(FLEET_SETTINGS);
+        if watched.numbers.any_of_fleet() || kept.is_empty() {
+            return;
+        }
+        let (numbers, dropped) = Numbers::restore(watched.numbers.in_force().clone(), &kept);
+        watched.numbers = numbers;
+        self.tell_dropped(&watched.numbers, dropped);
+        let settings = watched.numbers.in_force().clone();
+        let events = watched.core.retune(self.0.clock.stamp(now), settings);
+        self.remember(&mut watched, now, events);
     }
 
     /// Tells the doors which fences are in force.

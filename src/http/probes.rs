@@ -19,7 +19,7 @@ pub(super) fn healthz(health: &Health) -> Response<Body> {
 
 pub(super) fn readyz(health: &Health) -> Result<Response<Body>, Problem> {
     let mut parts = health.parts();
-    parts.retain(|_, part| part.condition != Condition::Ok);
+    parts.retain(|name, part| part.condition != Condition::Ok && matters(name));
     if parts.is_empty() {
         return Ok(json(StatusCode::OK, &json!({"status": Condition::Ok})));
     }
@@ -33,5 +33,10 @@ pub(super) fn metrics(metrics: &Metrics) -> Response<Body> {
 
 /// Whether every part does all of its job.
 pub(super) fn is_ready(health: &Health) -> bool {
-    health.watch().borrow().values().all(|part| part.condition == Condition::Ok)
+    health.watch().borrow().iter().all(|(name, part)| part.condition == Condition::Ok || !matters(name))
+}
+
+/// Whether a part has a say in that: a fleet that cannot be reached is no fault of this unit's.
+fn matters(part: &str) -> bool {
+    !part.starts_with("upstream.")
 }

@@ -140,6 +140,7 @@ impl From<Failure> for Problem {
             Failure::Refused(Refusal::NotNow(reason)) => Problem::unavailable(reason),
             Failure::Refused(Refusal::Missing(reason)) => Problem::not_found(reason),
             Failure::Refused(Refusal::Invalid(reason)) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, reason),
+            Failure::Refused(refusal @ Refusal::Wrong(_)) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.to_string()),
             Failure::Refused(Refusal::Conflict { reason, running }) => {
                 let problem = Problem::new(StatusCode::CONFLICT, reason);
                 match running {

@@ -19,10 +19,12 @@
 //! 6. **It comes back by itself.** No directory, no permission, read-only, full, taken away, held by another process,
 //!    wrecked, a page that the disk does not give: it opens (or goes on) degraded, says in `/healthz` what is wrong and what cures it, and tries again. A
 //!    file that cannot be used is moved aside and kept (two of them), and what memory or the file's readable part
-//!    holds goes into a new one. With a file that comes after the start what somebody made (fences) is kept of both.
+//!    holds goes into a new one. With a file that comes after the start what somebody made (fences) is kept of both, and of each cursor the further.
 //! 7. **Bounded.** The directory takes `max_bytes` (plus files set aside); see `retention` for what goes first. A
 //!    client that lags behind what went is told a gap: for each kind, and member of published events, the highest id
 //!    that is gone is kept.
+//! 8. **Who keeps a cursor here knows what it never got.** A cursor never goes back, and is as durable as an event; what
+//!    goes although its reader had not come so far is counted for that reader, in the transaction that takes it.
 //!
 //! # What it cannot promise
 //!

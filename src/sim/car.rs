@@ -12,7 +12,7 @@ use super::truth::Truth;
 use super::wires::{SENDERS, Says, Sender};
 use crate::can::dbc::{Database, Message};
 use crate::clock::{Boot, Wall};
-use crate::vehicle::{Frame, FrameKind, Sentence};
+use crate::vehicle::{Frame, FrameKind, Sentence, Vin};
 
 /// Where a car is in its story, and what its clock shows there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,8 @@ pub struct Car {
     origin: i64,
     wires: Vec<Wire>,
     rate: FixRate,
+    /// Another number than [`super::VIN`].
+    vin: Option<Vin>,
     /// µs of the whole story at the next fix.
     next_fix: i64,
     /// What of the last fix is still to be sent, the next one last.
@@ -102,8 +104,17 @@ impl Car {
         let origin = micros_of(timeline.length()).saturating_mul(start.loops as i64).saturating_add(start.within_us as i64);
         let wires =
             SENDERS.iter().zip(0..).map(|(sender, nth)| Wire::new(sender, nth, &database)).collect::<Result<Vec<_>, _>>()?;
-        let mut car =
-            Car { timeline, noise, start, origin, wires, rate: FixRate::Hz1, next_fix: 0, pending: heapless::Vec::new() };
+        let mut car = Car {
+            timeline,
+            noise,
+            start,
+            origin,
+            wires,
+            rate: FixRate::Hz1,
+            vin: None,
+            next_fix: 0,
+            pending: heapless::Vec::new(),
+        };
         car.set_out(origin);
         Ok(car)
     }
@@ -114,6 +125,17 @@ impl Car {
         self.rate = rate;
         self.set_out(self.origin);
         self
+    }
+
+    /// The same car under another number.
+    #[must_use]
+    pub fn numbered(self, vin: Vin) -> Car {
+        Car { vin: Some(vin), ..self }
+    }
+
+    /// Its number, where it is another one than [`super::VIN`].
+    pub fn vin(&self) -> Option<&Vin> {
+        self.vin.as_ref()
     }
 
     /// Where it started.

@@ -37,7 +37,7 @@ enum Turn {
 impl Plugged {
     /// With everything that its story did to the ECUs before its start.
     pub fn new(car: Car) -> Plugged {
-        let mut plugged = Plugged { car, next: None, ecus: Bus::car(), incident: None, now: Duration::ZERO };
+        let mut plugged = Plugged { car, next: None, ecus: Bus::default(), incident: None, now: Duration::ZERO };
         plugged.set_out(Duration::ZERO);
         plugged
     }
@@ -93,7 +93,10 @@ impl Plugged {
     fn set_out(&mut self, after: Duration) {
         let now = self.car.seconds(after);
         let timeline = self.car.timeline();
-        let mut ecus = Bus::car();
+        let mut ecus = match self.car.vin() {
+            Some(vin) => Bus::car().numbered(vin),
+            None => Bus::car(),
+        };
         // What was in the loops before that one, it has undone.
         let mut seconds = timeline.loop_before(now);
         while let Some((at, incident)) = timeline.incident_after(seconds).filter(|(at, _)| *at < now) {

@@ -37,7 +37,7 @@ pub struct Counters {
     pub forgotten: Family<Of, Gauge>,
     /// What is left of a metered link's day; absent where there is no limit.
     pub budget_left_bytes: Family<Of, Gauge>,
-    /// What was passed over: `rejected`, what the receiver will never take.
+    /// What was passed over: `rejected`, what the receiver will never take; `document_too_long`, what the fleet set.
     pub dropped: Family<OfReason, Counter>,
 }
 
@@ -60,6 +60,11 @@ impl Counters {
         counters
     }
 
+    /// Documents of the fleet that were too long for `name` to take.
+    pub fn too_long(&self, name: &str) -> Counter {
+        self.dropped.get_or_create_owned(&OfReason { upstream: name.to_owned(), reason: TOO_LONG })
+    }
+
     /// The upstream `name` is no more.
     pub fn forget(&self, name: &str) {
         let of = Of { upstream: name.to_owned() };
@@ -69,9 +74,14 @@ impl Counters {
         for family in [&self.connected, &self.unsent, &self.oldest_unsent_seconds, &self.forgotten, &self.budget_left_bytes] {
             family.remove(&of);
         }
-        self.dropped.remove(&OfReason { upstream: of.upstream, reason: REJECTED });
+        for reason in [REJECTED, TOO_LONG] {
+            self.dropped.remove(&OfReason { upstream: name.to_owned(), reason });
+        }
     }
 }
 
 /// Why a message was passed over.
 pub const REJECTED: &str = "rejected";
+
+/// Why a document of the fleet was.
+const TOO_LONG: &str = "document_too_long";

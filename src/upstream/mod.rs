@@ -24,13 +24,14 @@ mod lanes;
 mod ledger;
 pub mod mqtt;
 mod rejected;
+pub mod route;
 mod run;
 pub mod settings;
 pub mod status;
 pub mod tls;
 
 pub use counters::Counters;
-pub use run::{Now, Way, part, run};
+pub use run::{Complaint, Now, Way, part, run};
 pub use settings::Settings;
 
 use std::sync::Arc;

@@ -58,6 +58,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Tells the vehicle's time.
 pub type Now = Arc<dyn Fn() -> Stamp + Send + Sync>;
 
+/// Tells what is wrong with what the site keeps, if something is.
+pub type Complaint = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// What the loop of one upstream needs.
 pub struct Way {
     /// What is to be sent.
@@ -78,6 +81,8 @@ pub struct Way {
     pub health: Health,
     /// What it counts.
     pub counters: Counters,
+    /// What is wrong with the files by which it is reached, while what was read before goes on.
+    pub complaint: Complaint,
     /// What waits are drawn from.
     pub seed: u64,
     /// Ends it.
@@ -492,6 +497,7 @@ impl Loop {
     }
 
     fn tell_health(&self) {
+        let complaint = (self.way.complaint)();
         let late = self.waiting && self.succeeded.elapsed() >= PATIENCE;
         let (condition, detail) = match (&self.trouble, &self.passed_over) {
             _ if self.unreadable.is_some() => {
@@ -505,6 +511,7 @@ impl Loop {
             (Some(trouble), _) if late => {
                 (Condition::Degraded, format!("{trouble}; events wait and are sent once it is reached"))
             }
+            _ if complaint.is_some() => (Condition::Degraded, complaint.unwrap_or_default()),
             (_, Some(last)) => (Condition::Ok, format!("{} passed over that it will never take; {last}", self.passed)),
             _ if self.budget.left() == Some(0) => {
                 (Condition::Ok, "the day's budget is used up: trips and the track wait until midnight UTC".to_owned())

@@ -158,7 +158,7 @@ impl fmt::Display for Url {
 }
 
 /// What a URL has to look like.
-const SHAPE: &str = "give scheme and host, such as \"mqtts://broker.example:8883\" or \"https://fleet.example/events\"";
+pub const SHAPE: &str = "give scheme and host, such as \"mqtts://broker.example:8883\" or \"https://fleet.example/events\"";
 
 impl FromStr for Url {
     type Err = String;

@@ -9,6 +9,7 @@ mod boards;
 mod cli;
 mod daemon;
 mod demo;
+mod desired;
 mod diagnosis;
 mod doors;
 mod drives;

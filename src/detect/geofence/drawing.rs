@@ -6,7 +6,10 @@ use super::Geofences;
 use super::register::{Id, Slot};
 use crate::clock::TimeSource;
 use crate::geo::{Fence, FenceSource, MAX_FENCES, MAX_VERTICES_IN_ALL};
-use crate::request::{Answer, Refusal};
+use crate::request::{Answer, Refusal, Wrong};
+
+/// So many clashes are told at once.
+const TOLD_AT_MOST: usize = 20;
 
 impl Geofences {
     /// Makes a fence, or puts it in the place of the one with its id and source. It is judged from the next believed fix
@@ -29,6 +32,12 @@ impl Geofences {
             let most = "all fences together may have 200000 positions";
             return Err(Refusal::Invalid(format!("{most}, and with this one they have more; simplify or delete some")));
         }
+        Ok(self.set(fence))
+    }
+
+    /// Makes a fence for which there is room, or puts it in the place of the one with its id.
+    fn set(&mut self, fence: Fence) -> Answer {
+        let there = self.register.find(&fence.id);
         let old = there.and_then(|id| self.take_away(id));
         let same = old.as_ref().is_some_and(|old| old.fence.shape == fence.shape);
         let id = self.register.add(fence);
@@ -41,7 +50,7 @@ impl Geofences {
         }
         self.news.drawn(id);
         self.renew(id);
-        Ok(if old.is_some() { Answer::Changed } else { Answer::Created })
+        if old.is_some() { Answer::Changed } else { Answer::Created }
     }
 
     /// Takes away the fence with this id, which `by` made.
@@ -85,6 +94,62 @@ impl Geofences {
         refused
     }
 
+    /// Lets `fences` be all that the fleet has drawn, or changes nothing. One that is as it was goes on as it stood.
+    ///
+    /// # Errors
+    /// When somebody else made one with the id of one of these, or there are too many.
+    pub(in crate::detect) fn replace_fleet(&mut self, fences: &[Fence]) -> Result<Answer, Refusal> {
+        self.admit_of_fleet(fences)?;
+        let wanted: HashSet<&str> = fences.iter().map(|fence| fence.id.as_str()).collect();
+        let of_fleet = self.fences().filter(|fence| fence.source == FenceSource::Fleet && !wanted.contains(fence.id.as_str()));
+        let gone: Vec<String> = of_fleet.map(|fence| fence.id.clone()).collect();
+        for name in gone {
+            self.delete(&name, FenceSource::Fleet)?;
+        }
+        for fence in fences {
+            let fence = Fence { source: FenceSource::Fleet, ..fence.clone() };
+            if self.fence(&fence.id) != Some(&fence) {
+                self.set(fence);
+            }
+        }
+        Ok(Answer::Changed)
+    }
+
+    /// Whether these may be the fleet's, beside what others have made.
+    fn admit_of_fleet(&self, fences: &[Fence]) -> Result<(), Refusal> {
+        let clash = |fence: &Fence| {
+            let there = self.fence(&fence.id).filter(|there| there.source != FenceSource::Fleet)?;
+            let (at, message) = (format!("fence `{}`", there.id.escape_debug()), format!("was made {}", maker(there)));
+            Some(Wrong::new(at, message, "give yours another id"))
+        };
+        let clashes: Vec<Wrong> = fences.iter().filter_map(clash).take(TOLD_AT_MOST).collect();
+        if !clashes.is_empty() {
+            return Err(Refusal::Wrong(clashes));
+        }
+        let others = || self.fences().filter(|fence| fence.source != FenceSource::Fleet);
+        let (count, vertices) = (others().count(), others().map(|fence| fence.shape.vertices()).sum::<usize>());
+        if count + fences.len() > MAX_FENCES {
+            let message = format!("{} fences are too many", fences.len());
+            let room = MAX_FENCES.saturating_sub(count);
+            return Err(Refusal::Wrong(vec![Wrong::new(
+                "",
+                message,
+                format!("beside those of others there is room for {room}"),
+            )]));
+        }
+        let positions = fences.iter().map(|fence| fence.shape.vertices()).sum::<usize>();
+        if vertices + positions > MAX_VERTICES_IN_ALL {
+            let message = format!("{positions} positions are too many");
+            let room = MAX_VERTICES_IN_ALL.saturating_sub(vertices);
+            return Err(Refusal::Wrong(vec![Wrong::new(
+                "",
+                message,
+                format!("beside those of others there is room for {room}"),
+            )]));
+        }
+        Ok(())
+    }
+
     fn take_away(&mut self, id: Id) -> Option<Slot> {
         self.watched.retain(|watched| *watched != id);
         self.limited.retain(|limited| *limited != id);
@@ -96,10 +161,15 @@ impl Geofences {
 }
 
 fn not_yours(fence: &Fence) -> Refusal {
-    let made = match fence.source {
-        FenceSource::File => "in the unit's own file; change it there",
-        FenceSource::Phone => "by a phone; change it from one",
-        FenceSource::Fleet => "by the fleet; change it there",
-    };
-    Refusal::Conflict { reason: format!("fence `{}` was made {made}", fence.id.escape_debug()), running: None }
+    let place = if fence.source == FenceSource::Phone { "from one" } else { "there" };
+    let reason = format!("fence `{}` was made {}; change it {place}", fence.id.escape_debug(), maker(fence));
+    Refusal::Conflict { reason, running: None }
+}
+
+fn maker(fence: &Fence) -> &'static str {
+    match fence.source {
+        FenceSource::File => "in the unit's own file",
+        FenceSource::Phone => "by a phone",
+        FenceSource::Fleet => "by the fleet",
+    }
 }

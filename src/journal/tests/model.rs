@@ -17,6 +17,8 @@ enum Op {
     Burst(u16),
     /// The client reads so many pages of so many events.
     Read { pages: u8, limit: u8 },
+    /// Another reader says that it has everything.
+    Acknowledge,
     /// Until the disk has everything, if it can.
     Settle,
     /// The power goes; the next start is so many seconds later.
@@ -59,6 +61,7 @@ fn op() -> impl Strategy<Value = Op> {
         10 => prop::collection::vec(sort, 1..5).prop_map(Op::Commit),
         1 => (1_u16..1_500).prop_map(Op::Burst),
         6 => (1_u8..6, 1_u8..200).prop_map(|(pages, limit)| Op::Read { pages, limit }),
+        3 => Just(Op::Acknowledge),
         3 => Just(Op::Settle),
         2 => (1_u32..10_000).prop_map(Op::Crash),
         1 => (1_u32..10_000).prop_map(Op::Stop),
@@ -87,6 +90,8 @@ struct World {
     /// Something was let go for want of memory, or with a file: then a mark has to say so.
     lossy: bool,
     client: Client,
+    /// How far the other reader has come, and the disk knows it.
+    acknowledged: u64,
 }
 
 /// Somebody with a phone.
@@ -112,6 +117,7 @@ impl World {
             away: false,
             lossy: false,
             client: Client { at: 0, seen: Vec::new(), gaps: Vec::new() },
+            acknowledged: 0,
         };
         world.start(0);
         world
@@ -186,6 +192,7 @@ impl World {
     /// What this life has to show again after what came between.
     async fn compare(&mut self) {
         if !self.away {
+            assert!((self.acknowledged..=self.bench().head().0).contains(&self.cursor()), "a cursor went back, or too far");
             let found = self.everything().await;
             let marks = [Some("anna"), Some("ben")].map(|member| (member, self.pruned(member)));
             let events = std::mem::take(&mut self.events);
@@ -264,6 +271,18 @@ impl World {
         }
     }
 
+    /// A cursor that is not durable yet counts all the same until the next start.
+    async fn acknowledge(&mut self) {
+        let head = self.bench().head();
+        let durable = self.bench().journal().advance("fleet", Kind::Diagnosis, head, 0).await.is_ok();
+        self.acknowledged = if durable { head.0 } else { self.acknowledged };
+        assert_eq!(self.cursor(), head.0);
+    }
+
+    fn cursor(&self) -> u64 {
+        self.bench().journal().cursors("fleet").first().map_or(0, |cursor| cursor.position.0)
+    }
+
     async fn mend(&mut self) {
         if let Some(holder) = self.holder.take() {
             holder.let_go();
@@ -281,6 +300,7 @@ impl World {
             std::fs::write(self.dir().join("journal.db"), vec![0xA5; 50_000]).unwrap();
             let _ = std::fs::remove_file(self.dir().join("journal.db-wal"));
             self.lossy = true;
+            self.acknowledged = 0;
         }
         self.start(seconds);
         self.compare().await;
@@ -292,6 +312,7 @@ impl World {
             Op::Commit(sorts) => self.commit(&sorts),
             Op::Burst(count) => self.commit(&vec![Sort::Info; count.into()]),
             Op::Read { pages, limit } => self.read(pages, limit.into()).await,
+            Op::Acknowledge => self.acknowledge().await,
             Op::Settle if self.holder.is_none() && !self.away => self.mend().await,
             Op::Hold if self.holder.is_none() && !self.away => self.holder = Some(Holder::of(&self.dir())),
             Op::LetGo => self.holder.take().into_iter().for_each(Holder::let_go),

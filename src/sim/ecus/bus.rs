@@ -7,7 +7,7 @@ use super::ecu::Ecu;
 use super::node::Node;
 use super::{Fault, Live, Rival, Script, Tester, Truck};
 use crate::clock::Boot;
-use crate::vehicle::{Frame, FrameKind};
+use crate::vehicle::{Frame, FrameKind, Vin};
 
 /// From one frame's beginning to the next one's: eight bytes at 500 kbit/s.
 const FRAME: Duration = Duration::from_micros(250);
@@ -48,6 +48,13 @@ impl Bus {
     /// The simulated car's: engine, transmission and body.
     pub fn car() -> Bus {
         Bus::new([Ecu::engine(), Ecu::transmission(), Ecu::body()])
+    }
+
+    /// The same one, whose ECUs tell this number.
+    #[must_use]
+    pub fn numbered(mut self, vin: &Vin) -> Bus {
+        self.ecus.iter_mut().filter_map(|node| node.ecu.vin.as_mut()).for_each(|told| *told = vin.clone());
+        self
     }
 
     /// The same one with a truck's engine on it.

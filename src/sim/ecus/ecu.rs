@@ -2,6 +2,7 @@
 
 use super::memory::Memory;
 use super::{Fault, Live, Manner, obd, uds};
+use crate::vehicle::Vin;
 
 /// An ECU.
 #[derive(Clone, Debug)]
@@ -15,7 +16,7 @@ pub struct Ecu {
     /// The PIDs of mode 01 that it has. Without any it answers no mode of OBD-II at all.
     pub pids: &'static [u8],
     /// The vehicle's, where it knows it.
-    pub vin: Option<&'static str>,
+    pub vin: Option<Vin>,
     /// Calibration ids, with their verification numbers.
     pub calibrations: &'static [(&'static str, u32)],
     /// Identifiers that UDS reads, beside the VIN, the name and the PIDs (F400 and on).
@@ -56,7 +57,7 @@ impl Ecu {
             address: 0x10,
             name: "ECM-EngineControl",
             pids: obd::ENGINE_PIDS,
-            vin: Some(crate::sim::VIN),
+            vin: Vin::try_from(crate::sim::VIN.to_owned()).ok(),
             calibrations: &[("TT-ENG-CAL-00042", 0x1791_BC82), ("TT-ENG-MAP-00007", 0x0BAD_F00D)],
             identifiers: &[(0xF187, b"TT-03C906-016"), (0xF18C, b"ENG0000042"), (0xF195, b"0420")],
             knows: &[Fault::MISFIRE, Fault::CATALYST, Fault::THERMOSTAT],

@@ -90,7 +90,7 @@ pub(super) fn information(ecu: &Ecu, kind: u8) -> Option<Vec<u8>> {
     }
     let count = u8::try_from(ecu.calibrations.len()).unwrap_or(u8::MAX);
     Some(match kind {
-        0x02 => [&[1], ecu.vin?.as_bytes()].concat(),
+        0x02 => [&[1], ecu.vin.as_ref()?.as_str().as_bytes()].concat(),
         0x04 => [count].into_iter().chain(ecu.calibrations.iter().flat_map(|(id, _)| filled(id, CALIBRATION))).collect(),
         0x06 => [count].into_iter().chain(ecu.calibrations.iter().flat_map(|(_, number)| number.to_be_bytes())).collect(),
         _ => [1].into_iter().chain(filled(ecu.name, NAME)).collect(),

@@ -63,7 +63,7 @@ pub(super) fn identifiers(ecu: &Ecu, rest: &[u8]) -> Outcome {
 fn identifier(ecu: &Ecu, high: u8, low: u8) -> Option<Vec<u8>> {
     let number = u16::from_be_bytes([high, low]);
     match (high, low) {
-        (0xF1, 0x90) => ecu.vin.map(|vin| vin.as_bytes().to_vec()),
+        (0xF1, 0x90) => ecu.vin.as_ref().map(|vin| vin.as_str().as_bytes().to_vec()),
         (0xF1, 0x97) => Some(ecu.name.as_bytes().to_vec()),
         (0xF4, pid) => obd::pid_of(ecu, pid).filter(|_| !ecu.pids.is_empty()),
         (0xF8, kind) => obd::information(ecu, kind).filter(|_| !ecu.pids.is_empty()),

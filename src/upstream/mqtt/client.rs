@@ -214,7 +214,7 @@ fn of_v5(event: v5::Event) -> Incoming {
 fn of_v4(event: v4::Event) -> Incoming {
     match event {
         v4::Event::Incoming(v4::Packet::ConnAck(_)) => Incoming::Welcome(Limits { packet: None, enough: true }),
-        v4::Event::Incoming(v4::Packet::Publish(publish)) => Incoming::Publish(publish.topic.into(), publish.payload),
+        v4::Event::Incoming(v4::Packet::Publish(publish)) => Incoming::Publish(publish.topic, publish.payload),
         _ => Incoming::Other,
     }
 }

@@ -238,9 +238,9 @@ fn disconnected(code: v5::DisconnectReasonCode, stage: Stage<'_>) -> Fault {
         D::PacketTooLarge | D::PayloadFormatInvalid => {
             Fault::unreachable(format!("{broker} closed the connection over a message: {code:?}")).hinting(Hint::Message)
         }
-        D::SessionTakenOver => Fault::unreachable(format!(
-            "another client took this vehicle's place at {broker}: two units with the same VIN, or the broker has not noticed \
-             that the last connection is gone"
+        // Ours are closed before another is opened, so it is somebody else.
+        D::SessionTakenOver => Fault::refused(format!(
+            "another client took this vehicle's place at {broker}: two units have the same VIN; correct vehicle.vin of one"
         )),
         other => Fault::unreachable(format!("{broker} closed the connection: {other:?}")),
     }

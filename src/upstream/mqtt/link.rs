@@ -2,6 +2,7 @@
 //! nothing is sent.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -191,16 +192,13 @@ async fn carry(pump: &mut Pump, wishes: &Wishes, topics: &Topics) -> Fault {
 async fn attend(client: &Client, limits: Limits, errands: Errands, wishes: &Wishes, leave: &CancellationToken) -> Fault {
     let offline = Outgoing { topic: errands.topics.status(), payload: Bytes::from_static(OFFLINE.as_bytes()), retain: true };
     let Errands { name, topics, status, desired } = errands;
-    let keeper = Keeper { client, limits, name, topics };
+    let keeper = Keeper { client, limits, name, topics, told: AtomicBool::new(false) };
     tokio::select! {
         () = leave.cancelled() => {
             let farewell = async {
-                if let Ok(receipt) = client.publish(offline).await {
-                    receipt.verdict().await;
-                    // What is left to do is the pump's: it ends when the broker has closed the connection.
-                    if client.disconnect().await.is_ok() {
-                        std::future::pending::<()>().await;
-                    }
+                // A broker deals with one after the other. What is left is the pump's: it ends when the broker has closed.
+                if client.publish(offline).await.is_ok() && client.disconnect().await.is_ok() {
+                    std::future::pending::<()>().await;
                 }
             };
             let _ = timeout(FAREWELL, farewell).await;
@@ -217,6 +215,8 @@ struct Keeper<'a> {
     limits: Limits,
     name: Arc<str>,
     topics: Topics,
+    /// Whether it was told that something is not taken: once a connection is enough.
+    told: AtomicBool,
 }
 
 impl Keeper<'_> {
@@ -256,12 +256,18 @@ impl Keeper<'_> {
     async fn keep(&self, what: &'static str, outgoing: Outgoing) {
         let size = self.client.packet_size(&outgoing);
         if self.limits.packet.is_some_and(|most| size > most as usize) {
-            warn!(upstream = %self.name, "the {what} is longer than the broker takes, and is not sent");
+            self.complain(format_args!("the {what} is longer than the broker takes, and is not sent"));
             return;
         }
         let Ok(receipt) = self.client.publish(outgoing).await else { return };
         if let Verdict::NotTaken(trouble) = receipt.verdict().await {
-            warn!(upstream = %self.name, "the broker does not take the {what}: {trouble}");
+            self.complain(format_args!("the broker does not take the {what}: {trouble}"));
+        }
+    }
+
+    fn complain(&self, what: std::fmt::Arguments<'_>) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            warn!(upstream = %self.name, "{what}");
         }
     }
 }

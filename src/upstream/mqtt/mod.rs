@@ -4,27 +4,38 @@
 //!
 //! - **QoS 1, in order, sixteen on their way at most.** Only a PUBACK that takes a message is an acknowledgement. On MQTT 5
 //!   one with a reason of 0x80 or more is not: it is told as [`Trouble`] with its cure, and so is a DISCONNECT. 0x10, nobody
-//!   subscribes, is one: the broker has it. On 3.1.1 a PUBACK has no reason, and a broker whose list of rights forbids a
-//!   topic may acknowledge and drop (mosquitto does): there only the broker's own log tells.
+//!   subscribes, is one: the broker has it. On 3.1.1 a PUBACK has no reason, and a broker whose list of rights or sizes forbids
+//!   a message may acknowledge and drop it (mosquitto does): there only the broker's own log tells.
 //! - **Each connection begins anew**: clean session, a fresh client, no packet of an older one. The journal is the truth, so
-//!   what was not acknowledged is sent again by whoever called, and twins have the same `id`. When a broker of MQTT 5
-//!   refuses one message with a reason of its own, those behind it in the window may have been taken before it is sent
-//!   again: the one case in which a subscriber sees a kind out of order.
+//!   what was not acknowledged is sent again by whoever called, and twins have the same `id`. A send that was dropped takes
+//!   its connection with it. When a broker of MQTT 5 refuses one message with a reason of its own, those behind it in the
+//!   window may have been taken before it is sent again: the one case in which a subscriber sees a kind out of order.
 //! - **In touch while nothing is sent**: a task drives the connection, so keep-alive (30 s), the retained status with its
 //!   last will and what the fleet wants go on. Dropped or [left](Fleet::leave), it says `{"state":"offline"}` and DISCONNECT,
-//!   within 1 s.
-//! - **It gives up in time**: 15 s for name, TCP, TLS and CONNACK together, 30 s without an acknowledgement while one is due.
+//!   within 1 s. A broker that is mute is given up without a word, so that the will speaks.
+//! - **It gives up in time**: 15 s for name, TCP, TLS and CONNACK together, 30 s without an acknowledgement while one is due;
+//!   while nothing is due, two keep-alives without an answer.
 //! - **A document that is too long** (257 KiB with its topic) does no harm. A broker of MQTT 5 is told the limit and keeps it
 //!   back; one of 3.1.1 sends it, and the connection has to be closed over it: the next one does not ask for documents, for
-//!   an hour. Either way events go on; on 3.1.1 it is counted and told.
+//!   an hour. Events go on, and it is counted and told.
+//! - **A connection that was made before the clock was known** is made anew when it is: what a certificate's dates are worth
+//!   is judged then ([`tls`](super::tls)).
 //!
 //! | what comes instead of CONNACK | is |
 //! |---|---|
 //! | no name, no route, no TLS, no answer | [`Trouble::Unreachable`] that says which |
 //! | bytes that are no MQTT | `Unreachable`: a captive portal, or another service |
 //! | a return code for credentials, certificate, client id | [`Trouble::Refused`] |
-//! | 3, 0x88, 0x89, 0x97, 0x9F | [`Trouble::Busy`] |
+//! | 3 of 3.1.1; 0x88, 0x89, 0x97, 0x9F | [`Trouble::Busy`] |
 //! | "no such version", nothing at all, or no MQTT, to a CONNECT of MQTT 5 | 3.1.1 is tried at once, and kept to where it is welcomed |
+//!
+//! | what a PUBACK or DISCONNECT of MQTT 5 says | is |
+//! |---|---|
+//! | 0x00, 0x10 (PUBACK) | an acknowledgement |
+//! | 0x87, 0x90: not authorized; 0x8E: somebody else has our client id; 0x9A to 0x9D | `Refused` |
+//! | 0x89, 0x96, 0x97, 0x9F; 0x80, 0x83 (PUBACK: the broker's own trouble, its disk perhaps) | `Busy`, 30 s, and the message stays |
+//! | 0x99, or any reason that is none of PUBACK's (mosquitto: 0x95) | [`Trouble::Rejected`], if only one message was on its way; else `Unreachable`, and then one at a time until it is known which |
+//! | all others | `Unreachable` |
 
 mod client;
 mod dial;
@@ -78,8 +89,8 @@ pub struct Broker {
     singly: bool,
     /// No document is asked for before.
     hears_from: Instant,
-    /// Whether the last that was told is that it cannot be reached.
-    told_lost: bool,
+    /// A send is going on; one that was dropped leaves this behind.
+    sending: bool,
     /// Bytes written ever, and those that [`Sent`] has told of.
     written: Arc<AtomicU64>,
     told: u64,
@@ -88,8 +99,8 @@ pub struct Broker {
 impl Broker {
     /// The broker of these settings, for this vehicle; nothing is done before the first [`send`](Fleet::send).
     ///
-    /// `tls` is asked only where the URL says TLS; `status` is published retained at each connect and whenever it changes; where `desired` is given, the fleet's
-    /// documents go there; `too_long` counts those that were too long.
+    /// `tls` is asked only where the URL says TLS. `status` is published retained at each connect and whenever it changes.
+    /// Where `desired` is given, the fleet's documents go there; `too_long` counts those that were too long.
     pub fn new(
         settings: Settings,
         tls: Tls,
@@ -110,14 +121,19 @@ impl Broker {
             older: false,
             singly: false,
             hears_from: Instant::now(),
-            told_lost: false,
+            sending: false,
             written: Arc::default(),
             told: 0,
         }
     }
 
-    /// The connection, made anew where it is gone.
-    async fn link(&mut self) -> Result<&mut Link, Trouble> {
+    /// Makes the connection anew where it is gone, or no longer good.
+    async fn link(&mut self) -> Result<(), Trouble> {
+        // What a send that was dropped has left on its way would go before everything now.
+        if let Some(link) = self.link.take_if(|_| self.sending) {
+            link.give_up();
+        }
+        self.sending = false;
         if let Some(fault) = self.link.as_ref().and_then(Link::ended) {
             // What only waiting or a person mends is told; a connection that merely went is made anew at once.
             match self.lost(fault, 0) {
@@ -129,9 +145,9 @@ impl Broker {
             self.leave().await;
         }
         if self.link.is_none() {
-            self.link = Some(self.welcomed().await.map_err(|trouble| self.down(trouble))?);
+            self.link = Some(self.welcomed().await?);
         }
-        self.link.as_mut().ok_or_else(|| Trouble::Unreachable(format!("no way to {}", self.settings.url)))
+        Ok(())
     }
 
     async fn welcomed(&mut self) -> Result<Link, Trouble> {
@@ -140,7 +156,6 @@ impl Broker {
             let why = format!("{} keeps no retained messages or takes no QoS 1, and both are needed", self.settings.url);
             return Err(Trouble::Refused(why));
         }
-        self.told_lost = false;
         info!(upstream = %self.settings.name, "connected with {}, MQTT {}", self.settings.url, link.client.version());
         Ok(link)
     }
@@ -206,7 +221,7 @@ impl Broker {
     fn lost(&mut self, fault: Fault, on_their_way: usize) -> Trouble {
         self.link = None;
         let Fault { trouble, hint } = fault;
-        let trouble = match (hint, on_their_way) {
+        match (hint, on_their_way) {
             // There is only one that it can have been.
             (Hint::Message, 1) => Trouble::Rejected(trouble.to_string()),
             (Hint::Message, 2..) => {
@@ -220,8 +235,7 @@ impl Broker {
                 trouble
             }
             _ => trouble,
-        };
-        self.down(trouble)
+        }
     }
 
     /// A broker that does not answer any more.
@@ -230,16 +244,7 @@ impl Broker {
             link.give_up();
         }
         let why = format!("{} did not acknowledge within {} s", self.settings.url, ACKNOWLEDGEMENT.as_secs());
-        self.down(Trouble::Unreachable(why))
-    }
-
-    /// Told once, until there is a connection again.
-    fn down(&mut self, trouble: Trouble) -> Trouble {
-        if !self.told_lost {
-            self.told_lost = true;
-            warn!(upstream = %self.settings.name, "not connected: {trouble}");
-        }
-        trouble
+        Trouble::Unreachable(why)
     }
 
     /// Bytes written since this was asked last.
@@ -296,18 +301,22 @@ async fn deliver(link: &mut Link, topics: &Topics, messages: &[Message], window:
 impl Fleet for Broker {
     fn send<'a>(&'a mut self, messages: &'a [Message]) -> Pending<'a, Sent> {
         Box::pin(async move {
-            let window = if self.singly { 1 } else { usize::from(WINDOW) };
-            let topics = self.topics.clone();
-            let (acknowledged, trouble) = match self.link().await {
-                Ok(link) => match deliver(link, &topics, messages, window).await {
-                    (acknowledged, Over::Not(trouble)) => {
-                        self.singly &= acknowledged < messages.len();
-                        (acknowledged, trouble)
-                    }
-                    (acknowledged, Over::Lost(fault, on_their_way)) => (acknowledged, Some(self.lost(fault, on_their_way))),
-                    (acknowledged, Over::Mute) => (acknowledged, Some(self.mute())),
-                },
-                Err(trouble) => (0, Some(trouble)),
+            let linked = self.link().await;
+            let (acknowledged, trouble) = match (linked, self.link.as_mut()) {
+                (Ok(()), Some(link)) => {
+                    let window = if self.singly { 1 } else { usize::from(WINDOW) };
+                    self.sending = true;
+                    let (acknowledged, over) = deliver(link, &self.topics, messages, window).await;
+                    self.sending = false;
+                    self.singly &= messages.is_empty() || acknowledged < messages.len();
+                    let trouble = match over {
+                        Over::Not(trouble) => trouble,
+                        Over::Lost(fault, on_their_way) => Some(self.lost(fault, on_their_way)),
+                        Over::Mute => Some(self.mute()),
+                    };
+                    (acknowledged, trouble)
+                }
+                (linked, _) => (0, linked.err()),
             };
             Sent { acknowledged, bytes: self.spent(), trouble }
         })

@@ -266,7 +266,7 @@ impl MemoryFeed {
             }
             Request::PutFence(fence) if fence.id == "home" => (Answer::Changed, None),
             Request::PutFence(_) => (Answer::Created, None),
-            Request::DeleteFence(_) => (Answer::Changed, None),
+            Request::DeleteFence(_) | Request::FleetFences(_) | Request::FleetSettings(_) => (Answer::Changed, None),
             Request::Publish(_) => unreachable!("taken above"),
         };
         let event = inner.events.iter().find(|event| Some(event.id) == id).cloned();

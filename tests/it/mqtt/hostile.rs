@@ -135,18 +135,30 @@ async fn a_send_that_is_dropped_leaves_nothing_that_is_taken_for_an_acknowledgem
         _ = way.broker.send(&batch) => unreachable!("nobody acknowledges"),
         ids = read(&mut peer, 2) => ids,
     };
-    // The late acknowledgements come while other messages wait for theirs.
+    // The late acknowledgements come to a connection that nobody listens to any more, with the will left in force.
     let batch = messages(7..9);
-    let (sent, ()) = join!(way.broker.send(&batch), async {
-        let ids = read(&mut peer, 2).await;
+    let (sent, _peers) = join!(way.broker.send(&batch), async {
         for id in dropped {
             peer.puback(id).await;
         }
-        peer.puback(ids[0]).await;
-        drop(peer);
+        let mut next = script.welcome().await;
+        assert_eq!(take(&mut next, 1).await, payloads(7..8));
+        read(&mut next, 1).await;
+        drop(next);
+        while let Some(packet) = peer.packet().await {
+            assert_ne!(packet.first, 0xE0, "a DISCONNECT");
+        }
+        peer
     });
     assert_eq!(sent.acknowledged, 1);
     unreachable(&sent, "closed the connection");
+    // Left after such a one, it says good-bye.
+    let (_, mut peer) = join!(way.broker.send(&[]), script.welcome());
+    tokio::select! {
+        _ = way.broker.send(&batch) => unreachable!("nobody acknowledges"),
+        _ = read(&mut peer, 2) => {}
+    }
+    join!(way.broker.leave(), async { while peer.packet().await.unwrap().first != 0xE0 {} });
 }
 
 #[tokio::test]
@@ -291,17 +303,15 @@ async fn no_more_are_on_their_way_than_the_broker_takes() {
         let mut peer = script.accept().await;
         // Receive Maximum 2.
         peer.connack(0, &[0x21, 0, 2]).await;
-        let mut due = Vec::new();
-        let mut taken = 0;
-        while taken < 7 {
-            // All that comes before somebody has to say something.
-            while let Ok(publish) = tokio::time::timeout(Duration::from_millis(50), peer.any_publish()).await {
-                due.push(publish.unwrap().id);
+        // Six, and the status.
+        for due in [2, 2, 2, 1] {
+            let mut ids = Vec::new();
+            for _ in 0..due {
+                ids.push(peer.any_publish().await.unwrap().id);
             }
-            assert!(due.len() <= 2, "{due:?}");
-            for id in due.drain(..) {
+            assert!(peer.is_silent().await);
+            for id in ids {
                 peer.puback(id).await;
-                taken += 1;
             }
         }
         peer
@@ -335,8 +345,8 @@ async fn a_message_over_which_the_broker_ends_the_connection_is_found() {
 
 #[tokio::test]
 async fn a_broker_that_says_good_bye_is_heard() {
-    for (reason, wanted) in [(0x8B, "ServerShuttingDown"), (0x8E, "two units with the same VIN"), (0x98, "AdministrativeAction")]
-    {
+    // With properties (of length 0), and without, as mosquitto says it.
+    for body in [[0x8B, 0].as_slice(), &[0x8B], &[0x98], &[0x89], &[0x8E]] {
         let script = Script::new().await;
         let mut way = way(here(script.port));
         let batch = messages(0..2);
@@ -344,11 +354,50 @@ async fn a_broker_that_says_good_bye_is_heard() {
             let mut peer = script.welcome().await;
             let ids = read(&mut peer, 2).await;
             peer.puback(ids[0]).await;
-            peer.disconnect(reason).await;
+            peer.say(&super::script::packet(0xE0, body)).await;
         });
         assert_eq!(sent.acknowledged, 1);
-        unreachable(&sent, wanted);
+        match body[0] {
+            0x8B => unreachable(&sent, "ServerShuttingDown"),
+            0x98 => unreachable(&sent, "AdministrativeAction"),
+            0x89 => assert_eq!(sent.trouble, Some(Trouble::Busy(Duration::from_secs(30)))),
+            _ => refused(&sent, "two units have the same VIN"),
+        }
     }
+}
+
+#[tokio::test]
+async fn a_good_bye_while_nothing_is_sent_is_told_at_the_next_send_and_a_mere_loss_is_mended() {
+    for (reason, told) in [(0x89, true), (0x8B, false)] {
+        let script = Script::new().await;
+        let mut way = way(here(script.port));
+        let (_, mut peer) = join!(way.broker.send(&[]), script.welcome());
+        peer.say(&super::script::packet(0xE0, &[reason, 0])).await;
+        // It closes when it has understood.
+        while peer.packet().await.is_some() {}
+        let batch = messages(0..1);
+        if told {
+            assert_eq!(way.broker.send(&batch).await.trouble, Some(Trouble::Busy(Duration::from_secs(30))));
+        } else {
+            let (sent, _peer) = join!(way.broker.send(&batch), async {
+                let mut peer = script.welcome().await;
+                take(&mut peer, 1).await;
+                peer
+            });
+            assert_eq!((sent.acknowledged, sent.trouble), (1, None));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_send_that_is_dropped_before_the_welcome_leaves_no_connection() {
+    let script = Script::new().await;
+    let mut way = way(here(script.port));
+    let mut peer = tokio::select! {
+        _ = way.broker.send(&[]) => unreachable!("nobody welcomes"),
+        peer = script.accept() => peer,
+    };
+    assert_eq!(peer.packet().await, None);
 }
 
 #[tokio::test]
@@ -364,7 +413,7 @@ async fn a_broker_that_acknowledges_nothing_is_given_up() {
         let sent = way.broker.send(&messages(0..2)).await;
         tokio::time::resume();
         assert_eq!(sent.acknowledged, 0);
-        unreachable(&sent, "");
+        unreachable(&sent, "did not acknowledge within 30 s");
         // Without a word, so that the will speaks.
         while let Some(packet) = peer.packet().await {
             assert_ne!(packet.first, 0xE0, "a DISCONNECT");
@@ -482,13 +531,16 @@ async fn what_cannot_be_reached_is_told_by_how_far_it_came() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
-    /// Whatever a broker says after its welcome but a PUBACK of it, nothing is acknowledged, and it ends.
+    /// Whatever a broker says before or after its welcome but a PUBACK, nothing is acknowledged, and it ends.
     #[test]
     fn nothing_else_is_an_acknowledgement(
         five: bool,
+        welcome: bool,
         answer in proptest::collection::vec(any::<u8>(), 0..64),
-        first in prop_oneof![Just(0x20_u8), Just(0x30), Just(0x32), Just(0x34), Just(0x50), Just(0x62), Just(0x70), Just(0x90), Just(0xB0), Just(0xD0), Just(0xE0), Just(0xF0)],
+        first in proptest::sample::select(vec![0x20_u8, 0x30, 0x32, 0x34, 0x50, 0x62, 0x70, 0x90, 0xB0, 0xD0, 0xE0, 0xF0]),
     ) {
+        // That would be a welcome.
+        prop_assume!(welcome || first != 0x20);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let sent = runtime.block_on(async {
             let script = Script::new().await;
@@ -496,8 +548,11 @@ proptest! {
             let mut way = way(Settings { protocol: Some(protocol), ..here(script.port) });
             let batch = messages(0..2);
             let (sent, ()) = join!(way.broker.send(&batch), async {
-                let mut peer = script.welcome().await;
-                read(&mut peer, 2).await;
+                let mut peer = script.accept().await;
+                if welcome {
+                    peer.connack(0, &[]).await;
+                    read(&mut peer, 2).await;
+                }
                 peer.say(&super::script::packet(first, &answer)).await;
             });
             sent

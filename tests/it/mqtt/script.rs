@@ -130,6 +130,11 @@ impl Peer {
         timeout(PATIENCE, self.read()).await.expect("nothing comes")
     }
 
+    /// Whether nothing comes of itself for a moment.
+    pub async fn is_silent(&mut self) -> bool {
+        timeout(Duration::from_millis(50), self.tcp.peek(&mut [0])).await.is_err()
+    }
+
     async fn read(&mut self) -> Option<Packet> {
         let first = self.tcp.read_u8().await.ok()?;
         let (mut length, mut shift) = (0_usize, 0);

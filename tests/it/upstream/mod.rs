@@ -180,6 +180,19 @@ pub fn way(
     let (moves, route) = watch::channel(0);
     let vin = feed.vin.clone();
     let feed: Arc<dyn Feed> = feed.clone();
-    let way = Way { feed, vin, settings, fleet, now, status, route, health, counters, seed: 7, stop: CancellationToken::new() };
+    let way = Way {
+        feed,
+        vin,
+        settings,
+        fleet,
+        now,
+        status,
+        route,
+        health,
+        counters,
+        complaint: Arc::new(|| None),
+        seed: 7,
+        stop: CancellationToken::new(),
+    };
     (way, reads, moves)
 }

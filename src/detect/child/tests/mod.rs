@@ -5,6 +5,7 @@ mod agreement;
 mod answers;
 mod evidence;
 mod heat;
+mod later;
 mod model;
 mod property;
 mod restart;

@@ -10,7 +10,7 @@ use crate::event::{Alert, ChildStage, Confidence, Details, Event, EventId, Event
 use crate::vehicle::{Observation, Reading, Signal, Vin};
 
 #[derive(Clone, Debug)]
-enum Act {
+pub enum Act {
     Ignition(&'static str),
     Set(Signal, bool),
     Volts(f64),
@@ -55,7 +55,7 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn acts() -> impl Strategy<Value = Vec<Act>> {
+pub fn acts() -> impl Strategy<Value = Vec<Act>> {
     // A child left behind, whole or in pieces, so that there is something to go wrong.
     let left = vec![
         Act::Set(REAR_LEFT, true),
@@ -75,7 +75,7 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
     proptest::collection::vec(run, 1..60).prop_map(|runs| runs.concat())
 }
 
-fn perform(car: &mut Car, act: &Act) {
+pub fn perform(car: &mut Car, act: &Act) {
     match act {
         Act::Ignition(word) => car.word(IGNITION, word),
         Act::Set(signal, value) => car.set(*signal, *value),

@@ -61,6 +61,36 @@ fn a_file_that_is_read_again_changes_what_is_another_in_it_and_nothing_else() {
 }
 
 #[test]
+fn the_fleets_fences_are_replaced_as_a_whole_and_what_is_the_same_goes_on_as_it_stood() {
+    let fleet = |id: &str, radius| Fence { source: FenceSource::Fleet, ..circle(id, SEOUL, radius) };
+    let mut drive = Drive::new(vec![zone()]);
+    assert_eq!(drive.fences.replace_fleet(&[fleet("depot", 50.0), fleet("gone", 70.0)]), Ok(Answer::Changed));
+    drive.along([0.0, 0.0]);
+    assert!(matches!(drive.fences.replace_fleet(&[fleet("new", 90.0), fleet("zone", 90.0)]), Err(Refusal::Wrong(_))));
+    assert_eq!(drive.fences.fences().count(), 3, "a clash changes nothing");
+    assert_eq!(drive.fences.replace_fleet(&[fleet("depot", 50.0), fleet("new", 300.0)]), Ok(Answer::Changed));
+    let sides: Vec<_> = drive.fences.now().into_iter().map(|now| (now.fence.id.clone(), now.inside)).collect();
+    assert!(sides.contains(&("depot".to_owned(), Some(true))) && sides.contains(&("new".to_owned(), None)), "{sides:?}");
+    let revision = drive.fences.revision();
+    assert_eq!(drive.fences.replace_fleet(&[fleet("depot", 50.0), fleet("new", 300.0)]), Ok(Answer::Changed));
+    assert_eq!(drive.fences.revision(), revision, "nothing is another");
+    assert_eq!(drive.along([90.0, 120.0, 130.0]), ["exit depot", "exit zone"]);
+}
+
+#[test]
+fn limits_hold_for_the_fleets_fences_beside_those_of_others() {
+    let many = |count: usize, source| -> Vec<Fence> {
+        (0..count).map(|at| Fence { source, id: format!("{source:?}{at}"), ..zone() }).collect()
+    };
+    let mut fences = Geofences::new(Settings::default(), many(9_990, FenceSource::Phone));
+    assert_eq!(fences.replace_fleet(&many(10, FenceSource::Fleet)), Ok(Answer::Changed));
+    assert_eq!(fences.replace_fleet(&many(10, FenceSource::Fleet)), Ok(Answer::Changed), "its own make room");
+    let refused = fences.replace_fleet(&many(11, FenceSource::Fleet)).unwrap_err();
+    assert!(refused.to_string().contains("there is room for 10"), "{refused}");
+    assert_eq!(fences.fences().count(), 10_000);
+}
+
+#[test]
 fn limits_hold_for_drawn_fences_too() {
     let ring: Vec<[f64; 2]> = (0..1001)
         .map(|i| f64::from(i % 1000) / 1000.0 * std::f64::consts::TAU)
