@@ -119,12 +119,13 @@ class Wire:
 
 
 class Car:
-    """Drives in the background until `close`. `moving`: whether the child has been left and the passages have begun."""
+    """Drives in the background until `close`. `moving`: whether the child has been left, where one is, and the passages have
+    begun."""
 
-    def __init__(self, folder, passages_a_second=PASSAGES_A_SECOND):
+    def __init__(self, folder, passages_a_second=PASSAGES_A_SECOND, child=True):
         self._folder, self._beats = folder, max(1, round(1 / passages_a_second / BEAT))
         self._stop, self.moving = threading.Event(), threading.Event()
-        self._park = threading.Event()
+        self._park, self._first = threading.Event(), 0 if child else round(20 / BEAT)
         self._thread = threading.Thread(target=self._drive, daemon=True)
         self._thread.start()
 
@@ -145,9 +146,8 @@ class Car:
 
     def _drive(self):
         can, gnss = Wire(self._folder / "can.fifo"), Wire(self._folder / "gnss.fifo")
-        begun = time.monotonic()
-        side = 1
-        for beat in itertools.count():
+        begun, side = time.monotonic() - self._first * BEAT, 1
+        for beat in itertools.count(self._first):
             if self._stop.wait(max(0.0, begun + beat * BEAT - time.monotonic())):
                 break
             at = beat * BEAT

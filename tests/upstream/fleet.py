@@ -118,7 +118,7 @@ def judged(story, vehicle, phone, source, patience=150.0):
         until("everything has come", whole, patience, 0.5)
     story.figures["seconds_to_the_last_event"] = round(time.monotonic() - begun, 1)
     history, (come, twins) = seen["history"], seen["come"]
-    until("the phone has heard all", lambda: len(phone.events()) >= len(history))
+    until("the phone has heard all", lambda: phone.count() >= len(history))
     heard, kept = [event["eventId"] for event in phone.events()], [event["eventId"] for event in history]
     if heard[:len(kept)] != kept:
         raise Failure(f"the phone was told other events than the {len(kept)} of the history")

@@ -146,6 +146,8 @@ def ten_thousand(story):
         drive_through(world, EVENTS, thrown.all, deaths(world.vehicle, KILLS, KILL_EVERY))
         story.figures.update(thrown.counts)
         fleet.judged(story, world.vehicle, world.phone, world.arrived)
+        until("all is well", lambda: world.vehicle.health("upstream.broker")["condition"] == "ok")
+        _track(world)
         _status(world)
 
 
@@ -153,7 +155,7 @@ def a_dropped_event_is_seen(story):
     """The count can fail: a daemon that takes its 100th message for acknowledged without sending it is found out."""
     with Road(story, "drop_event = 100\n") as world:
         with drive.Car(world.vehicle.folder) as car:
-            until("there are events enough", lambda: len(world.phone.events()) >= 300)
+            until("there are events enough", lambda: world.phone.count() >= 300)
             car.park()
         try:
             fleet.judged(story, world.vehicle, world.phone, world.arrived, patience=10)
@@ -163,6 +165,19 @@ def a_dropped_event_is_seen(story):
             story.figures["found"] = str(failure)
             return
         raise Failure("an event was dropped, and nobody has noticed")
+
+
+def _track(world):
+    """Windows of the track come, and one that comes again is the same."""
+    windows = {}
+    for line in world.subscriber.messages(f"telltale/{world.vehicle.vin}/track"):
+        window = json.loads(line["payload"])
+        if windows.setdefault(window["id"], window["data"]) != window["data"]:
+            raise Failure(f"two windows are called {window['id']}")
+    points = sum(len(data["points"]) for data in windows.values())
+    if not points:
+        raise Failure("no track has come")
+    world.story.figures.update(track_windows=len(windows), track_points=points)
 
 
 def _status(world):

@@ -111,7 +111,7 @@ def drive_through(world, events, *faults):
         until("the car drives", car.moving.is_set)
         begun = time.monotonic()
         with Faults(*faults) as happening:
-            until("there are events enough", lambda: happening.over() and len(world.phone.events()) >= events, 400)
+            until("there are events enough", lambda: happening.over() and world.phone.count() >= events, 400)
         car.park()
         # What it did last is told.
         time.sleep(1)
