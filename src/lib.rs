@@ -5,15 +5,15 @@
 //! # The way of the data
 //!
 //! ```text
-//! CAN  ─► can ─────────┐
-//! GNSS ─► gnss ────────┼─► vehicle::State ─► detect::Engine ─► journal ─► http   phones: SSE, pages, API
-//! ECUs ◄► diagnostics ─┤     (what is)       (what it means)  (what was)
+//! CAN  ─► can ─────────┐                                                    ┌─► http      phones: SSE, pages, API
+//! GNSS ─► gnss ────────┼─► vehicle::State ─► detect::Engine ─► journal ─────┤
+//! ECUs ◄► diagnostics ─┤     (what is)       (what it means)  (what was)    └─► upstream  fleet: MQTT, HTTPS
 //! sim  ─► all three ───┘
 //! ```
 //!
 //! One direction, no way back. Sources turn bytes into *observations* in the field's own terms: VSS signals, fixes, trouble codes. The
 //! engine holds the latest observation of everything and asks each detector what it means. Events go to the journal
-//! first; what is in the journal is shown. What a person wants (an alert answered, a fence drawn) comes in at the front
+//! first; what is in the journal is shown to phones and sent to the fleet. What a person or the fleet wants (an alert answered, a fence drawn) comes in at the front
 //! like everything else, as a [`request`] with a slot for the reply.
 //!
 //! # The house
@@ -35,6 +35,7 @@
 //! | 2 | [`detect`] | the engine, and one pure state machine a file | floor 1; no tokio, files, clocks, SQL |
 //! | 2 | [`journal`] | SQLite behind `feed` | floor 1 |
 //! | 3 | [`http`] | listeners, TLS, discovery, limits, sign-in, the stream, one file a surface, the page | floor 1 |
+//! | 3 | [`upstream`] | one loop with a durable cursor; MQTT and HTTPS behind one trait | floor 1 |
 //! | 3 | [`sim`] | a scripted car that emits raw frames and sentences, and its ECUs | floor 1, `can`, `diagnostics` |
 //! | 4 | [`config`] | reads files, merges board, vehicle and site | all below, for their settings types |
 //! | 4 | [`gateway`] | the wiring of one vehicle; start, stop, supervision | all below |

@@ -277,4 +277,13 @@ mod tests {
         symlink(temporary.path(), &link).unwrap();
         assert!(ours_alone(&link).is_err(), "whoever made it may turn it elsewhere");
     }
+
+    #[test]
+    fn upstreams_of_one_host_go_by_names_of_their_own() {
+        let urls = ["mqtt://localhost", "http://localhost:9000", "https://fleet.example", "mqtt://broker.example"];
+        let named = apart(urls.map(|url| upstream(url).unwrap()).into());
+        let names: Vec<&str> = named.iter().map(|upstream| upstream.name.as_str()).collect();
+        assert_eq!(names, ["localhost", "localhost-2", "fleet-example", "broker-example"]);
+        assert!(upstream("ftp://localhost").is_err_and(|told| told.contains("mqtts://")));
+    }
 }

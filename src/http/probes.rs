@@ -40,3 +40,17 @@ pub(super) fn is_ready(health: &Health) -> bool {
 fn matters(part: &str) -> bool {
     !part.starts_with("upstream.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_out_of_reach_leaves_the_unit_ready() {
+        let health = Health::default();
+        health.set("upstream.fleet", Condition::Degraded, "there is no route");
+        assert!(is_ready(&health) && readyz(&health).is_ok());
+        health.set("gnss", Condition::Absent, "no receiver");
+        assert!(!is_ready(&health) && readyz(&health).is_err());
+    }
+}

@@ -55,6 +55,9 @@ const START: Duration = Duration::from_secs(2);
 /// The good-bye, and what is left to be written.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// What was spent of a budget is written down when it is so much, so that what keeps a silent link open wears no flash.
+const BOOKED_EVERY: u64 = 1 << 10;
+
 /// Tells the vehicle's time.
 pub type Now = Arc<dyn Fn() -> Stamp + Send + Sync>;
 
@@ -113,6 +116,8 @@ struct Loop {
     backlog: Backlog,
     ledger: Ledger,
     budget: Budget,
+    /// Spent, and not written down yet.
+    unbooked: u64,
     backoff: Backoff,
     started: Boot,
     /// What the journal was told of each kind. A kind whose cursor is not known to be durable has none: to move it could
@@ -152,6 +157,7 @@ impl Loop {
         Loop {
             of: Of { upstream: settings.name.clone() },
             started: now().boot,
+            unbooked: 0,
             backoff: Backoff::new(way.seed),
             alerted: EventId(0),
             marked: backlog.window(),
@@ -207,6 +213,7 @@ impl Loop {
     }
 
     async fn leave(&mut self) {
+        self.book();
         let farewell = async { tokio::join!(self.way.fleet.leave(), self.ledger.close()) };
         // Who does not take it in time has a last will.
         let _ = self.pulse.rest(timeout(FAREWELL, farewell)).await;
@@ -314,7 +321,15 @@ impl Loop {
     fn spend(&mut self, bytes: u64) {
         self.way.counters.sent_bytes.get_or_create(&self.of).inc_by(bytes);
         self.budget.spend(bytes);
-        if let Some(row) = self.budget.row().filter(|_| bytes > 0) {
+        self.unbooked = self.unbooked.saturating_add(bytes);
+        if self.unbooked >= BOOKED_EVERY {
+            self.book();
+        }
+    }
+
+    fn book(&mut self) {
+        self.unbooked = 0;
+        if let Some(row) = self.budget.row() {
             self.ledger.set(BUDGET, row);
         }
     }

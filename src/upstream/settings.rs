@@ -1,7 +1,7 @@
 //! What a site may set of one way to its fleet, and what is refused before anything is sent.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -171,7 +171,7 @@ impl FromStr for Url {
         if authority.as_str().contains('@') {
             return Err("holds a sign-in; put it into files of its own: username and password_file, or token_file".to_owned());
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host_of(authority.host()).ok_or_else(shapeless)?.to_owned();
         let rest = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
         let port = match rest.strip_prefix(':') {
             Some(digits) => digits.parse().ok().filter(|port| *port != 0).ok_or_else(shapeless)?,
@@ -179,7 +179,7 @@ impl FromStr for Url {
         };
         let path = uri.path_and_query().map_or("", |path| path.as_str());
         let path = if path == "/" { String::new() } else { path.to_owned() };
-        if host.is_empty() || !rest.is_empty() && !rest.starts_with(':') {
+        if !rest.is_empty() && !rest.starts_with(':') {
             return Err(shapeless());
         }
         if scheme.is_mqtt() && !path.is_empty() {
@@ -187,6 +187,16 @@ impl FromStr for Url {
         }
         Ok(Url { scheme, host, port, path })
     }
+}
+
+/// A name, or an address: one of IPv6 in brackets, which are taken off.
+fn host_of(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(address) = inner {
+        return address.parse::<Ipv6Addr>().is_ok().then_some(address);
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    (!text.is_empty() && text.bytes().all(fits)).then_some(text)
 }
 
 impl<'de> Deserialize<'de> for Url {
@@ -331,6 +341,8 @@ mod tests {
             ("broker.example", None),
             ("broker.example:8883", None),
             ("mqtt://a b", None),
+            ("mqtt://a[]", None),
+            ("mqtt://[fleet]", None),
             ("mqtt://me:secret@broker.example", None),
             ("mqtt://broker.example/topic", None),
             ("", None),

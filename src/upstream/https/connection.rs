@@ -80,7 +80,7 @@ pub(super) struct Connection {
 /// What became of a request.
 pub(super) enum Asked {
     /// It was answered, and if the connection can go on, here it is.
-    Answered(Answer, Option<Connection>),
+    Answered(Answer, Option<Box<Connection>>),
     /// The connection was closed before anything of it was sent.
     Unsent(Trouble),
 }
@@ -123,7 +123,7 @@ impl Receiver {
     }
 
     /// A new connection.
-    pub(super) async fn connect(&mut self) -> Result<Connection, Trouble> {
+    pub(super) async fn connect(&mut self) -> Result<Box<Connection>, Trouble> {
         let bearer = self.bearer().await?;
         let tcp = self.dialler.dial(self.limits.name, self.limits.address).await?;
         let was_clock_known = !self.is_tls || self.tls.is_clock_known();
@@ -136,7 +136,7 @@ impl Receiver {
         let (sender, connection) = made.map_err(|error| self.trouble(&error))?;
         let mut driver = JoinSet::new();
         driver.spawn(connection);
-        Ok(Connection { sender, driver, bearer, was_clock_known, used: Instant::now() })
+        Ok(Box::new(Connection { sender, driver, bearer, was_clock_known, used: Instant::now() }))
     }
 
     async fn shake_hands(&self, tcp: tokio::net::TcpStream) -> Result<impl Stream + use<>, Trouble> {
@@ -165,7 +165,7 @@ impl Receiver {
     }
 
     /// Sends a letter on `connection` and reads the answer.
-    pub(super) async fn ask(&self, mut connection: Connection, letter: &Letter) -> Result<Asked, Trouble> {
+    pub(super) async fn ask(&self, mut connection: Box<Connection>, letter: &Letter) -> Result<Asked, Trouble> {
         let deadline = Instant::now() + self.limits.answer;
         let sent = connection.sender.try_send_request(self.request(letter, connection.bearer.clone()));
         let late = |_| Trouble::Unreachable(format!("{} gave no answer within {} s", self.host, self.limits.answer.as_secs()));

@@ -49,7 +49,7 @@ pub struct Collector {
     receiver: Receiver,
     clock: Clock,
     /// Open, and with nothing on its way.
-    kept: Option<Connection>,
+    kept: Option<Box<Connection>>,
     /// Bytes written so far.
     written: Arc<AtomicU64>,
     /// It was there when it was last asked for something.

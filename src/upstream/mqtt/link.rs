@@ -1,13 +1,12 @@
 //! One connection to a broker, driven by a task of its own: keep-alive, the status and what the fleet wants go on while
 //! nothing is sent.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, OwnedMutexGuard, mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -22,6 +21,9 @@ use crate::upstream::settings::Protocol;
 
 /// Name, TCP, TLS, CONNECT and CONNACK have so long together.
 const WELCOME: Duration = Duration::from_secs(15);
+/// A status or an answer that is not acknowledged for so long tells that the broker is mute; it may wait behind a window of
+/// messages, of which each has 30 s.
+const KEPT: Duration = Duration::from_secs(120);
 /// A farewell has so long; then the broker tells of us what the will says.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// What is told of a vehicle that is not connected: by itself when it goes, by the broker when it is gone.
@@ -38,12 +40,17 @@ pub(super) struct Errands {
     pub(super) desired: Option<(mpsc::Sender<Desired>, Instant)>,
 }
 
+/// Who has it publishes, and nobody else that asks for it: held until the PUBACK.
+pub(super) type Turn = OwnedMutexGuard<()>;
+
 /// A connection that the broker has welcomed.
 pub(super) struct Link {
     pub(super) client: Client,
     pub(super) limits: Limits,
     ended: watch::Receiver<Option<Fault>>,
     task: AbortHandle,
+    /// The status and answers ask for it; messages only where one of them ends the connection.
+    turn: Arc<tokio::sync::Mutex<()>>,
     /// Dropped, it lets the task say good-bye.
     leave: DropGuard,
 }
@@ -58,12 +65,14 @@ impl Link {
         let (welcome, welcomed) = oneshot::channel();
         let (end, ended) = watch::channel(None);
         let leave = CancellationToken::new();
+        let turn = Arc::default();
+        let own = Ends { welcome, end, leave: leave.clone(), turn: Arc::clone(&turn) };
         // In a task of its own from the start, so that a fault of the crate's ends this connection and nothing else.
-        let task = tokio::spawn(drive(pump, client.clone(), errands, welcome, end, leave.clone()));
+        let task = tokio::spawn(drive(pump, client.clone(), errands, own));
         let task = task.abort_handle();
         let leave = leave.drop_guard();
         match welcomed.await {
-            Ok(Ok(limits)) => Ok(Link { client, limits, ended, task, leave }),
+            Ok(Ok(limits)) => Ok(Link { client, limits, ended, task, turn, leave }),
             Ok(Err(fault)) => Err(fault),
             Err(_) => Err(broken()),
         }
@@ -84,13 +93,20 @@ impl Link {
         }
     }
 
-    /// Hands over a message, behind those that were handed over before.
+    /// Hands over a message, behind those that were handed over before; `alone` it has the connection for itself.
     ///
     /// # Errors
     /// Why the connection is over.
-    pub(super) async fn publish(&mut self, outgoing: Outgoing) -> Result<Receipt, Fault> {
+    pub(super) async fn publish(&mut self, outgoing: Outgoing, alone: bool) -> Result<(Receipt, Option<Turn>), Fault> {
+        let turn = match alone {
+            false => None,
+            true => tokio::select! {
+                turn = self.turn.clone().lock_owned() => Some(turn),
+                fault = self.end() => return Err(fault),
+            },
+        };
         match self.client.publish(outgoing).await {
-            Ok(receipt) => Ok(receipt),
+            Ok(receipt) => Ok((receipt, turn)),
             Err(Gone) => Err(self.end().await),
         }
     }
@@ -99,7 +115,7 @@ impl Link {
     ///
     /// # Errors
     /// Why the connection is over. What was acknowledged before it ended is told first.
-    pub(super) async fn verdict(&mut self, receipt: Receipt) -> Result<Result<(), Trouble>, Fault> {
+    pub(super) async fn verdict(&mut self, (receipt, _turn): (Receipt, Option<Turn>)) -> Result<Result<(), Trouble>, Fault> {
         // What still waits for the pump when it goes is not told so: hence the look at the end of the connection.
         let verdict = tokio::select! {
             biased;
@@ -130,15 +146,17 @@ fn broken() -> Fault {
     Fault::unreachable("the MQTT client failed; please report it with the lines before in the log".to_owned())
 }
 
-/// A connection from its first byte to its last.
-async fn drive(
-    mut pump: Pump,
-    client: Client,
-    errands: Errands,
+/// The task's ends of what it shares with its [`Link`].
+struct Ends {
     welcome: oneshot::Sender<Result<Limits, Fault>>,
     end: watch::Sender<Option<Fault>>,
     leave: CancellationToken,
-) {
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A connection from its first byte to its last.
+async fn drive(mut pump: Pump, client: Client, errands: Errands, ends: Ends) {
+    let Ends { welcome, end, leave, turn } = ends;
     let limits = tokio::select! {
         () = leave.cancelled() => return,
         limits = welcomed(&mut pump) => limits,
@@ -154,7 +172,7 @@ async fn drive(
     // Side by side until the connection is over: neither is ever dropped half-way to go on without it.
     let fault = tokio::select! {
         fault = carry(&mut pump, &wishes, &errands.topics) => fault,
-        fault = attend(&client, limits, errands.clone(), &wishes, &leave) => fault,
+        fault = attend(Keeper::new(&client, limits, &errands, turn), &errands, &wishes, &leave) => fault,
     };
     end.send_replace(Some(fault));
 }
@@ -189,10 +207,9 @@ async fn carry(pump: &mut Pump, wishes: &Wishes, topics: &Topics) -> Fault {
 }
 
 /// Runs the errands until the connection ends or is to be left.
-async fn attend(client: &Client, limits: Limits, errands: Errands, wishes: &Wishes, leave: &CancellationToken) -> Fault {
+async fn attend(keeper: Keeper<'_>, errands: &Errands, wishes: &Wishes, leave: &CancellationToken) -> Fault {
+    let client = keeper.client;
     let offline = Outgoing { topic: errands.topics.status(), payload: Bytes::from_static(OFFLINE.as_bytes()), retain: true };
-    let Errands { name, topics, status, desired } = errands;
-    let keeper = Keeper { client, limits, name, topics, told: AtomicBool::new(false) };
     tokio::select! {
         () = leave.cancelled() => {
             let farewell = async {
@@ -204,8 +221,8 @@ async fn attend(client: &Client, limits: Limits, errands: Errands, wishes: &Wish
             let _ = timeout(FAREWELL, farewell).await;
             Fault::unreachable("left".to_owned())
         }
-        never = keeper.tell(status) => match never {},
-        never = keeper.ask(desired, wishes) => match never {},
+        mute = keeper.tell(errands.status.clone()) => mute,
+        mute = keeper.ask(errands.desired.clone(), wishes) => mute,
     }
 }
 
@@ -213,19 +230,26 @@ async fn attend(client: &Client, limits: Limits, errands: Errands, wishes: &Wish
 struct Keeper<'a> {
     client: &'a Client,
     limits: Limits,
-    name: Arc<str>,
-    topics: Topics,
+    name: &'a str,
+    topics: &'a Topics,
     /// Whether it was told that something is not taken: once a connection is enough.
     told: AtomicBool,
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
-impl Keeper<'_> {
+impl<'a> Keeper<'a> {
+    fn new(client: &'a Client, limits: Limits, errands: &'a Errands, turn: Arc<tokio::sync::Mutex<()>>) -> Keeper<'a> {
+        Keeper { client, limits, name: &errands.name, topics: &errands.topics, told: AtomicBool::new(false), turn }
+    }
+
     /// The status now, and whenever it changes; never a queue of them.
-    async fn tell(&self, mut status: watch::Receiver<Arc<str>>) -> Infallible {
+    async fn tell(&self, mut status: watch::Receiver<Arc<str>>) -> Fault {
         loop {
             let now = status.borrow_and_update().clone();
             let payload = Bytes::copy_from_slice(now.as_bytes());
-            self.keep("status", Outgoing { topic: self.topics.status(), payload, retain: true }).await;
+            if let Err(mute) = self.keep("status", Outgoing { topic: self.topics.status(), payload, retain: true }).await {
+                return mute;
+            }
             if status.changed().await.is_err() {
                 return std::future::pending().await;
             }
@@ -233,7 +257,7 @@ impl Keeper<'_> {
     }
 
     /// What the fleet wants, to whom it concerns, and the answer.
-    async fn ask(&self, desired: Option<(mpsc::Sender<Desired>, Instant)>, wishes: &Wishes) -> Infallible {
+    async fn ask(&self, desired: Option<(mpsc::Sender<Desired>, Instant)>, wishes: &Wishes) -> Fault {
         let Some((to, from)) = desired else { return std::future::pending().await };
         sleep_until(from).await;
         match self.client.subscribe(self.topics.desired()).await {
@@ -247,22 +271,34 @@ impl Keeper<'_> {
             if to.send(Desired { what, document, reply }).await.is_err() {
                 return std::future::pending().await;
             }
-            if let Ok(payload) = answer.await {
-                self.keep("answer", Outgoing { topic: self.topics.reported(what), payload, retain: true }).await;
+            let Ok(payload) = answer.await else { continue };
+            if let Err(mute) = self.keep("answer", Outgoing { topic: self.topics.reported(what), payload, retain: true }).await {
+                return mute;
             }
         }
     }
 
-    async fn keep(&self, what: &'static str, outgoing: Outgoing) {
+    /// Publishes what the broker keeps, and waits until it does.
+    ///
+    /// # Errors
+    /// The broker is mute.
+    async fn keep(&self, what: &'static str, outgoing: Outgoing) -> Result<(), Fault> {
         let size = self.client.packet_size(&outgoing);
         if self.limits.packet.is_some_and(|most| size > most as usize) {
             self.complain(format_args!("the {what} is longer than the broker takes, and is not sent"));
-            return;
+            return Ok(());
         }
-        let Ok(receipt) = self.client.publish(outgoing).await else { return };
-        if let Verdict::NotTaken(trouble) = receipt.verdict().await {
-            self.complain(format_args!("the broker does not take the {what}: {trouble}"));
+        let _turn = self.turn.lock().await;
+        let kept = async { Some(self.client.publish(outgoing).await.ok()?.verdict().await) };
+        match timeout(KEPT, kept).await {
+            Ok(Some(Verdict::NotTaken(trouble))) => self.complain(format_args!("the broker does not take the {what}: {trouble}")),
+            Ok(_) => {}
+            Err(_) => {
+                let why = format!("the broker did not acknowledge the {what} within {} s", KEPT.as_secs());
+                return Err(Fault::unreachable(why));
+            }
         }
+        Ok(())
     }
 
     fn complain(&self, what: std::fmt::Arguments<'_>) {

@@ -13,8 +13,8 @@
 //! - **In touch while nothing is sent**: a task drives the connection, so keep-alive (30 s), the retained status with its
 //!   last will and what the fleet wants go on. Dropped or [left](Fleet::leave), it says `{"state":"offline"}` and DISCONNECT,
 //!   within 1 s. A broker that is mute is given up without a word, so that the will speaks.
-//! - **It gives up in time**: 15 s for name, TCP, TLS and CONNACK together, 30 s without an acknowledgement while one is due;
-//!   while nothing is due, two keep-alives without an answer.
+//! - **It gives up in time**: 15 s for name, TCP, TLS and CONNACK together, 30 s without an acknowledgement while one is due
+//!   (120 s of a status or an answer, which may wait behind messages); while nothing is due, two keep-alives without an answer.
 //! - **A document that is too long** (257 KiB with its topic) does no harm. A broker of MQTT 5 is told the limit and keeps it
 //!   back; one of 3.1.1 sends it, and the connection has to be closed over it: the next one does not ask for documents, for
 //!   an hour. Events go on, and it is counted and told.
@@ -34,7 +34,7 @@
 //! | 0x00, 0x10 (PUBACK) | an acknowledgement |
 //! | 0x87, 0x90: not authorized; 0x8E: somebody else has our client id; 0x9A to 0x9D | `Refused` |
 //! | 0x89, 0x96, 0x97, 0x9F; 0x80, 0x83 (PUBACK: the broker's own trouble, its disk perhaps) | `Busy`, 30 s, and the message stays |
-//! | 0x99, or any reason that is none of PUBACK's (mosquitto: 0x95) | [`Trouble::Rejected`], if only one message was on its way; else `Unreachable`, and then one at a time until it is known which |
+//! | 0x99, or any reason that is none of PUBACK's (mosquitto: 0x95) | [`Trouble::Rejected`], if that message and nothing else was on its way; else `Unreachable`, and then one at a time until it is known which |
 //! | all others | `Unreachable` |
 
 mod client;
@@ -136,7 +136,7 @@ impl Broker {
         self.sending = false;
         if let Some(fault) = self.link.as_ref().and_then(Link::ended) {
             // What only waiting or a person mends is told; a connection that merely went is made anew at once.
-            match self.lost(fault, 0) {
+            match self.lost(fault, false) {
                 Trouble::Unreachable(_) => {}
                 trouble => return Err(trouble),
             }
@@ -217,24 +217,23 @@ impl Broker {
         }
     }
 
-    /// The connection ended while so many messages were on their way over it.
-    fn lost(&mut self, fault: Fault, on_their_way: usize) -> Trouble {
+    /// The connection ended; `alone` if one message and nothing else was on its way over it.
+    fn lost(&mut self, fault: Fault, alone: bool) -> Trouble {
         self.link = None;
         let Fault { trouble, hint } = fault;
-        match (hint, on_their_way) {
-            // There is only one that it can have been.
-            (Hint::Message, 1) => Trouble::Rejected(trouble.to_string()),
-            (Hint::Message, 2..) => {
+        match hint {
+            Hint::Message if alone => Trouble::Rejected(trouble.to_string()),
+            Hint::Message => {
                 self.singly = true;
                 trouble
             }
-            (Hint::Oversize, _) => {
+            Hint::Oversize => {
                 self.too_long.inc();
                 self.hears_from = Instant::now() + DEAF;
                 warn!(upstream = %self.settings.name, "a desired document was longer than 256 KiB; none is asked for, for an hour");
                 trouble
             }
-            _ => trouble,
+            Hint::None | Hint::Older => trouble,
         }
     }
 
@@ -260,14 +259,15 @@ impl Broker {
 enum Over {
     /// It stands; and why not all of the batch was taken.
     Not(Option<Trouble>),
-    /// It ended, with so many on their way.
-    Lost(Fault, usize),
+    /// It ended, and whether one message and nothing else was on its way.
+    Lost(Fault, bool),
     /// It acknowledges no more.
     Mute,
 }
 
-/// Sends a batch over a connection; how many of it were acknowledged, from the first on.
-async fn deliver(link: &mut Link, topics: &Topics, messages: &[Message], window: usize) -> (usize, Over) {
+/// Sends a batch over a connection, `singly` or as many at once as fit; how many were acknowledged, from the first on.
+async fn deliver(link: &mut Link, topics: &Topics, messages: &[Message], singly: bool) -> (usize, Over) {
+    let window = if singly { 1 } else { usize::from(WINDOW) };
     let mut waiting = VecDeque::with_capacity(window);
     let mut unsent = messages.iter();
     let mut acknowledged = 0;
@@ -282,9 +282,9 @@ async fn deliver(link: &mut Link, topics: &Topics, messages: &[Message], window:
                 last = Some(Trouble::Rejected(format!("the message has {size} bytes, and the broker takes {most} at most")));
                 break;
             }
-            match timeout(ACKNOWLEDGEMENT, link.publish(outgoing)).await {
+            match timeout(ACKNOWLEDGEMENT, link.publish(outgoing, singly)).await {
                 Ok(Ok(receipt)) => waiting.push_back(receipt),
-                Ok(Err(fault)) => return (acknowledged, Over::Lost(fault, waiting.len())),
+                Ok(Err(fault)) => return (acknowledged, Over::Lost(fault, false)),
                 Err(_) => return (acknowledged, Over::Mute),
             }
         }
@@ -292,7 +292,7 @@ async fn deliver(link: &mut Link, topics: &Topics, messages: &[Message], window:
         match timeout(ACKNOWLEDGEMENT, link.verdict(receipt)).await {
             Ok(Ok(Ok(()))) => acknowledged += 1,
             Ok(Ok(Err(trouble))) => return (acknowledged, Over::Not(Some(trouble))),
-            Ok(Err(fault)) => return (acknowledged, Over::Lost(fault, waiting.len() + 1)),
+            Ok(Err(fault)) => return (acknowledged, Over::Lost(fault, singly)),
             Err(_) => return (acknowledged, Over::Mute),
         }
     }
@@ -304,14 +304,13 @@ impl Fleet for Broker {
             let linked = self.link().await;
             let (acknowledged, trouble) = match (linked, self.link.as_mut()) {
                 (Ok(()), Some(link)) => {
-                    let window = if self.singly { 1 } else { usize::from(WINDOW) };
                     self.sending = true;
-                    let (acknowledged, over) = deliver(link, &self.topics, messages, window).await;
+                    let (acknowledged, over) = deliver(link, &self.topics, messages, self.singly).await;
                     self.sending = false;
                     self.singly &= messages.is_empty() || acknowledged < messages.len();
                     let trouble = match over {
                         Over::Not(trouble) => trouble,
-                        Over::Lost(fault, on_their_way) => Some(self.lost(fault, on_their_way)),
+                        Over::Lost(fault, alone) => Some(self.lost(fault, alone)),
                         Over::Mute => Some(self.mute()),
                     };
                     (acknowledged, trouble)

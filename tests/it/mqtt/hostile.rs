@@ -344,6 +344,27 @@ async fn a_message_over_which_the_broker_ends_the_connection_is_found() {
 }
 
 #[tokio::test]
+async fn no_message_is_blamed_for_the_status() {
+    let script = Script::new().await;
+    let mut way = way(here(script.port));
+    let batch = messages(0..1);
+    for _ in 0..4 {
+        let (sent, ()) = join!(way.broker.send(&batch), async {
+            let mut peer = script.welcome().await;
+            while let Some(publish) = peer.any_publish().await {
+                // Packet too large is no reason of a PUBACK; mosquitto says it all the same.
+                let reason = if publish.topic.ends_with("/status") { 0x95 } else { 0 };
+                peer.puback_with(publish.id, reason).await;
+                if reason != 0 {
+                    break;
+                }
+            }
+        });
+        assert!(matches!(sent.trouble, None | Some(Trouble::Unreachable(_))), "{:?}", sent.trouble);
+    }
+}
+
+#[tokio::test]
 async fn a_broker_that_says_good_bye_is_heard() {
     // With properties (of length 0), and without, as mosquitto says it.
     for body in [[0x8B, 0].as_slice(), &[0x8B], &[0x98], &[0x89], &[0x8E]] {
@@ -472,6 +493,8 @@ async fn what_the_fleet_wants_comes_in_and_is_answered() {
             if packet.first == 0x82 {
                 break packet;
             }
+            let status = peer.read_publish(&packet).id;
+            peer.puback(status).await;
         };
         let filter = b"\x00\x24telltale/KMHSH81C7LU123456/desired/+\x01";
         assert!(subscribe.body.ends_with(filter), "{subscribe:?}");

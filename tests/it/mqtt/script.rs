@@ -153,6 +153,10 @@ impl Peer {
         Some(Packet { first, body })
     }
 
+    pub fn read_publish(&self, packet: &Packet) -> Publish {
+        publish(packet, self.connect.level)
+    }
+
     /// The next PUBLISH that is none of the status, which is acknowledged.
     pub async fn message(&mut self) -> Publish {
         loop {

@@ -104,10 +104,8 @@ pub const MIDNIGHT: i64 = 1_771_545_600;
 
 /// An upstream that runs.
 pub struct Running {
-    pub feed: Arc<MemoryFeed>,
     pub seen: Arc<Mutex<Seen>>,
     pub health: Health,
-    pub counters: Counters,
     pub route: watch::Sender<u64>,
     pub status: watch::Receiver<Arc<str>>,
     stop: CancellationToken,
@@ -128,10 +126,10 @@ impl Running {
     ) -> Running {
         let (seen, health, counters) = (Arc::default(), Health::default(), Counters::default());
         let fleet = Box::new(Scripted { seen: Arc::clone(&seen), answer });
-        let (way, status, route) = way(feed, settings, now, fleet, health.clone(), counters.clone());
+        let (way, status, route) = way(feed, settings, now, fleet, health.clone(), counters);
         let stop = way.stop.clone();
         let task = tokio::spawn(upstream::run(way));
-        Running { feed: feed.clone(), seen, health, counters, route, status, stop, task }
+        Running { seen, health, route, status, stop, task }
     }
 
     pub fn seen(&self) -> MutexGuard<'_, Seen> {
