@@ -70,6 +70,16 @@ def arrived(subscriber, vin):
     return {kind: list(of.values()) for kind, of in first.items()}, twins
 
 
+def track(subscriber, vin):
+    """The windows of the track that have come, by id, each with its points; one that came again has to be the same."""
+    windows = {}
+    for line in subscriber.messages(f"telltale/{vin}/track"):
+        window = json.loads(line["payload"])
+        if windows.setdefault(window["id"], window["data"]["points"]) != window["data"]["points"]:
+            raise Failure(f"two windows are called {window['id']}")
+    return windows
+
+
 def by_kind(told, kind_of):
     """Events as phones were told them, by kind."""
     found = {kind: [] for kind in KINDS}

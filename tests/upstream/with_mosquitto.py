@@ -147,7 +147,6 @@ def ten_thousand(story):
         story.figures.update(thrown.counts)
         fleet.judged(story, world.vehicle, world.phone, world.arrived)
         until("all is well", lambda: world.vehicle.health("upstream.broker")["condition"] == "ok")
-        _track(world)
         _status(world)
 
 
@@ -165,19 +164,6 @@ def a_dropped_event_is_seen(story):
             story.figures["found"] = str(failure)
             return
         raise Failure("an event was dropped, and nobody has noticed")
-
-
-def _track(world):
-    """Windows of the track come, and one that comes again is the same."""
-    windows = {}
-    for line in world.subscriber.messages(f"telltale/{world.vehicle.vin}/track"):
-        window = json.loads(line["payload"])
-        if windows.setdefault(window["id"], window["data"]) != window["data"]:
-            raise Failure(f"two windows are called {window['id']}")
-    points = sum(len(data["points"]) for data in windows.values())
-    if not points:
-        raise Failure("no track has come")
-    world.story.figures.update(track_windows=len(windows), track_points=points)
 
 
 def _status(world):

@@ -68,3 +68,6 @@ def three_nodes(story):
         drive_through(world, EVENTS, nodes_die, deaths(world.vehicle, KILLS, KILL_EVERY))
         story.figures.update(counts)
         fleet.judged(story, world.vehicle, world.phone, world.arrived)
+        # Points are durable within half a minute, and a minute's leave when it is over.
+        windows = until("the track comes", lambda: fleet.track(world.subscriber, world.vehicle.vin))
+        story.figures.update(track_windows=len(windows), track_points=sum(map(len, windows.values())))
