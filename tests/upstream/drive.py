@@ -72,9 +72,14 @@ def lay_out(folder, fences=FENCES):
                for path, signal in SIGNALS]
     (folder / "car.toml").write_text(PROFILE + "\n".join(signals), encoding="ascii")
     (folder / "car.dbc").write_text(DATABASE, encoding="ascii")
-    ring = [{"type": "Feature", "id": f"fence-{number}", "properties": {"name": f"Ring {number}", "type": "Circle", "radius": 20 + number * 0.01,
-             "radius_units": "m"}, "geometry": {"type": "Point", "coordinates": [LONGITUDE, LATITUDE]}} for number in range(fences)]
-    (folder / "fences.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": ring}), encoding="ascii")
+    place = {"type": "Point", "coordinates": [LONGITUDE, LATITUDE]}
+
+    def ring(number):
+        shape = {"type": "Circle", "radius": 20 + number * 0.01, "radius_units": "m"}
+        return {"type": "Feature", "id": f"fence-{number}", "properties": {"name": f"Ring {number}", **shape}, "geometry": place}
+
+    collection = {"type": "FeatureCollection", "features": [ring(number) for number in range(fences)]}
+    (folder / "fences.geojson").write_text(json.dumps(collection), encoding="ascii")
     for fifo in ("can.fifo", "gnss.fifo"):
         os.mkfifo(folder / fifo)
 

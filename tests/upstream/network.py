@@ -53,7 +53,6 @@ class Network:
             yield
         finally:
             run("ip", "link", "set", self._modem, "up")
-            # The kernel took the default route away with the carrier's address only on this side; the vehicle has its own.
 
     @contextlib.contextmanager
     def deaf(self):

@@ -1,7 +1,6 @@
 """The stories of the way to the fleet, in their order, run side by side where that changes nothing, and reported one by one."""
 
 import shutil
-import subprocess
 import tempfile
 import threading
 import time

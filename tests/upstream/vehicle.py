@@ -10,7 +10,7 @@ import time
 from emulated.phone import Phone
 
 from . import drive
-from .basics import Failure, run, until
+from .basics import Failure, until
 
 VIN = "TELLTALEFLEET0001"
 PORT = 8080
