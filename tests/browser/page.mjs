@@ -1,56 +1,21 @@
 // The daemon's own page in a real browser, against real daemons: what a person does with it, on a phone and at a desk, in
-// light and dark; what it does behind a connection that breaks; and what axe-core says of it.
+// light and dark; and what axe-core says of it. What it does behind a connection that breaks is in proxy.mjs.
 //
 // usage: node page.mjs TELLTALE CHROMIUM OUTPUT_FOLDER
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { createServer, connect } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { check, ended, folder, GENEROUS_MS, kill, launch, output, startDemo, telltale, until } from './harness.mjs'
+import { check, ended, folder, kill, launch, startDemo, telltale, until } from './harness.mjs'
+import { ask, close, DESK, historyIds, isLive, look, openIn, PHONE, same, shot, shownIds } from './pages.mjs'
 
-const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
-const DESK = { viewport: { width: 1280, height: 800 } }
 const VIEWS = ['car', 'map', 'history', 'more']
 const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
 const project = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const browser = await launch()
-
-/** A page in a browser of its own; `errors` is what went wrong in it, the policy's refusals included. */
-async function open(link, look = PHONE, colorScheme = 'light') {
-  const context = await browser.newContext({ ...look, colorScheme, locale: 'en-GB' })
-  const page = await context.newPage()
-  page.setDefaultTimeout(GENEROUS_MS)
-  page.errors = []
-  page.on('pageerror', (error) => page.errors.push(String(error)))
-  page.on('console', (message) => {
-    if (message.type() === 'error' && !/net::ERR|Failed to load resource/.test(message.text())) page.errors.push(message.text())
-  })
-  await page.goto(link)
-  return page
-}
-
-async function close(page) {
-  if (page.errors.length) throw new Error(`errors on the page: ${page.errors}`)
-  await page.context().close()
-}
-
-const isLive = (page) => page.locator('#link[data-state="live"]').waitFor()
-const look = (page, view) => page.locator(`#tabs [data-to="${view}"]`).click()
-const shot = (page, name) => page.screenshot({ path: join(output, `${name}.png`) })
-
-function same(what, found, wanted) {
-  if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(`${what}: ${JSON.stringify(found)} instead of ${JSON.stringify(wanted)}`)
-}
-
-async function ask(daemon, path, method = 'GET', body = undefined) {
-  const headers = { Authorization: `Bearer ${daemon.token}`, 'Content-Type': 'application/json' }
-  const answer = await fetch(new URL(path, daemon.url), { method, headers, body: body && JSON.stringify(body) })
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
-  return answer.status === 204 ? {} : answer.json()
-}
+const open = (link, look, scheme) => openIn(browser, link, look, scheme)
 
 /** Takes events of this type out of a page, as if they had never been told; the highest of their ids. */
 const forget = (page, type) => page.evaluate(async (eventType) => {
@@ -62,20 +27,6 @@ const forget = (page, type) => page.evaluate(async (eventType) => {
 
 /** What a page has of the event of this id. */
 const known = (page, id) => page.evaluate(async (eventId) => (await import('/events.js')).events.known.get(eventId), id)
-
-/** What the page has in its history, newest first. */
-const shownIds = (page) => page.locator('#events li[data-id]').evaluateAll((rows) => rows.map((row) => Number(row.dataset.id)))
-
-async function historyIds(daemon) {
-  const ids = []
-  for (let since = 0, isEnd = false; !isEnd; ) {
-    const { events, next } = await ask(daemon, `/api/v1/events?types=child,geofence,diagnosis,trip&limit=1000&since=${since}`)
-    ids.push(...events.map((event) => event.eventId))
-    isEnd = events.length < 1000
-    since = next
-  }
-  return ids
-}
 
 async function judge(page, where) {
   await page.evaluate(axe)
@@ -296,65 +247,6 @@ await check('page: a fence drawn with a finger, one typed in by keyboard, a scri
 })
 
 // ---- a bad connection
-
-/** A way to the daemon that can be spoiled: `ways.stall` keeps connections open and says nothing, `ways.cut` ends the next one
- * in the middle of an event, `ways.down` takes no new ones. */
-async function badWay(url) {
-  const target = new URL(url)
-  const ways = { stall: false, cut: false, down: false, cuts: 0 }
-  const server = createServer((client) => {
-    if (ways.down) return client.destroy()
-    const unit = connect(Number(target.port), target.hostname)
-    const drop = () => { client.destroy(); unit.destroy() }
-    client.on('data', (bytes) => ways.stall || unit.write(bytes))
-    unit.on('data', (bytes) => {
-      if (ways.stall) return
-      const at = ways.cut ? bytes.indexOf('data: {"eventId"') : -1
-      if (at < 0) return client.write(bytes)
-      ways.cut = false
-      ways.cuts += 1
-      client.write(bytes.subarray(0, at + 40))
-      setImmediate(drop)
-    })
-    for (const side of [client, unit]) side.on('error', drop).on('close', () => ways.stall || drop())
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return { ways, server, url: `http://127.0.0.1:${server.address().port}/` }
-}
-
-await check('page: cut in the middle of an event, stalled without an end, restored: nothing missed, nothing twice, the age told', async () => {
-  const begun = Date.now()
-  const { ways, server, url } = await badWay(demo.url)
-  const page = await open(`${url}#token=${demo.token}`)
-  await isLive(page)
-  ways.cut = true
-  await until('a cut in the middle of an event', () => ways.cuts === 1)
-  await until('it comes back', async () => (await page.locator('#link').getAttribute('data-state')) === 'live')
-  ways.stall = true
-  await page.getByText(/picture \d\d s old/).waitFor()
-  await page.locator('#link-words', { hasText: /connection lost since \d\d:\d\d:\d\d/ }).waitFor()
-  const noticed = (Date.now() - begun) / 1000
-  await shot(page, 'lost-phone-light')
-  ways.down = true
-  ways.stall = false
-  const before = (await historyIds(demo)).length
-  await until('something happens meanwhile', async () => (await historyIds(demo)).length > before)
-  ways.down = false
-  // A phone that wakes up, or finds its network again, asks at once.
-  await page.evaluate(() => dispatchEvent(new Event('online')))
-  await isLive(page)
-  const wanted = await historyIds(demo)
-  const shown = await until('all that was told', async () => {
-    const ids = await shownIds(page)
-    return wanted.every((id) => ids.includes(id)) && ids
-  })
-  same('nothing twice', [new Set(shown).size, await page.locator('#events').getAttribute('data-twins')], [shown.length, '0'])
-  same('no age any more', await page.locator('#link-age').textContent(), '')
-  await close(page)
-  server.close()
-  return { events: shown.length, seconds_to_the_stall_noticed: noticed }
-})
 
 await check('page: goes on after kill -9 of the daemon', async () => {
   const page = await open(link)
