@@ -75,6 +75,9 @@ impl Config {
             let kinds = upstream.kinds.iter().map(|kind| kind.name()).chain(upstream.track.then_some("the track"));
             let what = kinds.collect::<Vec<_>>().join(", ");
             writeln!(out, "  send    {what} to {} as {}", upstream.url, upstream.name)?;
+            if upstream.desired {
+                writeln!(out, "  take    fences and numbers from {}", upstream.name)?;
+            }
         }
         if let Some(address) = self.metrics {
             writeln!(out, "  answer  http://{address}/metrics")?;

@@ -73,8 +73,9 @@ pub async fn obey(feed: Arc<dyn Feed>, vin: Vin, mut wishes: mpsc::Receiver<Desi
     while let Some(Desired { what, document, reply }) = wishes.recv().await {
         let report = answer(&*feed, &vin, what, document).await;
         if !report.accepted {
-            let faults = report.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            tracing::warn!(?what, faults, "what the fleet wants is refused");
+            // Where, and not what: the sentence may have a coordinate in it, and the fleet has it.
+            let at = report.faults.iter().map(|fault| fault.at.as_str()).collect::<Vec<_>>().join("; ");
+            tracing::warn!(?what, faults = report.faults.len(), at, "what the fleet wants is refused; it was told why");
         }
         // The connection on which it came may be gone; the document comes again with the next.
         let _ = reply.send(serde_json::to_vec(&report).unwrap_or_default().into());

@@ -8,7 +8,7 @@
 //! | `Member-ID` | the site's `member`, else the VIN |
 //! | `Authorization` | `Bearer` and what `token_file` holds, read at each connect |
 //!
-//! What an answer means stands in [`answer`]. Of a batch all is taken or nothing; a collector that refuses the first batch
+//! What an answer means stands in `answer`. Of a batch all is taken or nothing; a collector that refuses the first batch
 //! gets one event at a time from then on, for as long as the daemon runs.
 //!
 //! **Bounds**: 10 s for a name, 5 s for each of four addresses, 10 s for TLS, 30 s from a request to the end of its answer;

@@ -1,6 +1,6 @@
 //! Wakes who waits to try again, as soon as there is a way that was not there before.
 //!
-//! [`watch`] moves when the kernel tells (rtnetlink(7), by multicast, which needs no rights) of a new unicast route, of an
+//! [`watch()`] moves when the kernel tells (rtnetlink(7), by multicast, which needs no rights) of a new unicast route, of an
 //! address that can be used from now on, or of a link that has come up: what stood behind an antenna, a cable or a phone's
 //! hotspot may be reached again, and nobody has to wait out a backoff of minutes for it. What comes within 1 s is one move.
 //!
