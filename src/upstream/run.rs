@@ -203,6 +203,7 @@ impl Loop {
                     self.note(false);
                 }
                 Ok(None) => {
+                    self.rejected.let_go();
                     self.waiting = self.rejected.is_any();
                     self.note(true);
                     self.stay_in_touch().await;
@@ -222,6 +223,7 @@ impl Loop {
 
     /// Makes the cursors where there are none, so that nothing goes uncounted from now on, and goes on where they are.
     async fn settle(&mut self) {
+        self.place_by_what_can_be_read().await;
         self.begin_settling();
         // Of a journal that cannot be written what memory holds is sent all the same, and sent again once it can.
         let start = Instant::now() + START;
@@ -231,6 +233,16 @@ impl Loop {
                 Ok(Some(Ok(kind))) => self.settled(kind),
                 Ok(Some(Err(_)) | None) => {}
                 Err(_) => break,
+            }
+        }
+    }
+
+    /// Where the disk can be read and not written, the cursors that it has count, though they cannot be moved: else all of it
+    /// would be sent again at each start.
+    async fn place_by_what_can_be_read(&mut self) {
+        for cursor in self.way.feed.cursors(&self.ledger.reader()) {
+            if self.pulse.rest(self.backlog.can_read_after(cursor.position)).await {
+                self.backlog.place(&cursor);
             }
         }
     }
@@ -256,7 +268,7 @@ impl Loop {
         let Some(kind) = kind else { return };
         let cursors = self.way.feed.cursors(&self.ledger.reader());
         if let Some(cursor) = cursors.iter().find(|cursor| cursor.kind == kind) {
-            self.backlog.place(cursor);
+            self.backlog.settle(cursor);
             self.noted.insert(kind, self.backlog.progress(kind));
         }
     }
