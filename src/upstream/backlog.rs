@@ -232,6 +232,17 @@ impl Backlog {
         Ok((!page.events.is_empty(), page.next))
     }
 
+    /// Whether a child's event waits.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub async fn child_waits(&mut self) -> Result<bool, Unavailable> {
+        if !self.kinds.contains_key(&Kind::Child) {
+            return Ok(false);
+        }
+        self.page(Kind::Child, 1).await.map(|events| !events.is_empty())
+    }
+
     /// Events of `kind` that were not acknowledged, `limit` at most.
     async fn page(&mut self, kind: Kind, limit: usize) -> Result<Vec<Arc<Stored>>, Unavailable> {
         let head = self.head();

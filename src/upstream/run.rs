@@ -7,7 +7,7 @@
 //! |---|---|
 //! | acknowledged | the cursor moves; the next wait is short again |
 //! | cannot be reached, or refuses the vehicle | waits 1 s to 300 s, longer and longer |
-//! | asks to be left alone | does, for so long |
+//! | asks to be left alone | does, for so long; while a child's event waits, for a minute at most |
 //! | will never take a message | is asked three times, a second apart, then whether it takes the one after it: if so, the first is passed over, counted and told; if not, the lane waits as after any failure, and the others go on ([`super::rejected`]) |
 //!
 //! A new route ends a wait, and a child's alert shortens it to a second ([`super::backoff`]).
@@ -42,6 +42,9 @@ const SILENCE: Duration = Duration::from_secs(600);
 
 /// The loop looks around at least this often, and stays in touch with the receiver.
 const LOOK: Duration = Duration::from_secs(10);
+
+/// While a child's event waits, who asks to be left alone is asked again after this.
+const ALERTS_WAIT: Duration = Duration::from_secs(60);
 
 /// The status is told no oftener than this.
 const STATUS_EVERY: Duration = Duration::from_secs(60);
@@ -294,9 +297,9 @@ impl Loop {
             self.rejected.taken(batch.lane);
             self.mark_track();
         }
-        let whole = acknowledged == batch.messages.len();
-        let missing = || Trouble::Unreachable("it acknowledged only a part; it is sent again".to_owned());
-        let trouble = sent.trouble.or_else(|| (!whole).then(missing));
+        // Some of it without trouble is well: the receiver takes its time, and what goes next is decided anew.
+        let missing = || Trouble::Unreachable("it acknowledged nothing; it is sent again".to_owned());
+        let trouble = sent.trouble.or_else(|| (acknowledged == 0).then(missing));
         if acknowledged > 0 || trouble.is_none() {
             self.succeed();
         }
@@ -380,7 +383,7 @@ impl Loop {
     async fn fail(&mut self, trouble: Trouble) {
         self.way.counters.retries.get_or_create(&self.of).inc();
         let wait = match &trouble {
-            Trouble::Busy(wait) => *wait,
+            Trouble::Busy(wait) => self.respect(*wait).await,
             _ => {
                 self.count(&self.way.counters.connected, 0);
                 self.backoff.after_failure()
@@ -392,6 +395,12 @@ impl Loop {
         self.trouble = Some(trouble);
         self.note(false);
         self.wait(wait).await;
+    }
+
+    /// Who asks to be left alone is, but for a child's alert no longer than a minute.
+    async fn respect(&mut self, wait: Duration) -> Duration {
+        let alert = self.pulse.rest(self.backlog.child_waits()).await;
+        if alert.unwrap_or(false) { wait.min(ALERTS_WAIT) } else { wait }
     }
 
     /// The first message of `batch` after `acknowledged` of them will never be taken.

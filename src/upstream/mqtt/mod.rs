@@ -49,7 +49,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
@@ -59,6 +59,7 @@ use self::fault::{Fault, Hint};
 use self::link::{Errands, Link, OFFLINE};
 use self::topics::Topics;
 use super::desired::Desired;
+use super::dial::Dialler;
 use super::settings::{Protocol, Settings};
 use super::tls::Tls;
 use super::{Fleet, Message, Sent, Trouble};
@@ -87,6 +88,7 @@ pub struct Broker {
     older: bool,
     /// A broker ended the connection over a message: one at a time, until it is known which.
     singly: bool,
+    dialler: Arc<Mutex<Dialler>>,
     /// No document is asked for before.
     hears_from: Instant,
     /// A send is going on; one that was dropped leaves this behind.
@@ -110,6 +112,7 @@ impl Broker {
         too_long: Counter,
     ) -> Broker {
         Broker {
+            dialler: Arc::new(Mutex::new(Dialler::new(settings.url.host.clone(), settings.url.port))),
             settings,
             tls,
             topics: Topics::new(vin),
@@ -197,7 +200,13 @@ impl Broker {
                 Some((self.tls.clone(), config))
             }
         };
-        let dialer = Dialer { url: url.clone(), tls, written: self.written.clone(), farewell: Arc::default() };
+        let dialer = Dialer {
+            url: url.clone(),
+            dialler: self.dialler.clone(),
+            tls,
+            written: self.written.clone(),
+            farewell: Arc::default(),
+        };
         Ok(Opening {
             client_id: self.topics.client_id(),
             will_topic: self.topics.status(),

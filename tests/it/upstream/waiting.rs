@@ -199,6 +199,32 @@ async fn who_asks_to_be_left_alone_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_to_be_left_alone_for_an_hour_is_not_while_a_childs_alert_waits() {
+    let feed = MemoryFeed::new();
+    trips(&feed, 1..3);
+    let mut times = 0;
+    let running = Running::start(&feed, settings(), move |messages: &[Message]| {
+        times += 1;
+        if times <= 3 { failed(Trouble::Busy(MINUTE * 60)) } else { all(messages) }
+    });
+    running.pass(MINUTE * 10).await;
+    assert_eq!(running.seen().attempts().len(), 1);
+    feed.alert(3);
+    running.pass(SECOND * 130).await;
+    assert_eq!(running.ids("child"), ["3"], "a second, a minute and another later");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_some_of_a_batch_gets_the_rest_at_once() {
+    let feed = MemoryFeed::new();
+    trips(&feed, 1..30);
+    let running =
+        Running::start(&feed, settings(), |messages: &[Message]| Sent { acknowledged: messages.len().min(1), ..all(messages) });
+    running.pass(SECOND).await;
+    assert_eq!((running.ids("trip"), running.seen().arrived.len()), (numbers(1..30), 29));
+}
+
+#[tokio::test(start_paused = true)]
 async fn waits_grow_until_there_is_a_new_route() {
     let feed = MemoryFeed::new();
     trips(&feed, 1..3);
