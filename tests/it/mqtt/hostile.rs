@@ -549,6 +549,8 @@ async fn what_cannot_be_reached_is_told_by_how_far_it_came() {
     let script = Script::new().await;
     let settings = Settings { username: Some("car".to_owned()), password_file: Some("/nonexistent".into()), ..here(script.port) };
     refused(&way(settings).broker.send(&[]).await, "upstream.password_file /nonexistent cannot be read");
+    let endless = Settings { username: Some("car".to_owned()), password_file: Some("/dev/zero".into()), ..here(script.port) };
+    refused(&way(endless).broker.send(&[]).await, "upstream.password_file /dev/zero holds more than a password may have");
 }
 
 proptest! {
