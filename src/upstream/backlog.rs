@@ -105,6 +105,11 @@ impl Backlog {
         }
     }
 
+    /// The receiver has the track up to the window `window`, whatever of it was sent from memory.
+    pub fn place_track(&mut self, window: i64) {
+        self.window = window;
+    }
+
     /// Whether what lies above `position` can be read now.
     pub async fn can_read_after(&self, position: EventId) -> bool {
         self.feed.events_after(&self.vin, position, &Filter::of(&self.settings.kinds), 1).await.is_ok()

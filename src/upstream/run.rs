@@ -12,6 +12,8 @@
 //!
 //! A new route ends a wait, and a child's alert shortens it to a second ([`super::backoff`]).
 
+mod housekeeping;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +33,10 @@ use super::rejected::Rejected;
 use super::settings::Settings;
 use super::status::View;
 use super::{Fleet, Sent, Trouble};
-use crate::clock::{Boot, Stamp, TimeSource, Wall};
+use crate::clock::{Boot, Stamp};
 use crate::event::{EventId, Kind};
 use crate::feed::Feed;
-use crate::health::{Condition, Health, Pulse};
+use crate::health::{Health, Pulse};
 use crate::vehicle::Vin;
 
 /// A receiver that says nothing, whatever its way promises, is given up after this.
@@ -45,12 +47,6 @@ const LOOK: Duration = Duration::from_secs(10);
 
 /// While a child's event waits, who asks to be left alone is asked again after this.
 const ALERTS_WAIT: Duration = Duration::from_secs(60);
-
-/// The status is told no oftener than this.
-const STATUS_EVERY: Duration = Duration::from_secs(60);
-
-/// Without success for so long while something waits, an upstream is degraded.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the journal has at the start is waited for so long.
 const START: Duration = Duration::from_secs(2);
@@ -152,9 +148,8 @@ impl Loop {
     fn new(way: Way, pulse: Pulse) -> Loop {
         let Way { feed, vin, settings, now, .. } = &way;
         let ledger = Ledger::new(feed.clone(), &settings.name);
-        let window = ledger.row(TRACK).and_then(|row| std::str::from_utf8(&row).ok()?.parse::<i64>().ok());
         let budget = Budget::new(settings.budget_bytes, ledger.row(BUDGET).as_deref());
-        let backlog = Backlog::new(feed.clone(), vin.clone(), ledger.reader(), settings.clone(), window.unwrap_or(0) / 60);
+        let backlog = Backlog::new(feed.clone(), vin.clone(), ledger.reader(), settings.clone(), window_of(&ledger));
         // A vehicle that the feed does not know has nothing to send.
         let head = feed.head(vin).unwrap_or_else(|_| watch::channel(EventId(0)).1);
         Loop {
@@ -272,6 +267,9 @@ impl Loop {
         let cursors = self.way.feed.cursors(&self.ledger.reader());
         if let Some(cursor) = cursors.iter().find(|cursor| cursor.kind == kind) {
             self.backlog.settle(cursor);
+            if self.noted.is_empty() {
+                self.backlog.place_track(window_of(&self.ledger));
+            }
             self.noted.insert(kind, self.backlog.progress(kind));
         }
     }
@@ -312,7 +310,9 @@ impl Loop {
 
     fn mark_track(&mut self) {
         let window = self.backlog.window();
-        if window != self.marked {
+        // As with events: what a file that comes late has of it is not to be passed over.
+        let is_known = self.way.settings.kinds.is_empty() || !self.noted.is_empty();
+        if window != self.marked && is_known {
             self.marked = window;
             self.ledger.set(TRACK, window.saturating_mul(60).to_string().into_bytes());
         }
@@ -475,92 +475,17 @@ impl Loop {
             }
         }
     }
-
-    /// What is done now and then, whatever else goes on: the status, the metrics, the line in `/healthz`.
-    async fn look_around(&mut self, now: Stamp) {
-        self.tell_health();
-        if self.looked.is_some_and(|last| last.elapsed() < LOOK) {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        self.ledger.tick(false);
-        self.count_what_waits(now).await;
-        let may = self.budget.left() != Some(0);
-        if may && self.viewed.is_none_or(|last| last.elapsed() >= STATUS_EVERY) && self.view_now().await.is_news(&self.view) {
-            self.renew_status().await;
-            // It goes out with the next word.
-            self.touched = None;
-        }
-    }
-
-    async fn renew_status(&mut self) {
-        let now = (self.way.now)();
-        self.view = self.view_now().await;
-        self.viewed = Some(Instant::now());
-        self.way.status.send_replace(self.view.document(&self.way.vin, self.started, now));
-    }
-
-    async fn view_now(&mut self) -> View {
-        let picture = self.way.feed.picture(&self.way.vin).ok();
-        let location = picture.map(|picture| {
-            let picture = picture.borrow();
-            (picture.location.clone(), picture.stamp)
-        });
-        let cursors = self.way.feed.cursors(&self.ledger.reader()).into_iter();
-        let forgotten = cursors.filter(|cursor| cursor.forgotten > 0).map(|cursor| (cursor.kind, cursor.forgotten)).collect();
-        let oldest = self.pulse.rest(self.backlog.oldest()).await.ok().flatten();
-        View { location, forgotten, oldest: None }.with_oldest(oldest.as_deref())
-    }
-
-    async fn count_what_waits(&mut self, now: Stamp) {
-        let oldest = self.pulse.rest(self.backlog.oldest()).await.ok().flatten();
-        // An id is the time at which it was issued, or later.
-        let since = oldest.as_ref().map(|event| Wall::from_micros(i64::try_from(event.id.0).unwrap_or(i64::MAX)));
-        let age = since
-            .filter(|_| now.source != TimeSource::Unset)
-            .map_or(0, |since| now.wall.micros().saturating_sub(since.micros()) / 1_000_000);
-        let forgotten: u64 = self.way.feed.cursors(&self.ledger.reader()).iter().map(|cursor| cursor.forgotten).sum();
-        self.count(&self.way.counters.oldest_unsent_seconds, age.max(0));
-        self.count(&self.way.counters.unsent, i64::from(self.waiting || oldest.is_some()));
-        self.count(&self.way.counters.forgotten, i64::try_from(forgotten).unwrap_or(i64::MAX));
-        if let Some(left) = self.budget.left() {
-            self.count(&self.way.counters.budget_left_bytes, i64::try_from(left).unwrap_or(i64::MAX));
-        }
-    }
-
-    fn count(&self, family: &crate::metrics::Family<Of, crate::metrics::Gauge>, value: i64) {
-        family.get_or_create(&self.of).set(value);
-    }
-
-    fn tell_health(&self) {
-        let complaint = (self.way.complaint)();
-        let late = self.waiting && self.succeeded.elapsed() >= PATIENCE;
-        let (condition, detail) = match (&self.trouble, &self.passed_over) {
-            _ if self.unreadable.is_some() => {
-                let why = self.unreadable.as_deref().unwrap_or_default();
-                (Condition::Degraded, format!("what waits to be sent cannot be read now: {why}"))
-            }
-            _ if self.rejected.why().is_some() => {
-                let why = self.rejected.why().unwrap_or_default();
-                (Condition::Degraded, format!("it rejects everything: {why}; events wait and are sent once it takes them"))
-            }
-            (Some(trouble), _) if late => {
-                (Condition::Degraded, format!("{trouble}; events wait and are sent once it is reached"))
-            }
-            _ if complaint.is_some() => (Condition::Degraded, complaint.unwrap_or_default()),
-            (_, Some(last)) => (Condition::Ok, format!("{} passed over that it will never take; {last}", self.passed)),
-            _ if self.budget.left() == Some(0) => {
-                (Condition::Ok, "the day's budget is used up: trips and the track wait until midnight UTC".to_owned())
-            }
-            _ => (Condition::Ok, String::new()),
-        };
-        self.way.health.set(&part(&self.of.upstream), condition, detail);
-    }
 }
 
 /// The rows of an upstream: the first second of the track that it does not have, and what was spent of a day.
 const TRACK: &str = "track";
 const BUDGET: &str = "budget";
+
+/// The first window of the track that the receiver does not have, by an earlier run.
+fn window_of(ledger: &Ledger) -> i64 {
+    let second = ledger.row(TRACK).and_then(|row| std::str::from_utf8(&row).ok()?.parse::<i64>().ok());
+    second.unwrap_or(0) / 60
+}
 
 /// Wakes when the value changes; never when nobody can change it any more.
 async fn moved<T>(value: &mut watch::Receiver<T>) {

@@ -426,6 +426,21 @@ async fn a_disk_that_is_only_read_still_says_what_was_sent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_track_that_was_sent_from_memory_passes_over_none_that_a_file_holds() {
+    let feed = MemoryFeed::new();
+    feed.hold_cursors(true);
+    let windows = track(6);
+    feed.set_track(windows[18..].to_vec());
+    let running = Running::start(&feed, settings(), all);
+    running.pass(MINUTE * 9).await;
+    assert_eq!((running.ids("track").len(), feed.rows("door/upstream/fleet/track")), (3, 0), "from memory");
+    feed.set_track(windows);
+    feed.hold_cursors(false);
+    running.pass(MINUTE).await;
+    assert_eq!((running.ids("track").len(), feed.rows("door/upstream/fleet/track")), (6, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rejected_message_that_is_forgotten_leaves_nothing_behind() {
     let feed = MemoryFeed::new();
     trips(&feed, 1..3);
