@@ -35,7 +35,7 @@ use super::status::View;
 use super::{Fleet, Sent, Trouble};
 use crate::clock::{Boot, Stamp};
 use crate::event::{EventId, Kind};
-use crate::feed::Feed;
+use crate::feed::{Feed, Unavailable};
 use crate::health::{Health, Pulse};
 use crate::vehicle::Vin;
 
@@ -122,7 +122,9 @@ struct Loop {
     /// What the journal was told of each kind. A kind whose cursor is not known to be durable has none: to move it could
     /// pass over what a file that comes late holds.
     noted: BTreeMap<Kind, Progress>,
-    settling: JoinSet<Option<Kind>>,
+    settling: JoinSet<Result<Kind, Unavailable>>,
+    /// It was told that cursors are not kept.
+    told_unkept: bool,
     /// The window of the track that the journal was told of.
     marked: i64,
     head: watch::Receiver<EventId>,
@@ -161,6 +163,7 @@ impl Loop {
             marked: backlog.window(),
             noted: BTreeMap::new(),
             settling: JoinSet::new(),
+            told_unkept: false,
             unreadable: None,
             trouble: None,
             succeeded: Instant::now(),
@@ -228,7 +231,7 @@ impl Loop {
         while !self.settling.is_empty() {
             let settled = timeout_at(start, self.settling.join_next());
             match self.pulse.rest(settled).await {
-                Ok(Some(Ok(kind))) => self.settled(kind),
+                Ok(Some(Ok(settled))) => self.settled(settled),
                 Ok(Some(Err(_)) | None) => {}
                 Err(_) => break,
             }
@@ -247,7 +250,9 @@ impl Loop {
 
     fn take_settled(&mut self) {
         while let Some(settled) = self.settling.try_join_next() {
-            self.settled(settled.ok().flatten());
+            if let Ok(settled) = settled {
+                self.settled(settled);
+            }
         }
         if self.settling.is_empty() && self.looked.is_none_or(|last| last.elapsed() >= LOOK) {
             self.begin_settling();
@@ -257,13 +262,21 @@ impl Loop {
     fn begin_settling(&mut self) {
         for kind in self.way.settings.kinds.iter().copied().filter(|kind| !self.noted.contains_key(kind)) {
             let (feed, reader) = (self.way.feed.clone(), self.ledger.reader());
-            self.settling.spawn(async move { feed.advance(&reader, kind, EventId(0), 0).await.is_ok().then_some(kind) });
+            self.settling.spawn(async move { feed.advance(&reader, kind, EventId(0), 0).await.map(|()| kind) });
         }
     }
 
     /// The cursor of `kind` is durable: that is where the receiver is, whatever was sent from memory before.
-    fn settled(&mut self, kind: Option<Kind>) {
-        let Some(kind) = kind else { return };
+    fn settled(&mut self, settled: Result<Kind, Unavailable>) {
+        let kind = match settled {
+            Ok(kind) => kind,
+            Err(why) => {
+                if !std::mem::replace(&mut self.told_unkept, true) {
+                    tracing::warn!(upstream = %self.of.upstream, %why, "how far the fleet is cannot be kept: what is sent is sent again");
+                }
+                return;
+            }
+        };
         let cursors = self.way.feed.cursors(&self.ledger.reader());
         if let Some(cursor) = cursors.iter().find(|cursor| cursor.kind == kind) {
             self.backlog.settle(cursor);

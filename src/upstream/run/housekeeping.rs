@@ -61,8 +61,10 @@ impl Loop {
             .filter(|_| now.source != TimeSource::Unset)
             .map_or(0, |since| now.wall.micros().saturating_sub(since.micros()) / 1_000_000);
         let forgotten: u64 = self.way.feed.cursors(&self.ledger.reader()).iter().map(|cursor| cursor.forgotten).sum();
+        // What came up in a wait, too.
+        self.waiting |= oldest.is_some();
         self.count(&self.way.counters.oldest_unsent_seconds, age.max(0));
-        self.count(&self.way.counters.unsent, i64::from(self.waiting || oldest.is_some()));
+        self.count(&self.way.counters.unsent, i64::from(self.waiting));
         self.count(&self.way.counters.forgotten, i64::try_from(forgotten).unwrap_or(i64::MAX));
         if let Some(left) = self.budget.left() {
             self.count(&self.way.counters.budget_left_bytes, i64::try_from(left).unwrap_or(i64::MAX));

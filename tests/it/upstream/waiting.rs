@@ -441,6 +441,17 @@ async fn a_track_that_was_sent_from_memory_passes_over_none_that_a_file_holds() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_comes_up_in_a_long_wait_is_told_as_waiting() {
+    let feed = MemoryFeed::new();
+    let running = Running::start(&feed, settings(), |_: &[Message]| failed(Trouble::Busy(MINUTE * 60)));
+    running.pass(MINUTE * 10).await;
+    assert_eq!(running.part().condition, Condition::Ok, "nothing waits");
+    trips(&feed, 1..2);
+    running.pass(SECOND * 25).await;
+    assert_eq!((running.part().condition, running.seen().attempts().len()), (Condition::Degraded, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rejected_message_that_is_forgotten_leaves_nothing_behind() {
     let feed = MemoryFeed::new();
     trips(&feed, 1..3);
