@@ -26,7 +26,7 @@ pub fn read(tree: &Node, findings: &mut Findings) -> Vec<Settings> {
     }
     let mut names = BTreeSet::new();
     let mut desired = false;
-    let mut found = Vec::new();
+    let mut found: Vec<Settings> = Vec::new();
     // What was refused has no host left.
     for Entry { says, node } in entries.into_iter().filter(|entry| !entry.says.url.host.is_empty()) {
         let entry = Entry { says: says.named(), node };
@@ -42,6 +42,12 @@ pub fn read(tree: &Node, findings: &mut Findings) -> Vec<Settings> {
         if entry.says.desired && std::mem::replace(&mut desired, true) {
             let cure = "leave it to one of them: two fleets would take turns at the same settings";
             findings.fault(entry.place("desired"), "upstream.desired", "is true for another one too", cure);
+        }
+        // To a broker a vehicle has one name, and of two connections by one name it ends the first.
+        let is_same = |other: &&Settings| other.url.scheme.is_mqtt() && other.url == entry.says.url;
+        if let Some(other) = found.iter().find(is_same) {
+            let message = format!("is the broker of `{}` too, where a vehicle has one place", other.name);
+            findings.fault(entry.place("url"), "upstream.url", message, "make one of the two");
         }
         found.push(with_files(entry, findings));
     }
@@ -139,14 +145,18 @@ mod tests {
                 "t.toml:3: upstream.name: `localhost` is another one's too; give",
             ),
             (
-                "[[upstream]]\nurl = 'mqtt://localhost'\ndesired = true\n[[upstream]]\nname = 'b'\nurl = 'mqtt://localhost'\ndesired = true\n",
+                "[[upstream]]\nurl = 'mqtt://localhost'\ndesired = true\n[[upstream]]\nname = 'b'\nurl = 'mqtt://127.0.0.1'\ndesired = true\n",
                 "t.toml:7: upstream.desired: is true for another one too",
+            ),
+            (
+                "[[upstream]]\nurl = 'mqtt://localhost'\nkinds = ['child']\n[[upstream]]\nname = 'b'\nurl = 'mqtt://localhost:1883'\n",
+                "t.toml:6: upstream.url: is the broker of `localhost` too, where a vehicle has one place; make one of the two",
             ),
         ] {
             let (_, told) = found(folder.path(), text);
             assert!(told.starts_with(wanted) && told.lines().count() == 1, "{text}\n{told}");
         }
-        let five: String = (0..5).map(|n| format!("[[upstream]]\nname = 'n{n}'\nurl = 'mqtt://localhost'\n")).collect();
+        let five: String = (0..5).map(|n| format!("[[upstream]]\nname = 'n{n}'\nurl = 'http://localhost'\n")).collect();
         let (_, told) = found(folder.path(), &five);
         assert_eq!(told, "t.toml:15: upstream: is the fifth; there may be 4; leave one out\n");
     }

@@ -42,8 +42,8 @@ pub struct Batch {
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Event(EventId),
-    /// So many were forgotten, ever.
-    Gap(u64),
+    /// So many were forgotten, ever, and perhaps more, all of them up to here.
+    Gap(u64, EventId),
     /// The window, in minutes since the Unix epoch.
     Window(i64),
 }
@@ -57,6 +57,12 @@ pub struct Progress {
     pub told: u64,
     /// Up to here nothing else of the kind is there.
     looked: EventId,
+    /// The journal is known to have the position, which goes on from there whatever else memory gives.
+    settled: bool,
+    /// What lay between the position and here may have gone uncounted, with a file that could not be read any more.
+    lost: EventId,
+    /// Up to here the receiver was told of that.
+    lost_told: EventId,
 }
 
 /// See the module.
@@ -83,11 +89,30 @@ impl Backlog {
         Backlog { feed, vin, reader, settings, turns, kinds, window, track_from: Instant::now(), acknowledged: 0 }
     }
 
-    /// The journal says that the receiver is there.
+    /// The receiver is there, as far as the journal can tell.
     pub fn place(&mut self, cursor: &Cursor) {
         if let Some(progress) = self.kinds.get_mut(&cursor.kind) {
-            *progress = Progress { position: cursor.position, told: cursor.told, looked: cursor.position };
+            let Cursor { position, told, .. } = *cursor;
+            *progress = Progress { position, told, looked: position, settled: false, ..*progress };
         }
+    }
+
+    /// The journal has it for sure that the receiver is there.
+    pub fn settle(&mut self, cursor: &Cursor) {
+        self.place(cursor);
+        if let Some(progress) = self.kinds.get_mut(&cursor.kind) {
+            progress.settled = true;
+        }
+    }
+
+    /// The receiver has the track up to the window `window`, whatever of it was sent from memory.
+    pub fn place_track(&mut self, window: i64) {
+        self.window = window;
+    }
+
+    /// Whether what lies above `position` can be read now.
+    pub async fn can_read_after(&self, position: EventId) -> bool {
+        self.feed.events_after(&self.vin, position, &Filter::of(&self.settings.kinds), 1).await.is_ok()
     }
 
     /// How far the receiver is with `kind`.
@@ -168,8 +193,16 @@ impl Backlog {
                     progress.position = id;
                     progress.looked = progress.looked.max(id);
                 }
-                (Mark::Gap(forgotten), Lane::Events(kind)) => self.kinds.entry(kind).or_default().told = forgotten,
-                (Mark::Event(_) | Mark::Gap(_), Lane::Track) => {}
+                (Mark::Gap(forgotten, up_to), Lane::Events(kind)) => {
+                    let progress = self.kinds.entry(kind).or_default();
+                    progress.told = forgotten;
+                    progress.lost_told = progress.lost_told.max(up_to);
+                    if progress.looked >= up_to {
+                        // Nothing else is left below, so that the next start need not tell of it again.
+                        progress.position = progress.position.max(up_to);
+                    }
+                }
+                (Mark::Event(_) | Mark::Gap(..), Lane::Track) => {}
             }
         }
     }
@@ -204,16 +237,38 @@ impl Backlog {
         Ok((!page.events.is_empty(), page.next))
     }
 
+    /// Whether a child's event waits.
+    ///
+    /// # Errors
+    /// When that cannot be read.
+    pub async fn child_waits(&mut self) -> Result<bool, Unavailable> {
+        if !self.kinds.contains_key(&Kind::Child) {
+            return Ok(false);
+        }
+        self.page(Kind::Child, 1).await.map(|events| !events.is_empty())
+    }
+
     /// Events of `kind` that were not acknowledged, `limit` at most.
     async fn page(&mut self, kind: Kind, limit: usize) -> Result<Vec<Arc<Stored>>, Unavailable> {
         let head = self.head();
+        let filter = Filter::of(&[kind]);
         let progress = self.kinds.entry(kind).or_default();
         loop {
             let from = progress.position.max(progress.looked);
             if from >= head {
                 return Ok(Vec::new());
             }
-            let page = self.feed.events_after(&self.vin, from, &Filter::of(&[kind]), limit).await?;
+            if from == EventId(0) && progress.settled {
+                // From the very beginning a journal that has lost its disk gives what memory has, which would lead past
+                // what is on the disk. From anywhere else it says that it cannot.
+                self.feed.events_after(&self.vin, EventId(1), &filter, 1).await?;
+            }
+            let page = self.feed.events_after(&self.vin, from, &filter, limit).await?;
+            // Asked after the read, which fails while there is no file: meanwhile everything counts as pruned that is in it.
+            let pruned = self.feed.pruned(&self.vin, &filter).unwrap_or_default();
+            if progress.position > EventId(0) && pruned > from {
+                progress.lost = progress.lost.max(pruned);
+            }
             if !page.events.is_empty() || page.next <= from {
                 return Ok(page.events);
             }
@@ -223,11 +278,12 @@ impl Backlog {
 
     async fn events(&mut self, kind: Kind) -> Result<Option<Batch>, Unavailable> {
         let lane = Lane::Events(kind);
-        if let Some((message, forgotten)) = self.gap(kind) {
-            return Ok(Some(Batch { lane, messages: vec![message], marks: vec![Mark::Gap(forgotten)] }));
-        }
         loop {
-            let page = self.page(kind, BATCH).await?;
+            let page = self.page(kind, BATCH).await;
+            if let Some((message, mark)) = self.gap(kind) {
+                return Ok(Some(Batch { lane, messages: vec![message], marks: vec![mark] }));
+            }
+            let page = page?;
             let Some(last) = page.last().map(|last| last.id) else { return Ok(None) };
             let batch = self.batch(kind, &page);
             let sent = self.acknowledged;
@@ -248,14 +304,14 @@ impl Backlog {
     }
 
     /// What the receiver will never get, where it was not told yet.
-    fn gap(&self, kind: Kind) -> Option<(Message, u64)> {
-        let told = self.progress(kind).told;
+    fn gap(&self, kind: Kind) -> Option<(Message, Mark)> {
+        let Progress { told, lost, lost_told, .. } = self.progress(kind);
         let cursor = self.feed.cursors(&self.reader).into_iter().find(|cursor| cursor.kind == kind)?;
-        if cursor.forgotten <= told.max(cursor.told) {
+        if cursor.forgotten <= told.max(cursor.told) && lost <= lost_told {
             return None;
         }
-        let up_to = self.feed.pruned(&self.vin, &Filter::of(&[kind])).unwrap_or_default();
-        Some((envelope::gap(&self.vin, kind, cursor.forgotten, up_to), cursor.forgotten))
+        let up_to = self.feed.pruned(&self.vin, &Filter::of(&[kind])).unwrap_or_default().max(lost);
+        Some((envelope::gap(&self.vin, kind, cursor.forgotten, up_to), Mark::Gap(cursor.forgotten, up_to)))
     }
 
     async fn track(&mut self, stamp: Stamp) -> Result<Option<Batch>, Unavailable> {

@@ -13,14 +13,18 @@
 //! ```
 //!
 //! - The same document again is the same answer, and changes nothing: a broker gives what it retains at each connect.
+//! - After 32 documents one is dealt with a minute, whoever sends how many: of each sort the latest waits, and a broker that
+//!   means harm wears out no flash.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
 
 use crate::feed::{FLEET_SETTINGS, Failure, Feed};
 use crate::geo::{self, Fence, FenceSource};
@@ -32,6 +36,12 @@ const FENCES: usize = 256 << 10;
 
 /// The same of settings.
 const SETTINGS: usize = 16 << 10;
+
+/// So many documents are dealt with at once,
+const AT_ONCE: u32 = 32;
+
+/// and then one in this time.
+const ONE_IN: Duration = Duration::from_secs(60);
 
 /// What the fleet may want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +80,9 @@ struct Report {
 
 /// Does what the fleet wants of `vin`, one document after the other, until there is nobody who could bring one.
 pub async fn obey(feed: Arc<dyn Feed>, vin: Vin, mut wishes: mpsc::Receiver<Desired>) {
+    let mut pace = Pace::new();
     while let Some(Desired { what, document, reply }) = wishes.recv().await {
+        pace.keep().await;
         let report = answer(&*feed, &vin, what, document).await;
         if !report.accepted {
             // Where, and not what: the sentence may have a coordinate in it, and the fleet has it.
@@ -82,11 +94,32 @@ pub async fn obey(feed: Arc<dyn Feed>, vin: Vin, mut wishes: mpsc::Receiver<Desi
     }
 }
 
+/// When the next document may be dealt with.
+struct Pace {
+    /// From here on [`AT_ONCE`] may be again; each puts it off.
+    full: Instant,
+}
+
+impl Pace {
+    fn new() -> Pace {
+        Pace { full: Instant::now() }
+    }
+
+    /// Waits until it may be.
+    async fn keep(&mut self) {
+        let ahead = ONE_IN * (AT_ONCE - 1);
+        let now = Instant::now();
+        self.full = self.full.max(now);
+        sleep(self.full.duration_since(now).saturating_sub(ahead)).await;
+        self.full += ONE_IN;
+    }
+}
+
 async fn answer(feed: &dyn Feed, vin: &Vin, what: Wish, document: Bytes) -> Report {
-    let hash = Sha256::digest(&document).iter().map(|byte| format!("{byte:02x}")).collect();
     // Thousands of fences take longer to read than anything on the runtime may.
-    let read = tokio::task::spawn_blocking(move || read(what, &document)).await;
-    let read = read.unwrap_or_else(|error| Err(vec![Wrong::new("", error.to_string(), "this is a fault in telltale")]));
+    let read = tokio::task::spawn_blocking(move || (hash_of(&document), read(what, &document))).await;
+    let fault = |error: tokio::task::JoinError| vec![Wrong::new("", error.to_string(), "this is a fault in telltale")];
+    let (hash, read) = read.unwrap_or_else(|error| (String::new(), Err(fault(error))));
     let faults = match read {
         Ok(request) => feed.submit(vin, request).await.err().map(faults_of).unwrap_or_default(),
         Err(faults) => faults,
@@ -96,6 +129,10 @@ async fn answer(feed: &dyn Feed, vin: &Vin, what: Wish, document: Bytes) -> Repo
         Wish::Settings => (None, Some(settings_of(feed))),
     };
     Report { accepted: faults.is_empty(), document: hash, fences, settings, faults }
+}
+
+fn hash_of(document: &[u8]) -> String {
+    Sha256::digest(document).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a document asks for, or everything that is wrong with it.
@@ -204,6 +241,25 @@ mod tests {
         let told = wrong(Wish::Fences, no_radius);
         assert!(told.starts_with("line 1, fence `depot`, properties.radius: there is none; give "), "{told}");
         assert!(read(Wish::Fences, b"\xFF").is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_so_many_documents_one_is_dealt_with_a_minute() {
+        let mut pace = Pace::new();
+        let begun = Instant::now();
+        for _ in 0..AT_ONCE {
+            pace.keep().await;
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        pace.keep().await;
+        pace.keep().await;
+        assert!((ONE_IN * 2..ONE_IN * 2 + Duration::from_secs(1)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        tokio::time::advance(ONE_IN * (2 * AT_ONCE)).await;
+        let later = Instant::now();
+        for _ in 0..AT_ONCE {
+            pace.keep().await;
+        }
+        assert_eq!(later.elapsed(), Duration::ZERO);
     }
 
     proptest::proptest! {

@@ -79,7 +79,8 @@ pub fn track(vin: &Vin, start: i64, points: &[TrackPoint]) -> Message {
     Message { topic: Topic::Track, id, event_type: Arc::from(TRACK), json }
 }
 
-/// Of `kind` so many events ever went unsent, all of them up to `up_to`. A total, so that a twin harms nobody.
+/// Of `kind` so many events ever went unsent, all of them up to `up_to`; where the count has not risen, an unknown number
+/// went with a wrecked file. A total, so that a twin harms nobody.
 pub fn gap(vin: &Vin, kind: Kind, forgotten: u64, up_to: EventId) -> Message {
     let data = serde_json::json!({ "kind": kind, "forgotten": forgotten, "upTo": up_to });
     // More may go without the last of them being a later one.

@@ -18,6 +18,7 @@ mod backoff;
 mod budget;
 mod counters;
 pub mod desired;
+mod dial;
 mod envelope;
 pub mod https;
 mod lanes;

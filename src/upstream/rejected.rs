@@ -73,9 +73,16 @@ impl Rejected {
         self.lanes.get_mut(&lane).map(|stuck| &mut stuck.until)
     }
 
-    /// When the first lane goes on that waits.
+    /// When the first lane goes on that waits now. One that may go on and has nothing to send is no reason to wake.
     pub fn next(&self) -> Option<Instant> {
-        self.lanes.values().map(|stuck| stuck.until).min()
+        let now = Instant::now();
+        self.lanes.values().map(|stuck| stuck.until).filter(|until| *until > now).min()
+    }
+
+    /// Nothing waits that may be sent: a lane that may go on is not stuck any more, be it that what was rejected is gone.
+    pub fn let_go(&mut self) {
+        let now = Instant::now();
+        self.lanes.retain(|_, stuck| stuck.until > now);
     }
 
     /// Why nothing of a lane is taken.
@@ -86,5 +93,31 @@ impl Rejected {
     /// Whether some lane is stuck.
     pub fn is_any(&self) -> bool {
         !self.lanes.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::Kind;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_that_may_go_on_wakes_nobody() {
+        let mut rejected = Rejected::new(1);
+        let [trip, track] = [Lane::Events(Kind::Trip), Lane::Track];
+        assert!(!rejected.again(trip, "1"));
+        tokio::time::advance(Duration::from_millis(500)).await;
+        assert!(!rejected.again(track, "2"));
+        assert_eq!(rejected.next(), Some(Instant::now() + Duration::from_millis(500)));
+        tokio::time::advance(Duration::from_millis(700)).await;
+        assert!(!rejected.holds(trip) && rejected.holds(track));
+        assert_eq!(rejected.next(), Some(Instant::now() + Duration::from_millis(300)), "the trip's is over");
+        rejected.let_go();
+        tokio::time::advance(SHORTEST).await;
+        assert_eq!((rejected.next(), rejected.is_any()), (None, true));
+        rejected.let_go();
+        assert!(!rejected.is_any());
     }
 }

@@ -7,10 +7,12 @@
 //! |---|---|
 //! | acknowledged | the cursor moves; the next wait is short again |
 //! | cannot be reached, or refuses the vehicle | waits 1 s to 300 s, longer and longer |
-//! | asks to be left alone | does, for so long |
+//! | asks to be left alone | does, for so long; while a child's event waits, for a minute at most |
 //! | will never take a message | is asked three times, a second apart, then whether it takes the one after it: if so, the first is passed over, counted and told; if not, the lane waits as after any failure, and the others go on ([`super::rejected`]) |
 //!
 //! A new route ends a wait, and a child's alert shortens it to a second ([`super::backoff`]).
+
+mod housekeeping;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,10 +33,10 @@ use super::rejected::Rejected;
 use super::settings::Settings;
 use super::status::View;
 use super::{Fleet, Sent, Trouble};
-use crate::clock::{Boot, Stamp, TimeSource, Wall};
+use crate::clock::{Boot, Stamp};
 use crate::event::{EventId, Kind};
-use crate::feed::Feed;
-use crate::health::{Condition, Health, Pulse};
+use crate::feed::{Feed, Unavailable};
+use crate::health::{Health, Pulse};
 use crate::vehicle::Vin;
 
 /// A receiver that says nothing, whatever its way promises, is given up after this.
@@ -43,11 +45,8 @@ const SILENCE: Duration = Duration::from_secs(600);
 /// The loop looks around at least this often, and stays in touch with the receiver.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// The status is told no oftener than this.
-const STATUS_EVERY: Duration = Duration::from_secs(60);
-
-/// Without success for so long while something waits, an upstream is degraded.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// While a child's event waits, who asks to be left alone is asked again after this.
+const ALERTS_WAIT: Duration = Duration::from_secs(60);
 
 /// What the journal has at the start is waited for so long.
 const START: Duration = Duration::from_secs(2);
@@ -123,7 +122,9 @@ struct Loop {
     /// What the journal was told of each kind. A kind whose cursor is not known to be durable has none: to move it could
     /// pass over what a file that comes late holds.
     noted: BTreeMap<Kind, Progress>,
-    settling: JoinSet<Option<Kind>>,
+    settling: JoinSet<Result<Kind, Unavailable>>,
+    /// It was told that cursors are not kept.
+    told_unkept: bool,
     /// The window of the track that the journal was told of.
     marked: i64,
     head: watch::Receiver<EventId>,
@@ -149,9 +150,8 @@ impl Loop {
     fn new(way: Way, pulse: Pulse) -> Loop {
         let Way { feed, vin, settings, now, .. } = &way;
         let ledger = Ledger::new(feed.clone(), &settings.name);
-        let window = ledger.row(TRACK).and_then(|row| std::str::from_utf8(&row).ok()?.parse::<i64>().ok());
         let budget = Budget::new(settings.budget_bytes, ledger.row(BUDGET).as_deref());
-        let backlog = Backlog::new(feed.clone(), vin.clone(), ledger.reader(), settings.clone(), window.unwrap_or(0) / 60);
+        let backlog = Backlog::new(feed.clone(), vin.clone(), ledger.reader(), settings.clone(), window_of(&ledger));
         // A vehicle that the feed does not know has nothing to send.
         let head = feed.head(vin).unwrap_or_else(|_| watch::channel(EventId(0)).1);
         Loop {
@@ -163,6 +163,7 @@ impl Loop {
             marked: backlog.window(),
             noted: BTreeMap::new(),
             settling: JoinSet::new(),
+            told_unkept: false,
             unreadable: None,
             trouble: None,
             succeeded: Instant::now(),
@@ -203,6 +204,7 @@ impl Loop {
                     self.note(false);
                 }
                 Ok(None) => {
+                    self.rejected.let_go();
                     self.waiting = self.rejected.is_any();
                     self.note(true);
                     self.stay_in_touch().await;
@@ -222,22 +224,35 @@ impl Loop {
 
     /// Makes the cursors where there are none, so that nothing goes uncounted from now on, and goes on where they are.
     async fn settle(&mut self) {
+        self.place_by_what_can_be_read().await;
         self.begin_settling();
         // Of a journal that cannot be written what memory holds is sent all the same, and sent again once it can.
         let start = Instant::now() + START;
         while !self.settling.is_empty() {
             let settled = timeout_at(start, self.settling.join_next());
             match self.pulse.rest(settled).await {
-                Ok(Some(Ok(kind))) => self.settled(kind),
+                Ok(Some(Ok(settled))) => self.settled(settled),
                 Ok(Some(Err(_)) | None) => {}
                 Err(_) => break,
             }
         }
     }
 
+    /// Where the disk can be read and not written, the cursors that it has count, though they cannot be moved: else all of it
+    /// would be sent again at each start.
+    async fn place_by_what_can_be_read(&mut self) {
+        for cursor in self.way.feed.cursors(&self.ledger.reader()) {
+            if self.pulse.rest(self.backlog.can_read_after(cursor.position)).await {
+                self.backlog.place(&cursor);
+            }
+        }
+    }
+
     fn take_settled(&mut self) {
         while let Some(settled) = self.settling.try_join_next() {
-            self.settled(settled.ok().flatten());
+            if let Ok(settled) = settled {
+                self.settled(settled);
+            }
         }
         if self.settling.is_empty() && self.looked.is_none_or(|last| last.elapsed() >= LOOK) {
             self.begin_settling();
@@ -247,16 +262,27 @@ impl Loop {
     fn begin_settling(&mut self) {
         for kind in self.way.settings.kinds.iter().copied().filter(|kind| !self.noted.contains_key(kind)) {
             let (feed, reader) = (self.way.feed.clone(), self.ledger.reader());
-            self.settling.spawn(async move { feed.advance(&reader, kind, EventId(0), 0).await.is_ok().then_some(kind) });
+            self.settling.spawn(async move { feed.advance(&reader, kind, EventId(0), 0).await.map(|()| kind) });
         }
     }
 
     /// The cursor of `kind` is durable: that is where the receiver is, whatever was sent from memory before.
-    fn settled(&mut self, kind: Option<Kind>) {
-        let Some(kind) = kind else { return };
+    fn settled(&mut self, settled: Result<Kind, Unavailable>) {
+        let kind = match settled {
+            Ok(kind) => kind,
+            Err(why) => {
+                if !std::mem::replace(&mut self.told_unkept, true) {
+                    tracing::warn!(upstream = %self.of.upstream, %why, "how far the fleet is cannot be kept: what is sent is sent again");
+                }
+                return;
+            }
+        };
         let cursors = self.way.feed.cursors(&self.ledger.reader());
         if let Some(cursor) = cursors.iter().find(|cursor| cursor.kind == kind) {
-            self.backlog.place(cursor);
+            self.backlog.settle(cursor);
+            if self.noted.is_empty() {
+                self.backlog.place_track(window_of(&self.ledger));
+            }
             self.noted.insert(kind, self.backlog.progress(kind));
         }
     }
@@ -282,9 +308,9 @@ impl Loop {
             self.rejected.taken(batch.lane);
             self.mark_track();
         }
-        let whole = acknowledged == batch.messages.len();
-        let missing = || Trouble::Unreachable("it acknowledged only a part; it is sent again".to_owned());
-        let trouble = sent.trouble.or_else(|| (!whole).then(missing));
+        // Some of it without trouble is well: the receiver takes its time, and what goes next is decided anew.
+        let missing = || Trouble::Unreachable("it acknowledged nothing; it is sent again".to_owned());
+        let trouble = sent.trouble.or_else(|| (acknowledged == 0).then(missing));
         if acknowledged > 0 || trouble.is_none() {
             self.succeed();
         }
@@ -297,7 +323,9 @@ impl Loop {
 
     fn mark_track(&mut self) {
         let window = self.backlog.window();
-        if window != self.marked {
+        // As with events: what a file that comes late has of it is not to be passed over.
+        let is_known = self.way.settings.kinds.is_empty() || !self.noted.is_empty();
+        if window != self.marked && is_known {
             self.marked = window;
             self.ledger.set(TRACK, window.saturating_mul(60).to_string().into_bytes());
         }
@@ -368,7 +396,7 @@ impl Loop {
     async fn fail(&mut self, trouble: Trouble) {
         self.way.counters.retries.get_or_create(&self.of).inc();
         let wait = match &trouble {
-            Trouble::Busy(wait) => *wait,
+            Trouble::Busy(wait) => self.respect(*wait).await,
             _ => {
                 self.count(&self.way.counters.connected, 0);
                 self.backoff.after_failure()
@@ -380,6 +408,12 @@ impl Loop {
         self.trouble = Some(trouble);
         self.note(false);
         self.wait(wait).await;
+    }
+
+    /// Who asks to be left alone is, but for a child's alert no longer than a minute.
+    async fn respect(&mut self, wait: Duration) -> Duration {
+        let alert = self.pulse.rest(self.backlog.child_waits()).await;
+        if alert.unwrap_or(false) { wait.min(ALERTS_WAIT) } else { wait }
     }
 
     /// The first message of `batch` after `acknowledged` of them will never be taken.
@@ -454,92 +488,17 @@ impl Loop {
             }
         }
     }
-
-    /// What is done now and then, whatever else goes on: the status, the metrics, the line in `/healthz`.
-    async fn look_around(&mut self, now: Stamp) {
-        self.tell_health();
-        if self.looked.is_some_and(|last| last.elapsed() < LOOK) {
-            return;
-        }
-        self.looked = Some(Instant::now());
-        self.ledger.tick(false);
-        self.count_what_waits(now).await;
-        let may = self.budget.left() != Some(0);
-        if may && self.viewed.is_none_or(|last| last.elapsed() >= STATUS_EVERY) && self.view_now().await.is_news(&self.view) {
-            self.renew_status().await;
-            // It goes out with the next word.
-            self.touched = None;
-        }
-    }
-
-    async fn renew_status(&mut self) {
-        let now = (self.way.now)();
-        self.view = self.view_now().await;
-        self.viewed = Some(Instant::now());
-        self.way.status.send_replace(self.view.document(&self.way.vin, self.started, now));
-    }
-
-    async fn view_now(&mut self) -> View {
-        let picture = self.way.feed.picture(&self.way.vin).ok();
-        let location = picture.map(|picture| {
-            let picture = picture.borrow();
-            (picture.location.clone(), picture.stamp)
-        });
-        let cursors = self.way.feed.cursors(&self.ledger.reader()).into_iter();
-        let forgotten = cursors.filter(|cursor| cursor.forgotten > 0).map(|cursor| (cursor.kind, cursor.forgotten)).collect();
-        let oldest = self.pulse.rest(self.backlog.oldest()).await.ok().flatten();
-        View { location, forgotten, oldest: None }.with_oldest(oldest.as_deref())
-    }
-
-    async fn count_what_waits(&mut self, now: Stamp) {
-        let oldest = self.pulse.rest(self.backlog.oldest()).await.ok().flatten();
-        // An id is the time at which it was issued, or later.
-        let since = oldest.as_ref().map(|event| Wall::from_micros(i64::try_from(event.id.0).unwrap_or(i64::MAX)));
-        let age = since
-            .filter(|_| now.source != TimeSource::Unset)
-            .map_or(0, |since| now.wall.micros().saturating_sub(since.micros()) / 1_000_000);
-        let forgotten: u64 = self.way.feed.cursors(&self.ledger.reader()).iter().map(|cursor| cursor.forgotten).sum();
-        self.count(&self.way.counters.oldest_unsent_seconds, age.max(0));
-        self.count(&self.way.counters.unsent, i64::from(self.waiting || oldest.is_some()));
-        self.count(&self.way.counters.forgotten, i64::try_from(forgotten).unwrap_or(i64::MAX));
-        if let Some(left) = self.budget.left() {
-            self.count(&self.way.counters.budget_left_bytes, i64::try_from(left).unwrap_or(i64::MAX));
-        }
-    }
-
-    fn count(&self, family: &crate::metrics::Family<Of, crate::metrics::Gauge>, value: i64) {
-        family.get_or_create(&self.of).set(value);
-    }
-
-    fn tell_health(&self) {
-        let complaint = (self.way.complaint)();
-        let late = self.waiting && self.succeeded.elapsed() >= PATIENCE;
-        let (condition, detail) = match (&self.trouble, &self.passed_over) {
-            _ if self.unreadable.is_some() => {
-                let why = self.unreadable.as_deref().unwrap_or_default();
-                (Condition::Degraded, format!("what waits to be sent cannot be read now: {why}"))
-            }
-            _ if self.rejected.why().is_some() => {
-                let why = self.rejected.why().unwrap_or_default();
-                (Condition::Degraded, format!("it rejects everything: {why}; events wait and are sent once it takes them"))
-            }
-            (Some(trouble), _) if late => {
-                (Condition::Degraded, format!("{trouble}; events wait and are sent once it is reached"))
-            }
-            _ if complaint.is_some() => (Condition::Degraded, complaint.unwrap_or_default()),
-            (_, Some(last)) => (Condition::Ok, format!("{} passed over that it will never take; {last}", self.passed)),
-            _ if self.budget.left() == Some(0) => {
-                (Condition::Ok, "the day's budget is used up: trips and the track wait until midnight UTC".to_owned())
-            }
-            _ => (Condition::Ok, String::new()),
-        };
-        self.way.health.set(&part(&self.of.upstream), condition, detail);
-    }
 }
 
 /// The rows of an upstream: the first second of the track that it does not have, and what was spent of a day.
 const TRACK: &str = "track";
 const BUDGET: &str = "budget";
+
+/// The first window of the track that the receiver does not have, by an earlier run.
+fn window_of(ledger: &Ledger) -> i64 {
+    let second = ledger.row(TRACK).and_then(|row| std::str::from_utf8(&row).ok()?.parse::<i64>().ok());
+    second.unwrap_or(0) / 60
+}
 
 /// Wakes when the value changes; never when nobody can change it any more.
 async fn moved<T>(value: &mut watch::Receiver<T>) {

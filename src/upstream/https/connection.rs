@@ -22,8 +22,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::answer::Answer;
-use super::dial::{Counted, Dialler, Stream};
 use super::{Letter, PATH, Settings, Tls, Trouble, Vin};
+use crate::upstream::dial::{Counted, Dialler, Stream};
 
 /// Of a head.
 const LONGEST_HEAD: usize = 16 << 10;
@@ -41,6 +41,8 @@ pub(super) struct Limits {
     pub(super) tls: Duration,
     /// From the request to the end of its answer.
     pub(super) answer: Duration,
+    /// Of those that go one at a time none is begun after this.
+    pub(super) singles: Duration,
     /// A connection that was idle for longer is not used again: routers on the way have forgotten it, and an alert would
     /// wait for that to show.
     pub(super) idle: Duration,
@@ -48,8 +50,8 @@ pub(super) struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        let [name, address, tls, answer, idle] = [10, 5, 10, 30, 90].map(Duration::from_secs);
-        Limits { name, address, tls, answer, idle }
+        let [name, address, tls, answer, singles, idle] = [10, 5, 10, 30, 5, 90].map(Duration::from_secs);
+        Limits { name, address, tls, answer, singles, idle }
     }
 }
 
@@ -63,7 +65,7 @@ pub(super) struct Receiver {
     token_file: Option<PathBuf>,
     tls: Tls,
     dialler: Dialler,
-    limits: Limits,
+    pub(super) limits: Limits,
     written: Arc<AtomicU64>,
 }
 

@@ -8,8 +8,9 @@
 //! | `Member-ID` | the site's `member`, else the VIN |
 //! | `Authorization` | `Bearer` and what `token_file` holds, read at each connect |
 //!
-//! What an answer means stands in `answer`. Of a batch all is taken or nothing; a collector that refuses the first batch
-//! gets one event at a time from then on, for as long as the daemon runs.
+//! What an answer means stands in `answer`. Of a batch all is taken or nothing; a collector that refuses a batch gets one
+//! event at a time for an hour, and then a batch again: it may have been one event in it, or the collector of that day. A
+//! call that sends one at a time begins none after 5 s, so that an alert waits for one of them and not for all.
 //!
 //! **Bounds**: 10 s for a name, 5 s for each of four addresses, 10 s for TLS, 30 s from a request to the end of its answer;
 //! of an answer 16 KiB of head and 64 KiB of body. One connection (HTTP/1.1), kept while it is used every 90 s; without
@@ -20,17 +21,18 @@
 
 mod answer;
 mod connection;
-mod dial;
 
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use hyper::header::HeaderValue;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use self::answer::{Answer, Verdict};
 use self::connection::{Asked, Connection, Limits, Receiver};
@@ -44,6 +46,9 @@ use crate::vehicle::Vin;
 /// Where a collector takes events when the URL says nothing else.
 const PATH: &str = "/events";
 
+/// A collector that refused a batch gets none for so long.
+const ONE_AT_A_TIME: Duration = Duration::from_secs(3600);
+
 /// A way to the fleet by way of a collector.
 pub struct Collector {
     receiver: Receiver,
@@ -54,8 +59,8 @@ pub struct Collector {
     written: Arc<AtomicU64>,
     /// It was there when it was last asked for something.
     is_there: bool,
-    /// It refused a batch.
-    one_at_a_time: bool,
+    /// It refused a batch, and gets none before.
+    one_at_a_time_until: Option<Instant>,
 }
 
 /// What is posted.
@@ -98,7 +103,7 @@ impl Collector {
     fn within(settings: &Settings, vin: &Vin, tls: Tls, clock: Clock, limits: Limits) -> Collector {
         let written = Arc::new(AtomicU64::new(0));
         let receiver = Receiver::new(settings, vin, tls, limits, written.clone());
-        Collector { receiver, clock, kept: None, written, is_there: false, one_at_a_time: false }
+        Collector { receiver, clock, kept: None, written, is_there: false, one_at_a_time_until: None }
     }
 
     /// A collector says nothing unasked, so that being in touch is to have been there the last time.
@@ -111,20 +116,25 @@ impl Collector {
     }
 
     async fn deliver(&mut self, messages: &[Message], acknowledged: &mut usize) -> Result<(), Trouble> {
-        if messages.len() > 1 && !self.one_at_a_time {
+        let begun = Instant::now();
+        self.one_at_a_time_until.take_if(|until| *until <= begun);
+        if messages.len() > 1 && self.one_at_a_time_until.is_none() {
             match self.post(messages).await? {
                 Verdict::Taken => {
                     *acknowledged = messages.len();
                     return Ok(());
                 }
                 Verdict::NotLikeThis(status) => {
-                    tracing::info!(%status, "the collector takes no batches; it gets one event at a time");
-                    self.one_at_a_time = true;
+                    tracing::info!(%status, "the collector does not take a batch; it gets one event at a time for an hour");
+                    self.one_at_a_time_until = Some(begun + ONE_AT_A_TIME);
                 }
                 Verdict::Trouble(trouble) => return Err(trouble),
             }
         }
         for message in messages {
+            if *acknowledged > 0 && begun.elapsed() >= self.receiver.limits.singles {
+                break;
+            }
             match self.post(std::slice::from_ref(message)).await? {
                 Verdict::Taken => *acknowledged += 1,
                 Verdict::NotLikeThis(status) => return Err(self.rejects(message, status)),

@@ -183,7 +183,7 @@ fn to(url: String) -> Settings {
 /// Times that no slow machine exceeds.
 fn patient() -> Limits {
     let long = Duration::from_secs(60);
-    Limits { name: long, address: long, tls: long, answer: long, idle: long }
+    Limits { name: long, address: long, tls: long, answer: long, singles: long, idle: long }
 }
 
 fn collector(settings: &Settings, limits: Limits) -> Collector {
@@ -353,6 +353,27 @@ async fn a_service_that_takes_single_events_gets_single_events_from_the_second_b
     assert_eq!(send(&mut collector, &messages(14..15)).await, (1, None));
     let ids: Vec<_> = server.asked().iter().map(|asked| asked.ids().join(" ")).collect();
     assert_eq!(ids, ["1 2 3", "1", "2", "3", "4", "5", "11", "12", "13", "14"]);
+}
+
+#[tokio::test]
+async fn after_an_hour_a_batch_is_tried_again() {
+    let server = Server::start(|_| say("201 Created", "")).await;
+    let mut collector = for_server(&server);
+    collector.one_at_a_time_until = Some(Instant::now() + ONE_AT_A_TIME);
+    assert_eq!(send(&mut collector, &messages(1..3)).await, (2, None));
+    collector.one_at_a_time_until = Some(Instant::now());
+    assert_eq!(send(&mut collector, &messages(3..5)).await, (2, None));
+    let ids: Vec<_> = server.asked().iter().map(|asked| asked.ids().join(" ")).collect();
+    assert_eq!((ids, collector.one_at_a_time_until), (["1", "2", "3 4"].map(str::to_owned).into(), None));
+}
+
+#[tokio::test]
+async fn of_those_that_go_one_at_a_time_an_alert_waits_for_one() {
+    let server = Server::start(|_| say("201 Created", "")).await;
+    let mut collector = for_server(&server);
+    collector.receiver.limits.singles = Duration::ZERO;
+    collector.one_at_a_time_until = Some(Instant::now() + ONE_AT_A_TIME);
+    assert_eq!(send(&mut collector, &messages(1..4)).await, (1, None), "whatever comes next is decided anew");
 }
 
 #[tokio::test]

@@ -9,20 +9,25 @@ use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 
 use crate::upstream::Trouble;
+use crate::upstream::dial::{Counted, Dialler, Stream};
 use crate::upstream::settings::Url;
 use crate::upstream::tls::Tls;
 
-/// One of a name's addresses has so long to answer, so that the others get their turn.
+/// A name server has so long to answer,
+const NAME: Duration = Duration::from_secs(10);
+/// and one of a name's addresses, so that the others get their turn.
 const ONE_ADDRESS: Duration = Duration::from_secs(5);
 
 /// Where to, and how.
 #[derive(Clone)]
 pub(super) struct Dialer {
     pub(super) url: Url,
+    /// The same for all connections, so that lookups which hang do not pile up.
+    pub(super) dialler: Arc<Mutex<Dialler>>,
     /// Present where the URL says TLS.
     pub(super) tls: Option<(Tls, Arc<rustls::ClientConfig>)>,
     /// Counts the bytes that MQTT wrote.
@@ -37,8 +42,8 @@ impl Dialer {
     /// # Errors
     /// A sentence that says how far it came.
     pub(super) async fn dial(&self) -> Result<Wire, Trouble> {
-        let tcp = self.connect().await?;
-        let inner: Box<dyn Duplex> = match &self.tls {
+        let tcp = self.dialler.lock().await.dial(NAME, ONE_ADDRESS).await?;
+        let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(tcp),
             Some((tls, config)) => {
                 let Url { host, .. } = &self.url;
@@ -50,50 +55,19 @@ impl Dialer {
                 })?)
             }
         };
-        Ok(Wire { inner, written: self.written.clone(), last: [0; 3], farewell: self.farewell.clone() })
-    }
-
-    /// The first of the name's addresses that answers.
-    async fn connect(&self) -> Result<TcpStream, Trouble> {
-        let Url { host, port, .. } = &self.url;
-        let addresses = tokio::net::lookup_host((host.as_str(), *port))
-            .await
-            .map_err(|error| Trouble::Unreachable(format!("no address is known for {host}: {error}")))?;
-        let mut why = "its name has no address".to_owned();
-        for address in addresses {
-            match tokio::time::timeout(ONE_ADDRESS, TcpStream::connect(address)).await {
-                Ok(Ok(tcp)) => {
-                    // A PUBLISH is small and waits for its PUBACK: nothing is gained by holding it back.
-                    let _ = tcp.set_nodelay(true);
-                    return Ok(tcp);
-                }
-                Ok(Err(error)) => why = error.to_string(),
-                Err(_) => why = format!("{address} does not answer"),
-            }
-        }
-        Err(Trouble::Unreachable(format!("no way to {}: {why}", self.url)))
+        let inner = Counted { stream, written: self.written.clone() };
+        Ok(Wire { inner, last: [0; 3], farewell: self.farewell.clone() })
     }
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
-
-/// An open way, which counts what is written, and keeps the last that came.
+/// An open way, which keeps the last that came.
 pub(super) struct Wire {
-    inner: Box<dyn Duplex>,
-    written: Arc<AtomicU64>,
+    inner: Counted,
     last: [u8; 3],
     farewell: Arc<AtomicU8>,
 }
 
 impl Wire {
-    fn count(&self, written: io::Result<usize>) -> Poll<io::Result<usize>> {
-        if let Ok(bytes) = written {
-            self.written.fetch_add(bytes as u64, Ordering::Relaxed);
-        }
-        Poll::Ready(written)
-    }
-
     /// Nothing came: that is the end.
     fn keep(&mut self, came: &[u8]) {
         for byte in came.iter().skip(came.len().saturating_sub(self.last.len())) {
@@ -117,13 +91,11 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write(cx, buf));
-        self.count(written)
+        Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let written = ready!(Pin::new(&mut self.inner).poll_write_vectored(cx, bufs));
-        self.count(written)
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

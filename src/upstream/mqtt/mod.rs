@@ -27,7 +27,7 @@
 //! | bytes that are no MQTT | `Unreachable`: a captive portal, or another service |
 //! | a return code for credentials, certificate, client id | [`Trouble::Refused`] |
 //! | 3 of 3.1.1; 0x88, 0x89, 0x97, 0x9F | [`Trouble::Busy`] |
-//! | "no such version", nothing at all, or no MQTT, to a CONNECT of MQTT 5 | 3.1.1 is tried at once, and kept to where it is welcomed |
+//! | "no such version", nothing at all, or no MQTT, to a CONNECT of MQTT 5 | 3.1.1 is tried at once, and kept to for an hour where it is welcomed |
 //!
 //! | what a PUBACK or DISCONNECT of MQTT 5 says | is |
 //! |---|---|
@@ -44,12 +44,15 @@ mod link;
 mod topics;
 
 use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::io::AsyncReadExt;
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
@@ -59,6 +62,7 @@ use self::fault::{Fault, Hint};
 use self::link::{Errands, Link, OFFLINE};
 use self::topics::Topics;
 use super::desired::Desired;
+use super::dial::Dialler;
 use super::settings::{Protocol, Settings};
 use super::tls::Tls;
 use super::{Fleet, Message, Sent, Trouble};
@@ -68,8 +72,22 @@ use crate::vehicle::Vin;
 
 /// A connection over which nothing is acknowledged for so long, while something is due, is given up.
 const ACKNOWLEDGEMENT: Duration = Duration::from_secs(30);
+/// What was found to speak 3.1.1 only is asked for 5 again after so long: it may have been a broker that was just ending, and
+/// on 3.1.1 it could not say what it does not take.
+const OLDER: Duration = Duration::from_secs(3600);
 /// After a document that was too long, none is asked for so long where asking for it ends the connection.
 const DEAF: Duration = Duration::from_secs(3600);
+
+/// The most that a field of CONNECT has (MQTT 5.0, 1.5.6).
+const LONGEST_PASSWORD: usize = 65_535;
+
+/// What stands in a file, as far as it is of any use.
+async fn secret(file: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let most = LONGEST_PASSWORD as u64 + 64;
+    tokio::fs::File::open(file).await?.take(most).read_to_end(&mut text).await?;
+    Ok(text)
+}
 
 /// A broker, as a way to the fleet.
 pub struct Broker {
@@ -83,10 +101,11 @@ pub struct Broker {
     link: Option<Link>,
     /// Whether the time was known when the connection was made, and with it what a certificate's dates are worth.
     clock_known: bool,
-    /// It speaks 3.1.1 and no more, which was found out.
-    older: bool,
+    /// It speaks 3.1.1 and no more, which was found out; until then it is taken for so.
+    older_until: Option<Instant>,
     /// A broker ended the connection over a message: one at a time, until it is known which.
     singly: bool,
+    dialler: Arc<Mutex<Dialler>>,
     /// No document is asked for before.
     hears_from: Instant,
     /// A send is going on; one that was dropped leaves this behind.
@@ -110,6 +129,7 @@ impl Broker {
         too_long: Counter,
     ) -> Broker {
         Broker {
+            dialler: Arc::new(Mutex::new(Dialler::new(settings.url.host.clone(), settings.url.port))),
             settings,
             tls,
             topics: Topics::new(vin),
@@ -118,7 +138,7 @@ impl Broker {
             too_long,
             link: None,
             clock_known: true,
-            older: false,
+            older_until: None,
             singly: false,
             hears_from: Instant::now(),
             sending: false,
@@ -163,7 +183,8 @@ impl Broker {
     /// With MQTT 5 where the broker may speak it, else 3.1.1.
     async fn connect(&mut self) -> Result<Link, Trouble> {
         self.clock_known = !self.settings.url.scheme.is_tls() || self.tls.is_clock_known();
-        let found = if self.older { Protocol::V311 } else { Protocol::V5 };
+        self.older_until.take_if(|until| *until <= Instant::now());
+        let found = if self.older_until.is_some() { Protocol::V311 } else { Protocol::V5 };
         let protocol = self.settings.protocol.unwrap_or(found);
         let first = match Link::open(protocol, self.opening().await?, self.errands()).await {
             Ok(link) => return Ok(link),
@@ -173,7 +194,7 @@ impl Broker {
             return Err(first.trouble);
         }
         let link = Link::open(Protocol::V311, self.opening().await?, self.errands()).await.map_err(|fault| fault.trouble)?;
-        self.older = true;
+        self.older_until = Some(Instant::now() + OLDER);
         Ok(link)
     }
 
@@ -183,11 +204,14 @@ impl Broker {
         let password = match password_file {
             None => None,
             Some(file) => {
-                let read = tokio::fs::read(file).await;
-                let text = read.map_err(|error| {
-                    Trouble::Refused(format!("upstream.password_file {} cannot be read: {error}", file.display()))
-                })?;
-                Some(Bytes::copy_from_slice(text.trim_ascii_end()))
+                let told = |why: &str| Trouble::Refused(format!("upstream.password_file {} {why}", file.display()));
+                let read = secret(file).await;
+                let text = read.map_err(|error| told(&format!("cannot be read: {error}")))?;
+                let password = text.trim_ascii_end();
+                if password.len() > LONGEST_PASSWORD {
+                    return Err(told("holds more than a password may have: give 65535 bytes at most"));
+                }
+                Some(Bytes::copy_from_slice(password))
             }
         };
         let tls = match url.scheme.is_tls() {
@@ -197,7 +221,13 @@ impl Broker {
                 Some((self.tls.clone(), config))
             }
         };
-        let dialer = Dialer { url: url.clone(), tls, written: self.written.clone(), farewell: Arc::default() };
+        let dialer = Dialer {
+            url: url.clone(),
+            dialler: self.dialler.clone(),
+            tls,
+            written: self.written.clone(),
+            farewell: Arc::default(),
+        };
         Ok(Opening {
             client_id: self.topics.client_id(),
             will_topic: self.topics.status(),

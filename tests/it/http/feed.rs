@@ -57,6 +57,8 @@ struct Inner {
     cursors: BTreeMap<(String, Kind), Cursor>,
     /// What the disk has of them.
     durable: BTreeMap<(String, Kind), Cursor>,
+    /// Without its disk the journal has what lies above.
+    diskless: Option<EventId>,
     recent: Option<EventId>,
     track: Vec<TrackPoint>,
     asked: Vec<Request>,
@@ -171,6 +173,18 @@ impl MemoryFeed {
         }
         events.retain(|event| !goes(event));
         pruned.insert(kind, EventId(id));
+    }
+
+    /// The file with what it has up to `id` could not be read any more, and nobody counts what that was.
+    pub fn wreck(&self, id: u64) {
+        let mut inner = self.inner.lock().unwrap();
+        inner.events.retain(|event| event.id > EventId(id));
+        inner.pruned.extend(Kind::ALL.map(|kind| (kind, EventId(id))));
+    }
+
+    /// The disk with what the journal has up to `floor` is away, or there again.
+    pub fn set_diskless(&self, floor: Option<u64>) {
+        self.inner.lock().unwrap().diskless = floor.map(EventId);
     }
 
     /// The disk takes no cursors, or takes them again, with all that memory has.
@@ -322,6 +336,11 @@ impl Feed for MemoryFeed {
         Box::pin(async move {
             self.readable(vin)?;
             let inner = self.inner.lock().unwrap();
+            let after = match inner.diskless {
+                Some(floor) if after == EventId(0) => floor,
+                Some(floor) if after < floor => return Err(Unavailable::Journal("there is no file".to_owned())),
+                _ => after,
+            };
             let from = inner.events.partition_point(|event| event.id <= after);
             let matching = inner.events[from..].iter().filter(|event| filter.matches(event));
             let events: Vec<_> = matching.take(limit).cloned().collect();

@@ -543,12 +543,14 @@ async fn a_document_that_is_too_long_wrecks_nothing_for_good() {
 #[tokio::test]
 async fn what_cannot_be_reached_is_told_by_how_far_it_came() {
     let nobody = Script::new().await.port;
-    unreachable(&way(here(nobody)).broker.send(&messages(0..1)).await, "no way to mqtt://127.0.0.1:");
+    unreachable(&way(here(nobody)).broker.send(&messages(0..1)).await, "nobody listens on that port");
     let nowhere = Settings { clear_text: true, ..to("mqtt://broker.invalid") };
-    unreachable(&way(nowhere).broker.send(&[]).await, "no address is known for broker.invalid");
+    unreachable(&way(nowhere).broker.send(&[]).await, "no name server tells where broker.invalid is");
     let script = Script::new().await;
     let settings = Settings { username: Some("car".to_owned()), password_file: Some("/nonexistent".into()), ..here(script.port) };
     refused(&way(settings).broker.send(&[]).await, "upstream.password_file /nonexistent cannot be read");
+    let endless = Settings { username: Some("car".to_owned()), password_file: Some("/dev/zero".into()), ..here(script.port) };
+    refused(&way(endless).broker.send(&[]).await, "upstream.password_file /dev/zero holds more than a password may have");
 }
 
 proptest! {

@@ -199,6 +199,32 @@ async fn who_asks_to_be_left_alone_is() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_to_be_left_alone_for_an_hour_is_not_while_a_childs_alert_waits() {
+    let feed = MemoryFeed::new();
+    trips(&feed, 1..3);
+    let mut times = 0;
+    let running = Running::start(&feed, settings(), move |messages: &[Message]| {
+        times += 1;
+        if times <= 3 { failed(Trouble::Busy(MINUTE * 60)) } else { all(messages) }
+    });
+    running.pass(MINUTE * 10).await;
+    assert_eq!(running.seen().attempts().len(), 1);
+    feed.alert(3);
+    running.pass(SECOND * 130).await;
+    assert_eq!(running.ids("child"), ["3"], "a second, a minute and another later");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_some_of_a_batch_gets_the_rest_at_once() {
+    let feed = MemoryFeed::new();
+    trips(&feed, 1..30);
+    let running =
+        Running::start(&feed, settings(), |messages: &[Message]| Sent { acknowledged: messages.len().min(1), ..all(messages) });
+    running.pass(SECOND).await;
+    assert_eq!((running.ids("trip"), running.seen().arrived.len()), (numbers(1..30), 29));
+}
+
+#[tokio::test(start_paused = true)]
 async fn waits_grow_until_there_is_a_new_route() {
     let feed = MemoryFeed::new();
     trips(&feed, 1..3);
@@ -325,6 +351,119 @@ async fn what_was_forgotten_unsent_is_told_as_a_total() {
     let again = Running::start(&feed, settings(), all);
     again.pass(MINUTE).await;
     assert!(again.seen().arrived.is_empty(), "told is told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_with_a_wrecked_file_is_told_although_nobody_counted_it() {
+    let feed = MemoryFeed::new();
+    let link = Link::default();
+    link.set(true);
+    let running = Running::start(&feed, settings(), link.answer());
+    trips(&feed, 1..4);
+    feed.tell(4, EventType::MilOn);
+    running.pass(SECOND).await;
+    link.set(false);
+    trips(&feed, 5..8);
+    running.pass(MINUTE).await;
+    feed.wreck(7);
+    link.set(true);
+    trips(&feed, 9..10);
+    running.pass(MINUTE * 6).await;
+    let gap = |running: &Running, about: &str| {
+        let seen = running.seen();
+        let gaps = seen.arrived.iter().map(|(_, message)| message).filter(|message| message.topic == Topic::Gap);
+        gaps.filter(|message| subject(message) == about).map(|message| read(message)["data"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(gap(&running, "trip"), [json!({ "kind": "trip", "forgotten": 0, "upTo": 7 })]);
+    assert_eq!(running.ids("trip")[3..], ["gap-trip-7-0", "9"]);
+    assert_eq!(gap(&running, "diagnosis"), Vec::<serde_json::Value>::new(), "of which nothing waited");
+    running.stop().await;
+    // Begun anew, nobody remembers that nothing of it had waited: it is told, and once.
+    let running = Running::start(&feed, settings(), all);
+    running.pass(MINUTE).await;
+    assert_eq!((gap(&running, "trip"), gap(&running, "diagnosis").len()), (vec![], 1));
+    running.stop().await;
+    let running = Running::start(&feed, settings(), all);
+    running.pass(MINUTE).await;
+    assert!(running.seen().arrived.is_empty(), "told is told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_goes_away_leads_past_nothing_that_is_on_it() {
+    let feed = MemoryFeed::new();
+    let link = Link::default();
+    let running = Running::start(&feed, settings(), link.answer());
+    running.pass(SECOND).await;
+    running.stop().await;
+    trips(&feed, 1..4);
+    feed.set_diskless(Some(5));
+    // The cursors are durable, and at the beginning.
+    let running = Running::start(&feed, settings(), link.answer());
+    running.pass(SECOND).await;
+    trips(&feed, 6..8);
+    link.set(true);
+    running.pass(MINUTE * 6).await;
+    feed.set_diskless(None);
+    running.pass(MINUTE).await;
+    assert_eq!(running.ids("trip"), ["1", "2", "3", "6", "7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_only_read_still_says_what_was_sent() {
+    let feed = MemoryFeed::new();
+    trips(&feed, 1..11);
+    let running = Running::start(&feed, settings(), all);
+    running.pass(SECOND).await;
+    running.stop().await;
+    trips(&feed, 11..21);
+    feed.hold_cursors(true);
+    for _ in 0..2 {
+        let running = Running::start(&feed, settings(), all);
+        running.pass(MINUTE).await;
+        assert_eq!(running.ids("trip"), numbers(11..21), "and no other");
+        running.kill().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_track_that_was_sent_from_memory_passes_over_none_that_a_file_holds() {
+    let feed = MemoryFeed::new();
+    feed.hold_cursors(true);
+    let windows = track(6);
+    feed.set_track(windows[18..].to_vec());
+    let running = Running::start(&feed, settings(), all);
+    running.pass(MINUTE * 9).await;
+    assert_eq!((running.ids("track").len(), feed.rows("door/upstream/fleet/track")), (3, 0), "from memory");
+    feed.set_track(windows);
+    feed.hold_cursors(false);
+    running.pass(MINUTE).await;
+    assert_eq!((running.ids("track").len(), feed.rows("door/upstream/fleet/track")), (6, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_up_in_a_long_wait_is_told_as_waiting() {
+    let feed = MemoryFeed::new();
+    let running = Running::start(&feed, settings(), |_: &[Message]| failed(Trouble::Busy(MINUTE * 60)));
+    running.pass(MINUTE * 10).await;
+    assert_eq!(running.part().condition, Condition::Ok, "nothing waits");
+    trips(&feed, 1..2);
+    running.pass(SECOND * 25).await;
+    assert_eq!((running.part().condition, running.seen().attempts().len()), (Condition::Degraded, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_message_that_is_forgotten_leaves_nothing_behind() {
+    let feed = MemoryFeed::new();
+    trips(&feed, 1..3);
+    let running = Running::start(&feed, settings(), picky(|message| message.topic != Topic::Gap));
+    running.pass(MINUTE).await;
+    assert_eq!(running.part().condition, Condition::Degraded);
+    feed.prune(Kind::Trip, 2);
+    running.pass(MINUTE * 6).await;
+    let touches = running.seen().batches.len();
+    running.pass(MINUTE).await;
+    assert_eq!((running.ids("trip"), running.part().condition), (vec!["gap-trip-2-2".to_owned()], Condition::Ok));
+    assert!(running.seen().batches.len() - touches < 10, "only in touch");
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,6 +20,8 @@ async fn a_directory_that_goes_and_comes_back_costs_nothing() {
     let middle = bench.journal().events_after(&vin(), EventId(first + 10), &Filter::of(&Kind::ALL), 10).await;
     assert!(matches!(middle, Err(Unavailable::Journal(_))), "who was not told of the gap is not led past it");
     assert_eq!(bench.page(0, &Filter::of(&Kind::ALL), 10).await.events.len(), 10, "the beginning is where there is something");
+    let just_after = bench.journal().events_after(&vin(), EventId(1), &Filter::of(&Kind::ALL), 1).await;
+    assert!(just_after.is_err(), "by which an upstream at the beginning is not led past the file");
     bring_back(&dir);
     bench.writable(true).await;
     bench.saved().await;

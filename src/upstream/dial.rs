@@ -1,4 +1,4 @@
-//! From a name to a connection, bounded at each step, and what was written on it counted.
+//! From a name to a connection, bounded at each step, and what was written on it counted: for brokers and collectors.
 
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -87,16 +87,15 @@ fn of(error: &io::Error) -> String {
     }
 }
 
-/// The first few of each family, in the order in which the system gave them (RFC 6724).
+/// The first few of each family in the order in which the system gave them (RFC 6724), the families in turn (RFC 8305,
+/// section 4): one that leads nowhere costs one try before the other has its own.
 fn chosen(found: &[SocketAddr]) -> impl Iterator<Item = SocketAddr> {
-    let mut left = [OF_A_FAMILY; 2];
-    found.iter().copied().filter(move |address| match left.get_mut(usize::from(address.is_ipv6())) {
-        Some(left) if *left > 0 => {
-            *left -= 1;
-            true
-        }
-        _ => false,
-    })
+    let is_first = |address: &SocketAddr| found.first().is_some_and(|first| first.is_ipv6() == address.is_ipv6());
+    let few = |of_first: bool| found.iter().copied().filter(move |address| is_first(address) == of_first).take(OF_A_FAMILY);
+    let mut other = few(false);
+    let mut turns: Vec<SocketAddr> = few(true).flat_map(|address| [Some(address), other.next()]).flatten().collect();
+    turns.extend(other);
+    turns.into_iter()
 }
 
 /// Both are for speed only: without them it works.
@@ -107,9 +106,9 @@ fn settle(stream: &TcpStream) {
 }
 
 /// What a connection runs over: TCP, or TLS over it.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Stream for T {}
 
 /// A stream whose written bytes are counted.
 pub(super) struct Counted {
@@ -171,7 +170,7 @@ mod tests {
             .map(|a| a.parse().unwrap())
             .into();
         let chosen: Vec<String> = chosen(&found).map(|address| address.to_string()).collect();
-        assert_eq!(chosen, ["[::1]:1", "[::2]:1", "10.0.0.1:1", "10.0.0.2:1"]);
+        assert_eq!(chosen, ["[::1]:1", "10.0.0.1:1", "[::2]:1", "10.0.0.2:1"]);
     }
 
     #[tokio::test]
