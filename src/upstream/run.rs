@@ -241,10 +241,14 @@ impl Loop {
     /// Where the disk can be read and not written, the cursors that it has count, though they cannot be moved: else all of it
     /// would be sent again at each start.
     async fn place_by_what_can_be_read(&mut self) {
+        let start = Instant::now() + START;
         for cursor in self.way.feed.cursors(&self.ledger.reader()) {
-            if self.pulse.rest(self.backlog.can_read_after(cursor.position)).await {
-                self.backlog.place(&cursor);
+            let read = timeout_at(start, self.backlog.can_read_after(cursor.position));
+            if !self.pulse.rest(read).await.unwrap_or(false) {
+                // A disk that hangs is not waited for again.
+                return;
             }
+            self.backlog.place(&cursor);
         }
     }
 
