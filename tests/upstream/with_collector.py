@@ -71,7 +71,7 @@ def a_thousand(story):
             singles = collector.outcomes["singles"]
             until("events come one at a time", lambda: collector.outcomes["singles"] > singles + 20)
             collector.single = False
-            # A daemon that has learnt to send one at a time does so as long as it lives.
+            # A daemon that has learnt to send one at a time does so for an hour, or as long as it lives.
             deaths(world.vehicle, KILLS, KILL_EVERY)(faults)
 
         drive_through(world, EVENTS, renewed)
