@@ -40,13 +40,25 @@ def until(what, condition, patience=GENEROUS, pause=0.05):
         time.sleep(pause)
 
 
+def connected(path):
+    """A connection to a socket of QEMU's. Its name is there a moment before anybody listens on it."""
+    def attempt():
+        one = socket.socket(socket.AF_UNIX)
+        try:
+            one.connect(str(path))
+            return one
+        except ConnectionRefusedError:
+            one.close()
+            return None
+    return until(f"QEMU listens on {path.name}", attempt)
+
+
 class Qmp:
     """QEMU's own control socket."""
 
     def __init__(self, path):
-        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket = connected(path)
         self._socket.settimeout(GENEROUS)
-        self._socket.connect(str(path))
         self._lines = self._socket.makefile("r", encoding="utf-8")
         self._lines.readline()
         self("qmp_capabilities")
@@ -113,10 +125,8 @@ class Unit:
         self._commands, self._said = 0, b""
         try:
             self.qmp = Qmp(self._path("qmp"))
-            self._shell = socket.socket(socket.AF_UNIX)
-            self._shell.connect(str(self._path("shell")))
-            self.gnss = socket.socket(socket.AF_UNIX)
-            self.gnss.connect(str(self._path("gnss")))
+            self._shell = connected(self._path("shell"))
+            self.gnss = connected(self._path("gnss"))
             found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)", self.qmp("human-monitor-command", **{"command-line": "info usernet"}))
             self.port = int(found.group(1))
             self._read_until(b"--unit is up--", 3 * GENEROUS, "the boot")
