@@ -7,7 +7,6 @@ emulator ends with this process; what the kernel and the daemon said stays in `t
 import atexit
 import base64
 import json
-import os
 import re
 import shutil
 import socket
@@ -18,26 +17,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from waiting import GENEROUS, Failure, until
+
 from .toolchain import ROOT
 
 LOGS = ROOT / "target" / "emulated"
-GENEROUS = 120.0
-
-
-class Failure(Exception):
-    """A unit did not do what it was told, or not in time."""
-
-
-def until(what, condition, patience=GENEROUS, pause=0.05):
-    """The first result of `condition` that is true."""
-    deadline = time.monotonic() + patience
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise Failure(f"{what}: not within {patience:.0f} s (last: {found!r})")
-        time.sleep(pause)
 
 
 def connected(path):

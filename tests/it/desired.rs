@@ -17,6 +17,9 @@ use telltale::request::{Refusal, Request};
 use telltale::upstream::desired::{Desired, Wish, obey};
 use telltale::vehicle::{Layout, Vin};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::http::feed::MemoryFeed;
 
 const VIN: &str = "KMHSH81C7LU123456";
 
@@ -205,4 +208,20 @@ async fn a_vehicle_that_cannot_answer_asks_to_send_it_again() {
     wishes.send(Desired { what: Wish::Fences, document: Bytes::new(), reply }).await.unwrap();
     let report: Value = serde_json::from_slice(&report.await.unwrap()).unwrap();
     assert_eq!((&report["accepted"], &report["faults"][0]["cure"]), (&json!(false), &json!("send it again in a while")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_sends_document_after_document_is_answered_one_a_minute() {
+    let (wishes, wanted) = mpsc::channel(1);
+    tokio::spawn(obey(MemoryFeed::new(), Vin::try_from(VIN.to_owned()).unwrap(), wanted));
+    let begun = Instant::now();
+    let mut waited = Vec::new();
+    for _ in 0..34 {
+        let (reply, report) = oneshot::channel();
+        let document = Bytes::from_static(b"nonsense");
+        wishes.send(Desired { what: Wish::Settings, document, reply }).await.unwrap();
+        report.await.unwrap();
+        waited.push(begun.elapsed().as_secs());
+    }
+    assert_eq!((waited[31], waited[32], waited[33]), (0, 60, 120));
 }

@@ -1,32 +1,18 @@
-"""What every part of these stories needs: waits for conditions, ports, commands."""
+"""What every part of these stories needs: commands, ports, servers on disks that fill up."""
 
 import contextlib
 import random
+import signal
 import socket
 import subprocess
-import time
 
-GENEROUS = 120.0
+from waiting import Failure, until
 
-
-class Failure(Exception):
-    """Something did not come about."""
+__all__ = ["Failure", "Missing", "Server", "answers", "free_port", "run", "until"]
 
 
 class Missing(Exception):
     """Something that is needed is not here and cannot be had."""
-
-
-def until(what, condition, patience=GENEROUS, pause=0.05):
-    """The first result of `condition` that is true."""
-    deadline = time.monotonic() + patience
-    while True:
-        found = condition()
-        if found:
-            return found
-        if time.monotonic() > deadline:
-            raise Failure(f"{what}: not within {patience:.0f} s (last: {found!r})")
-        time.sleep(pause)
 
 
 def run(*command):
@@ -53,3 +39,39 @@ def answers(address, port):
     except OSError:
         return False
     return True
+
+
+class Server:
+    """A program in a folder of its own, with a small disk in there. Whoever starts it leaves it in `process`."""
+
+    def __init__(self, folder, disk_bytes):
+        self.folder, self.process, self.disk = folder, None, folder / "disk"
+        self.disk.mkdir(parents=True)
+        run("mount", "-t", "tmpfs", "-o", f"size={disk_bytes}", "tmpfs", self.disk)
+
+    def log(self):
+        """The end of what it said."""
+        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-3000:]
+
+    def end(self, how=signal.SIGTERM):
+        """Ends it, and waits for that."""
+        self.process.send_signal(how)
+        self.process.wait()
+
+    @contextlib.contextmanager
+    def disk_full(self):
+        """Not a byte is left on its disk."""
+        filler = self.disk / "filler"
+        try:
+            with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+                while file.write(bytes(65536)):
+                    pass
+            yield
+        finally:
+            filler.unlink()
+
+    def close(self):
+        """Takes it away, with its disk."""
+        if self.process is not None and self.process.poll() is None:
+            self.end(signal.SIGKILL)
+        subprocess.run(["umount", self.disk], check=False)

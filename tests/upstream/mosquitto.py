@@ -9,17 +9,16 @@ The subscriber's session is written down at the start, so that a mosquitto that 
 queue has no limit here: with the default of 1,000 mosquitto drops what it acknowledged when a subscriber is slow.
 """
 
-import contextlib
 import shutil
 import signal
 import subprocess
 
-from .basics import Failure, Missing, answers, free_port, run, until
+from .basics import Failure, Missing, Server, answers, free_port, run, until
 
 DISK = 24 * 1024 * 1024
 
 
-class Mosquitto:
+class Mosquitto(Server):
     """Listens with TLS at `address` for vehicles that have a certificate, and in clear text on loopback for the tests."""
 
     name = "mosquitto"
@@ -27,11 +26,8 @@ class Mosquitto:
     def __init__(self, folder, address, authority):
         if not shutil.which("mosquitto"):
             raise Missing("mosquitto is not installed")
-        self.folder, self.address, self.authority = folder / "mosquitto", address, authority
-        self.port, self.local, self.process = free_port(), free_port(), None
-        self.disk = self.folder / "disk"
-        self.disk.mkdir(parents=True)
-        run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", self.disk)
+        super().__init__(folder / "mosquitto", DISK)
+        self.address, self.authority, self.port, self.local = address, authority, free_port(), free_port()
         self.certify(authority)
         self.start()
 
@@ -60,10 +56,6 @@ class Mosquitto:
             raise Failure(f"mosquitto has ended with {self.process.returncode}: {self.log()}")
         return True
 
-    def log(self):
-        """The end of what it said."""
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-3000:]
-
     def save(self):
         """Has it write down what it knows, as far as its disk lets it: when this is back, it has tried."""
         before = self._saves()
@@ -74,26 +66,3 @@ class Mosquitto:
 
     def _saves(self):
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace").count("Saving in-memory database")
-
-    def end(self, how=signal.SIGTERM):
-        """Ends it, and waits for that."""
-        self.process.send_signal(how)
-        self.process.wait()
-
-    @contextlib.contextmanager
-    def disk_full(self):
-        """Not a byte is left on its disk."""
-        filler = self.disk / "filler"
-        try:
-            with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
-                while file.write(bytes(65536)):
-                    pass
-            yield
-        finally:
-            filler.unlink()
-
-    def close(self):
-        """Takes it away, with its disk."""
-        if self.process is not None and self.process.poll() is None:
-            self.end(signal.SIGKILL)
-        subprocess.run(["umount", self.disk], check=False)

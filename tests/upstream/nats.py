@@ -9,27 +9,24 @@ goes to a node that lives.
 import contextlib
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import threading
 import urllib.request
 
-from .basics import Failure, Missing, answers, free_port, run, until
+from .basics import Failure, Missing, Server, answers, free_port, until
 
 NODES = 3
 DISK = 64 * 1024 * 1024
 
 
-class Node:
+class Node(Server):
     """One server with a disk of its own."""
 
     def __init__(self, folder, number, ports):
-        self.folder, self.number, self.process = folder, number, None
+        super().__init__(folder, DISK)
+        self.number = number
         self.mqtt, self.cluster, self.monitor, self.client = ports[number]
-        self.disk = folder / "disk"
-        self.disk.mkdir(parents=True)
-        run("mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", self.disk)
         routes = ", ".join(f'"nats://127.0.0.1:{port[1]}"' for port in ports)
         (folder / "nats.conf").write_text(f'''
             server_name: n{number}
@@ -64,33 +61,6 @@ class Node:
         streams = {stream["name"]: stream.get("cluster", {}) for account in accounts for stream in account.get("stream_detail", [])}
         return {name: sum(replica["current"] for replica in cluster.get("replicas", [])) for name, cluster in streams.items()
                 if cluster.get("leader") == f"n{self.number}"}
-
-    def end(self, how=signal.SIGKILL):
-        """Ends it, and waits for that."""
-        self.process.send_signal(how)
-        self.process.wait()
-
-    @contextlib.contextmanager
-    def disk_full(self):
-        """Not a byte is left on its disk."""
-        filler = self.disk / "filler"
-        try:
-            with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
-                while file.write(bytes(65536)):
-                    pass
-            yield
-        finally:
-            filler.unlink()
-
-    def log(self):
-        """The end of what it said."""
-        return (self.folder / "log").read_text(encoding="utf-8", errors="replace")[-3000:]
-
-    def close(self):
-        """Takes it away, with its disk."""
-        if self.process is not None and self.process.poll() is None:
-            self.end()
-        subprocess.run(["umount", self.disk], check=False)
 
 
 class Cluster:

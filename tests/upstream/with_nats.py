@@ -5,6 +5,7 @@ NATS speaks MQTT 3.1.1 only, so this is that protocol's story as well; and the l
 door is. Each SIGKILL comes in the midst of things: three replicas promise that it may. See `nats`.
 """
 
+import signal
 from collections import Counter
 
 from . import fleet
@@ -59,7 +60,7 @@ def three_nodes(story):
                     with node.disk_full():
                         faults.pause(5)
                     counts["disk_full"] += 1
-                node.end()
+                node.end(signal.SIGKILL)
                 faults.pause(2)
                 node.start()
                 world.cluster.settle()

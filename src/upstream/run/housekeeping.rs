@@ -26,17 +26,25 @@ impl Loop {
         self.looked = Some(Instant::now());
         self.ledger.tick(false);
         self.count_what_waits(now).await;
-        let may = self.budget.left() != Some(0);
-        if may && self.viewed.is_none_or(|last| last.elapsed() >= STATUS_EVERY) && self.view_now().await.is_news(&self.view) {
-            self.renew_status().await;
+        if self.budget.left() == Some(0) || self.viewed.is_some_and(|last| last.elapsed() < STATUS_EVERY) {
+            return;
+        }
+        let view = self.view_now().await;
+        if view.is_news(&self.view) {
+            self.tell_status(view);
             // It goes out with the next word.
             self.touched = None;
         }
     }
 
     pub(super) async fn renew_status(&mut self) {
+        let view = self.view_now().await;
+        self.tell_status(view);
+    }
+
+    fn tell_status(&mut self, view: View) {
         let now = (self.way.now)();
-        self.view = self.view_now().await;
+        self.view = view;
         self.viewed = Some(Instant::now());
         self.way.status.send_replace(self.view.document(&self.way.vin, self.started, now));
     }
