@@ -4,6 +4,7 @@ import re
 import socket
 import struct
 import threading
+import time
 
 # An unnamed event, whole, as the daemon writes it.
 EVENT = re.compile(rb"\n(data: \{[^\n]*\}\n)(id: (\d+)\n)\n")
@@ -15,16 +16,17 @@ class Cutter:
     def __init__(self, daemon):
         self.daemon = daemon
         self.lock = threading.Condition()
-        self.place, self.event = None, None
+        self.place, self.silence, self.event = None, 0.0, None
         self.came_back, self.resumed, self.no_contents = False, None, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def cut(self, place, seconds):
-        """Cuts the next event: within its `data`, before its `id`, before the blank line at its `end`. Which it was."""
+    def cut(self, place, silence, seconds):
+        """Cuts the next event: within its `data`, before its `id`, before the blank line at its `end`; after it, the wire is
+        silent for some seconds, and then ends. Which it was."""
         with self.lock:
-            self.place, self.event, self.came_back, self.resumed = place, None, False, None
+            self.place, self.silence, self.event, self.came_back, self.resumed = place, silence, None, False, None
             self.lock.wait_for(lambda: self.event is not None, seconds)
             return self.event
 
@@ -68,6 +70,7 @@ class Cutter:
                 continue
             if end is not None:
                 send(client, data[:end])
+                time.sleep(self.silence)
                 self._cut(client, EVENT.search(data))
             break
         hang_up(client)
