@@ -184,6 +184,7 @@ mod tests {
         assert_eq!(pulses.hung(Duration::from_secs(3600)).as_deref(), Some("one"));
     }
 
+    #[cfg(debug_assertions)]
     #[tokio::test]
     async fn a_task_told_to_hang_does_when_it_goes_on() {
         let pulses = Arc::new(Pulses::default());
