@@ -118,20 +118,11 @@ fn lines_of_a_log(bencher: Bencher) {
 
 #[divan::bench]
 fn whole_messages(bencher: Bencher) {
-    let (database, frames) = (Database::parse(DBC.as_bytes()), frames());
-    bencher.counter(ItemsCount::new(frames.len())).bench_local(|| {
-        for frame in &frames {
-            if let Some(message) = database.message(frame.id, frame.extended) {
-                message.decode(black_box(&frame.data)).for_each(|(signal, value)| {
-                    black_box((signal, value));
-                });
-            }
-        }
-    });
+    every_signal(bencher, &Database::parse(DBC.as_bytes()), &frames());
 }
 
 /// The log that `beside_cantools.py` gives to both: every signal of every frame.
-#[divan::bench]
+#[divan::bench(ignore = std::env::var_os("BENCH_LOG").is_none())]
 fn the_log_of_cantools(bencher: Bencher) {
     let (Ok(dbc), Ok(log)) = (std::env::var("BENCH_DBC"), std::env::var("BENCH_LOG")) else { return };
     let (Ok(database), Ok(text)) = (Database::read(Path::new(&dbc)), std::fs::read(log)) else { return };
@@ -139,8 +130,12 @@ fn the_log_of_cantools(bencher: Bencher) {
     while let Ok(Some(Entry::Frame(line))) = reader.next_entry() {
         frames.push(line.frame.clone());
     }
+    every_signal(bencher, &database, &frames);
+}
+
+fn every_signal(bencher: Bencher, database: &Database, frames: &[Frame]) {
     bencher.counter(ItemsCount::new(frames.len())).bench_local(|| {
-        for frame in &frames {
+        for frame in frames {
             if let Some(message) = database.message(frame.id, frame.extended) {
                 message.decode(black_box(&frame.data)).for_each(|(signal, value)| {
                     black_box((signal, value));

@@ -1,12 +1,12 @@
 //! `telltale decode can`: a log of CAN frames as physical values, one JSON object a frame.
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::{Exit, recording};
 use crate::can::candump::Line;
 use crate::can::dbc::{Database, Loss, Message};
 use crate::can::log::{Entry, Reader};
@@ -33,47 +33,21 @@ pub fn run(arguments: &DecodeCan) -> ExitCode {
             Err(code) => return code,
         }
     }
-    let input: Box<dyn BufRead> = if arguments.log == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        match File::open(&arguments.log) {
-            Ok(file) => Box::new(BufReader::with_capacity(1 << 16, file)),
-            Err(error) => return refuse(&arguments.log, &error),
-        }
-    };
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    match decode(&databases, input, &mut out).and_then(|malformed| out.flush().map(|()| malformed)) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(malformed) => {
-            eprintln!("{malformed} malformed lines passed over");
-            ExitCode::SUCCESS
-        }
-        // Whoever read the output has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}: {error}", arguments.log.display());
-            ExitCode::from(74)
-        }
-    }
+    recording::decode(&arguments.log, "malformed lines", |input, out| decode(&databases, input, out))
 }
 
 /// All of a database is needed here, so every loss is an error.
 fn load(path: &Path) -> Result<Database, ExitCode> {
-    let database = Database::read(path).map_err(|error| refuse(path, &error))?;
+    let database = Database::read(path).map_err(|error| recording::failed(path, &error))?;
     let mut code = None;
     for fault in database.faults() {
         let lost = fault.loss != Loss::Nothing;
         eprintln!("{}:{}: {}: {}", path.display(), fault.line, if lost { "error" } else { "passed over" }, fault.what);
         if lost {
-            code = Some(ExitCode::from(78));
+            code = Some(Exit::Configuration.into());
         }
     }
     code.map_or(Ok(database), Err)
-}
-
-fn refuse(path: &Path, error: &io::Error) -> ExitCode {
-    eprintln!("{}: {error}", path.display());
-    ExitCode::from(if error.kind() == io::ErrorKind::NotFound { 66 } else { 74 })
 }
 
 /// Writes an object for each frame that some database knows; how many lines were malformed.

@@ -1,20 +1,15 @@
 //! `telltale decode nmea FILE`: what a receiver's recording says, one JSON object a fix.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::recording;
 use crate::clock::Wall;
 use crate::gnss::{Entry, Log};
 use crate::vehicle::{Fix, Mode};
-
-/// No such input (`EX_NOINPUT` of sysexits.h).
-const NO_INPUT: u8 = 66;
-/// The input or the output failed (`EX_IOERR`).
-const IO_ERROR: u8 = 74;
 
 /// Reads an NMEA 0183 recording and prints one JSON object a fix.
 ///
@@ -71,46 +66,18 @@ fn rounded(number: f64, parts: f64) -> f64 {
 
 /// Runs the subcommand; what it says of the recording's faults goes to stderr.
 pub fn run(args: &DecodeNmea) -> ExitCode {
-    let input: Box<dyn Read> = if args.file == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        match open(&args.file) {
-            Ok(file) => Box::new(file),
-            Err(error) => {
-                eprintln!("{}: {error}", args.file.display());
-                return ExitCode::from(NO_INPUT);
-            }
-        }
-    };
-    match decode(input, BufWriter::new(io::stdout().lock()), io::stderr()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}: {error}", args.file.display());
-            ExitCode::from(IO_ERROR)
-        }
-    }
+    recording::decode(&args.file, "malformed lines", |input, output| decode(input, output, io::stderr()))
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    if file.metadata()?.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "a folder, where a recording is wanted"));
-    }
-    Ok(file)
-}
-
-/// Reads a recording from `input`, prints its fixes to `output` and its faults to `faults`. A reader of `output` that has
-/// seen enough is no error.
-fn decode(input: impl Read, mut output: impl Write, mut faults: impl Write) -> io::Result<()> {
-    let mut malformed: u64 = 0;
+/// Reads a recording from `input`, prints its fixes to `output` and its faults to `faults`; how many lines were malformed.
+fn decode(input: impl Read, mut output: impl Write, mut faults: impl Write) -> io::Result<u64> {
+    let mut malformed = 0;
     // Accuracy is not printed, so what a unit of HDOP is worth does not matter here.
     for entry in Log::new(input, 1.0) {
         match entry? {
             Entry::Fix(fix) => {
-                let printed = serde_json::to_writer(&mut output, &Line::from(fix)).map_err(io::Error::from);
-                if let Err(error) = printed.and_then(|()| output.write_all(b"\n")) {
-                    return unless_closed(error);
-                }
+                serde_json::to_writer(&mut output, &Line::from(fix))?;
+                output.write_all(b"\n")?;
             }
             Entry::Malformed(number, fault) => {
                 malformed += 1;
@@ -118,30 +85,22 @@ fn decode(input: impl Read, mut output: impl Write, mut faults: impl Write) -> i
             }
         }
     }
-    if malformed > 0 {
-        let lines = if malformed == 1 { "line was" } else { "lines were" };
-        let _ = writeln!(faults, "{malformed} malformed {lines} passed over");
-    }
-    output.flush().or_else(unless_closed)
-}
-
-fn unless_closed(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) }
+    Ok(malformed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decoded(input: &[u8]) -> (String, String) {
+    fn decoded(input: &[u8]) -> (String, String, u64) {
         let (mut output, mut faults) = (Vec::new(), Vec::new());
-        decode(input, &mut output, &mut faults).unwrap();
-        (String::from_utf8(output).unwrap(), String::from_utf8(faults).unwrap())
+        let malformed = decode(input, &mut output, &mut faults).unwrap();
+        (String::from_utf8(output).unwrap(), String::from_utf8(faults).unwrap(), malformed)
     }
 
     #[test]
     fn one_object_a_fix_and_only_what_the_receiver_said() {
-        let (output, faults) = decoded(
+        let (output, faults, malformed) = decoded(
             b"# a drive\n$GNRMC,000000.00,A,3732.67606,N,12703.34216,E,10.00,182.0,200226,,,A,V*35\n\
               $GNGGA,000000.00,3732.67606,N,12703.34216,E,1,11,0.80,38.4,M,18.5,M,,*78\n\
               $GPRMC,000001.099,A,4829.0005,N,00022.0015,E,,,2208-1,,,A*7D\n\n",
@@ -153,26 +112,18 @@ mod tests {
             r#"{"time":"2026-02-20T00:00:01.099Z","mode":2,"latitude":48.483341667,"longitude":0.366691667}"#,
             "\n",
         );
-        assert_eq!((output.as_str(), faults.as_str()), (expected, ""));
+        assert_eq!((output.as_str(), faults.as_str(), malformed), (expected, "", 0));
     }
 
     #[test]
     fn malformed_lines_are_told_with_their_number_and_counted() {
-        let (output, faults) = decoded(b"$GPGLL,1*00\r\nhello\r\n$GPGLL,4807.038,N\r\n");
-        assert_eq!(output, "");
+        let (output, faults, malformed) = decoded(b"$GPGLL,1*00\r\nhello\r\n$GPGLL,4807.038,N\r\n");
+        assert_eq!((output.as_str(), malformed), ("", 3));
         assert_eq!(
             faults,
             "line 1: the checksum is not that of the sentence\n\
              line 2: no NMEA sentence: one begins with `$` and is printable ASCII\n\
-             line 3: no checksum: a sentence ends with `*` and two hexadecimal digits\n\
-             3 malformed lines were passed over\n"
+             line 3: no checksum: a sentence ends with `*` and two hexadecimal digits\n"
         );
-    }
-
-    #[test]
-    fn a_folder_is_no_recording() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(open(folder.path()).is_err());
-        assert!(open(&folder.path().join("absent")).is_err());
     }
 }

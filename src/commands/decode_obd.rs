@@ -5,14 +5,13 @@
 //! and `interface`, then those of [`show`] or, of J1939, of [`Describer`].
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
-use super::Exit;
+use super::{Exit, recording};
 use crate::can::log::{Entry, Reader};
 use crate::clock::Boot;
 use crate::diagnostics::isotp::{Message, Pdu, Watched, Watcher};
@@ -54,42 +53,16 @@ pub fn run(arguments: &DecodeObd) -> ExitCode {
         Ok(texts) => texts.unwrap_or_default(),
         Err(code) => return code,
     };
-    let input: Box<dyn BufRead> = if arguments.log == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        match File::open(&arguments.log) {
-            Ok(file) => Box::new(BufReader::with_capacity(1 << 16, file)),
-            Err(error) => return refuse(&arguments.log, &error),
-        }
-    };
-    let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
     let mut tell = |line: u64, what: &str| eprintln!("line {line}: {what}");
-    match decode(input, &texts, &mut out, &mut tell).and_then(|told| out.flush().map(|()| told)) {
-        Ok(0) => ExitCode::SUCCESS,
-        Ok(told) => {
-            eprintln!("{told} lines, frames or messages passed over");
-            ExitCode::SUCCESS
-        }
-        // Whoever read the output has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{}: {error}", arguments.log.display());
-            Exit::Io.into()
-        }
-    }
+    recording::decode(&arguments.log, "lines, frames or messages", |input, out| decode(input, &texts, out, &mut tell))
 }
 
 fn load(path: &Path) -> Result<Texts, ExitCode> {
-    let json = std::fs::read(path).map_err(|error| refuse(path, &error))?;
+    let json = std::fs::read(path).map_err(|error| recording::failed(path, &error))?;
     Texts::load(&json).map_err(|error| {
         eprintln!("{}: {error}", path.display());
         Exit::Configuration.into()
     })
-}
-
-fn refuse(path: &Path, error: &io::Error) -> ExitCode {
-    eprintln!("{}: {error}", path.display());
-    if error.kind() == io::ErrorKind::NotFound { Exit::NoInput.into() } else { Exit::Io.into() }
 }
 
 /// Writes an object for each message; how many lines, frames and messages could not be, each told with its line.

@@ -13,6 +13,7 @@ mod log;
 pub mod order;
 pub mod pair;
 pub mod places;
+mod recording;
 mod reload;
 pub mod replay;
 pub mod run;

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::Exit;
+use super::{Exit, recording};
 use crate::places::{self, Built, Divisions, Malformed, Table, Unusable};
 
 /// Lines that cannot be read and are shown; of the rest there is the number.
@@ -50,10 +50,7 @@ impl Places {
         let Places::Build(build) = self;
         match build.run() {
             Ok(said) => super::print(&said),
-            Err(Failure::File(path, error)) => {
-                eprintln!("telltale: {}: {error}", path.display());
-                if error.kind() == io::ErrorKind::NotFound { Exit::NoInput.into() } else { Exit::Io.into() }
-            }
+            Err(Failure::File(path, error)) => recording::failed(&path, &error),
             Err(Failure::Table(error)) => {
                 eprintln!("telltale: {} {error}", build.file.display());
                 Exit::Io.into()

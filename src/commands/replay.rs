@@ -7,15 +7,15 @@
 //! passed over there.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Exit;
 use super::order::{InOrder, merge};
+use super::{Exit, recording};
 use crate::can::candump::Line;
 use crate::can::profile::Profile;
 use crate::can::{self, Intake};
@@ -77,10 +77,7 @@ impl Replay {
     pub fn run(self) -> ExitCode {
         match self.replay() {
             Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
-            Err(Failure::File(path, error)) => {
-                eprintln!("telltale: {}: {error}", path.display());
-                if error.kind() == io::ErrorKind::NotFound { Exit::NoInput.into() } else { Exit::Io.into() }
-            }
+            Err(Failure::File(path, error)) => recording::failed(&path, &error),
             Err(Failure::Configuration(mistakes)) => {
                 eprint!("{mistakes}");
                 Exit::Configuration.into()
@@ -311,11 +308,7 @@ fn out() -> BufWriter<io::StdoutLock<'static>> {
 fn open(path: Option<&Path>) -> Result<Box<dyn BufRead>, Failure> {
     match path {
         None => Ok(Box::new(io::empty())),
-        Some(path) if path == Path::new("-") => Ok(Box::new(BufReader::new(io::stdin()))),
-        Some(path) => match File::open(path) {
-            Ok(file) => Ok(Box::new(BufReader::with_capacity(1 << 16, file))),
-            Err(error) => Err(Failure::File(path.to_owned(), error)),
-        },
+        Some(path) => recording::open(path).map_err(|error| Failure::File(path.to_owned(), error)),
     }
 }
 
