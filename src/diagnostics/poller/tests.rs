@@ -250,12 +250,16 @@ impl Bus {
 
     /// Bits in the fullest 10 s.
     fn fullest(&self) -> u32 {
-        let weight = |(at, frame): &(Boot, Frame)| (*at, bits(frame));
-        let all: Vec<(Boot, u32)> = self.log.iter().map(weight).collect();
-        let sum = |from: Boot| {
-            all.iter().filter(|(at, _)| *at >= from && at.since(from) < Duration::from_secs(10)).map(|(_, bits)| bits).sum()
-        };
-        all.iter().map(|(at, _)| sum(*at)).max().unwrap_or(0)
+        let (mut within, mut sum, mut most) = (VecDeque::new(), 0, 0);
+        for (at, frame) in &self.log {
+            while within.front().is_some_and(|(then, _)| at.since(*then) >= Duration::from_secs(10)) {
+                sum -= within.pop_front().map_or(0, |(_, bits)| bits);
+            }
+            within.push_back((*at, bits(frame)));
+            sum += bits(frame);
+            most = most.max(sum);
+        }
+        most
     }
 
     fn holds(&self) {
