@@ -8,6 +8,8 @@
 //! to an id of which ISO 15765-4 says nothing, and then what answers it on the id 8 above, under the same address or a
 //! tester's. Of other ids `--extended` says it. An ECU that has said how it writes its codes (19 01) is read so from then on.
 
+mod memory;
+
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -16,29 +18,23 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
+use self::memory::Memory;
 use super::Exit;
 use crate::can::log::{Entry, Reader};
 use crate::clock::Boot;
-use crate::diagnostics::isotp::{Message, Pdu, Watched, Watcher};
+use crate::diagnostics::isotp::{Pdu, Watched, Watcher};
 use crate::diagnostics::j1939::{Conversion, Describer};
 use crate::diagnostics::negative::service;
-use crate::diagnostics::show::{self, Before};
+use crate::diagnostics::show;
 use crate::diagnostics::texts::Texts;
-use crate::diagnostics::uds;
 use crate::vehicle::Frame;
 
 /// Interfaces of one log.
 const MOST_INTERFACES: usize = 64;
-/// Questions remembered on each, for their answers.
-const MOST_QUESTIONS: usize = 32;
 /// Senders remembered of which a message is lost.
 const MOST_LOST: usize = 64;
-/// ECUs of which it is known how they write codes.
-const MOST_FORMATS: usize = 64;
 /// Longest message taken.
 const LONGEST: u16 = 4095;
-/// From which address on it is a tester's (ISO 15765-4, 6.3; F1 is the usual one).
-const TESTERS: u8 = 0xF0;
 
 /// Show what testers and ECUs say in a `candump -L` log: OBD-II, UDS and J1939.
 #[derive(Debug, clap::Args)]
@@ -162,25 +158,6 @@ struct Bus {
     lost: VecDeque<(u32, bool)>,
 }
 
-/// What was said before.
-#[derive(Default)]
-struct Memory {
-    /// The last questions; the newest last.
-    asked: VecDeque<Question>,
-    /// How ECUs write their codes; the one that said so last comes last.
-    formats: VecDeque<(Sender, u8)>,
-}
-
-/// Whose messages they are: the id, whether it has 29 bits, and the address before each frame.
-type Sender = (u32, bool, Option<u8>);
-
-/// A question, and where it went.
-struct Question {
-    to: u32,
-    address: Option<u8>,
-    bytes: Vec<u8>,
-}
-
 impl Bus {
     fn new(interface: &str, extended: &[u32]) -> Bus {
         let mut watcher = Watcher::new(LONGEST);
@@ -291,79 +268,6 @@ fn is_filled_up(bytes: &[u8], used: usize) -> bool {
     let mut rest = bytes.iter().skip(used);
     let first = rest.next();
     rest.all(|byte| Some(byte) == first)
-}
-
-impl Memory {
-    /// What a message says, by what was said before.
-    fn describe(&mut self, message: &Message<'_>, texts: &Texts) -> Map<String, Value> {
-        let Message { id, extended, extension, payload, .. } = *message;
-        let sender = (id, extended, extension);
-        let response = show::is_response(payload);
-        let mut before = Before::default();
-        if response {
-            before.format = self.formats.iter().find(|(whose, _)| *whose == sender).map(|(_, format)| *format);
-            before.asked = self.question(sender, payload).map(|question| question.bytes.as_slice());
-        }
-        let mut object = show::describe(id, extended, payload, before, texts);
-        if let Some(address) = extension {
-            object.insert("address".into(), format!("{address:02X}").into());
-        }
-        if let Some(uds::Response::Count { sub: 0x01, format, .. }) = uds::decode(payload, None) {
-            keep(&mut self.formats, MOST_FORMATS, |(whose, _)| *whose == sender, (sender, format));
-        }
-        if !response {
-            let question = Question { to: id, address: extension, bytes: payload.to_vec() };
-            keep(&mut self.asked, MOST_QUESTIONS, |_| false, question);
-        }
-        object
-    }
-
-    /// The newest question that this may answer.
-    fn question(&self, (id, extended, address): Sender, payload: &[u8]) -> Option<&Question> {
-        let service = payload.first().map(|first| first & !0x40);
-        self.asked.iter().rev().find(|question| {
-            let same_way = match (address, question.address) {
-                (None, None) => true,
-                (Some(here), Some(there)) => here == there || here >= TESTERS,
-                _ => false,
-            };
-            question.bytes.first().copied() == service && same_way && may_answer(id, extended, question.to)
-        })
-    }
-
-    /// Whether a question in extended addressing was asked that this answers, on the id 8 above.
-    fn is_answered(&self, id: u32, address: u8, payload: &[u8]) -> bool {
-        let service = match payload {
-            [0x7F, service, ..] => *service,
-            [first, ..] => first & !0x40,
-            [] => return false,
-        };
-        let asked = |question: &Question| {
-            let addressed = question.address.is_some_and(|there| there == address || address >= TESTERS);
-            addressed && question.to + 8 == id && question.bytes.first() == Some(&service)
-        };
-        show::is_response(payload) && self.asked.iter().any(asked)
-    }
-}
-
-/// Puts one more at the end, in place of the one that `is` the same; the first goes where there are too many.
-fn keep<T>(all: &mut VecDeque<T>, most: usize, is: impl Fn(&T) -> bool, one: T) {
-    all.retain(|other| !is(other));
-    all.push_back(one);
-    if all.len() > most {
-        all.pop_front();
-    }
-}
-
-/// Whether an answer with this id may be one to a question that went to `to`: the ECU's own id or a functional one. Of
-/// manufacturers' 11 bit ids, whose pairs are not known, each may.
-fn may_answer(id: u32, extended: bool, to: u32) -> bool {
-    match (extended, id) {
-        (false, 0x7E8..=0x7EF) => to == id - 8 || to == 0x7DF,
-        (false, _) => to < 0x7E0,
-        // 18DAF110 answers 18DA10F1, and what went to all.
-        (true, _) => to >> 16 & 1 == 1 && to & 0xFF == id >> 8 & 0xFF || to & 0xFFFF == (id & 0xFF) << 8 | id >> 8 & 0xFF,
-    }
 }
 
 fn id(id: u32, extended: bool) -> String {
@@ -514,9 +418,6 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_by_the_question_to_its_ecu() {
-        assert!(may_answer(0x7E8, false, 0x7DF) && may_answer(0x7E8, false, 0x7E0) && !may_answer(0x7E8, false, 0x7E1));
-        assert!(may_answer(0x18DA_F110, true, 0x18DA_10F1) && may_answer(0x18DA_F110, true, 0x18DB_33F1));
-        assert!(!may_answer(0x18DA_F110, true, 0x18DA_11F1));
         let (objects, _) = decoded(
             "(1.0) can0 7E0#06190412345602\n(1.0) can0 7E1#061904123456FF\n(1.1) can0 7E8#100F590412345624\n\
              (1.1) can0 7E8#2102014711A66607\n(1.1) can0 7E8#225020\n",

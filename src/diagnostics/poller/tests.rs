@@ -310,7 +310,13 @@ fn gearbox() -> Ecm {
 
 #[test]
 fn a_lit_lamp_and_three_codes_of_two_ecus_are_told_in_time() {
+    told_in_time(false);
+    told_in_time(true);
+}
+
+fn told_in_time(kernel: bool) {
     let mut bus = Bus::new(Addressing::Either, vec![engine(), gearbox()]);
+    bus.kernel = kernel;
     bus.run(60);
     bus.holds();
     let first = bus.told.iter().find(|(_, heard)| matches!(heard, Heard::Answering { yes: true, .. })).unwrap().0;
@@ -336,7 +342,7 @@ fn a_lit_lamp_and_three_codes_of_two_ecus_are_told_in_time() {
     assert_eq!(measured.len(), 5, "{measured:?}");
     let singly = bus.asked.iter().filter(|(_, _, bytes)| bytes[..] == [0x01, 0x0D]).count();
     assert_eq!(singly, 0, "it takes several at once");
-    println!("{} bits in the fullest 10 s, {} requests in a minute", bus.fullest(), bus.asked.len());
+    println!("kernel {kernel}: {} bits in the fullest 10 s, {} requests in a minute", bus.fullest(), bus.asked.len());
     assert_eq!(bus.asked.iter().filter(|(_, _, bytes)| bytes == &hex("0902")).count(), 2, "the number is asked for no more");
 }
 
