@@ -3,6 +3,12 @@
 //! What testers and ECUs say by ISO-TP (OBD-II, UDS) on the ids `700` to `7FF`, `18DAxxxx`, `18DBxxxx`, `18CDxxxx` and
 //! `18CExxxx`, and what is diagnosis in J1939; other frames are passed over in silence. The keys of an object are `time`
 //! and `interface`, then those of [`show`] or, of J1939, of [`Describer`].
+//!
+//! Extended addressing, where each frame begins with an address, is known by a question: one that makes no sense without,
+//! to an id of which ISO 15765-4 says nothing, and then what answers it on the id 8 above, under the same address or a
+//! tester's. Of other ids `--extended` says it. An ECU that has said how it writes its codes (19 01) is read so from then on.
+
+mod memory;
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
@@ -11,19 +17,19 @@ use std::process::ExitCode;
 
 use serde_json::{Map, Value};
 
+use self::memory::Memory;
 use super::{Exit, recording};
 use crate::can::log::{Entry, Reader};
 use crate::clock::Boot;
-use crate::diagnostics::isotp::{Message, Pdu, Watched, Watcher};
+use crate::diagnostics::isotp::{Pdu, Watched, Watcher};
 use crate::diagnostics::j1939::{Conversion, Describer};
+use crate::diagnostics::negative::service;
 use crate::diagnostics::show;
 use crate::diagnostics::texts::Texts;
-use crate::vehicle::{Frame, FrameKind};
+use crate::vehicle::Frame;
 
 /// Interfaces of one log.
 const MOST_INTERFACES: usize = 64;
-/// Questions remembered on each, for their answers.
-const MOST_QUESTIONS: usize = 32;
 /// Senders remembered of which a message is lost.
 const MOST_LOST: usize = 64;
 /// Longest message taken.
@@ -42,6 +48,10 @@ pub struct DecodeObd {
     /// Texts for codes, besides our own: a JSON object of texts by code.
     #[arg(long, value_name = "FILE")]
     texts: Option<PathBuf>,
+    /// An id of 11 bits, in hexadecimal digits, whose frames begin with an address (extended or mixed addressing); may be
+    /// given again.
+    #[arg(long, value_name = "ID", value_parser = short_id)]
+    extended: Vec<u32>,
     /// The log; `-` is standard input.
     #[arg(value_name = "FILE")]
     log: PathBuf,
@@ -54,7 +64,14 @@ pub fn run(arguments: &DecodeObd) -> ExitCode {
         Err(code) => return code,
     };
     let mut tell = |line: u64, what: &str| eprintln!("line {line}: {what}");
-    recording::decode(&arguments.log, "lines, frames or messages", |input, out| decode(input, &texts, out, &mut tell))
+    recording::decode(&arguments.log, "lines, frames or messages", |input, out| {
+        decode(input, &texts, &arguments.extended, out, &mut tell)
+    })
+}
+
+fn short_id(text: &str) -> Result<u32, String> {
+    let id = u32::from_str_radix(text, 16).ok().filter(|id| *id <= 0x7FF);
+    id.ok_or_else(|| "an id of 11 bits goes from 000 to 7FF: 6F1".to_owned())
 }
 
 fn load(path: &Path) -> Result<Texts, ExitCode> {
@@ -66,7 +83,13 @@ fn load(path: &Path) -> Result<Texts, ExitCode> {
 }
 
 /// Writes an object for each message; how many lines, frames and messages could not be, each told with its line.
-fn decode(input: impl BufRead, texts: &Texts, out: &mut impl Write, tell: &mut dyn FnMut(u64, &str)) -> io::Result<u64> {
+fn decode(
+    input: impl BufRead,
+    texts: &Texts,
+    extended: &[u32],
+    out: &mut impl Write,
+    tell: &mut dyn FnMut(u64, &str),
+) -> io::Result<u64> {
     let mut reader = Reader::new(input);
     let mut buses: Vec<Bus> = Vec::new();
     let mut told = 0;
@@ -81,7 +104,7 @@ fn decode(input: impl BufRead, texts: &Texts, out: &mut impl Write, tell: &mut d
                 let known = buses.iter().position(|bus| bus.interface == line.interface);
                 let place = known.unwrap_or(buses.len());
                 if known.is_none() && buses.len() < MOST_INTERFACES {
-                    buses.push(Bus::new(line.interface));
+                    buses.push(Bus::new(line.interface, extended));
                 }
                 let frame = line.frame;
                 number = reader.number();
@@ -105,19 +128,20 @@ struct Bus {
     interface: String,
     watcher: Watcher,
     trucks: Describer,
-    /// The last questions, with the ids they went to; the newest last.
-    asked: VecDeque<(u32, Vec<u8>)>,
+    memory: Memory,
     /// Ids of which a message is lost and was told: what still comes of it is not told again.
     lost: VecDeque<(u32, bool)>,
 }
 
 impl Bus {
-    fn new(interface: &str) -> Bus {
+    fn new(interface: &str, extended: &[u32]) -> Bus {
+        let mut watcher = Watcher::new(LONGEST);
+        extended.iter().for_each(|id| watcher.extend(*id, None));
         Bus {
             interface: interface.to_owned(),
-            watcher: Watcher::new(LONGEST),
+            watcher,
             trucks: Describer::new(Conversion::default()),
-            asked: VecDeque::new(),
+            memory: Memory::default(),
             lost: VecDeque::new(),
         }
     }
@@ -134,18 +158,49 @@ impl Bus {
         }
     }
 
+    /// Extended addressing is seen by a frame that says nothing without it, and with it asks or answers something.
+    fn notice_extended(&mut self, frame: &Frame) {
+        if frame.extended || !(0x700..=0x7FF).contains(&frame.id) || (0x7DF..=0x7EF).contains(&frame.id) {
+            return;
+        }
+        let normal = match Pdu::read(&frame.data, 0) {
+            None => false,
+            Some(Pdu::Consecutive { .. }) => !self.watcher.is_stray(frame),
+            Some(_) => true,
+        };
+        let Some((&address, bytes)) = frame.data.split_first().filter(|_| !normal) else { return };
+        let known = match Pdu::read(bytes, 1) {
+            Some(Pdu::Single(payload)) if !is_filled_up(bytes, payload.len() + 1) => false,
+            Some(Pdu::Single(payload)) if !show::is_response(payload) => {
+                payload.first().is_some_and(|first| service(*first).is_some())
+            }
+            Some(Pdu::Single(payload) | Pdu::First { data: payload, .. }) => self.memory.is_answered(frame.id, address, payload),
+            _ => false,
+        };
+        if known {
+            self.watcher.extend(frame.id, Some(address));
+        }
+    }
+
+    /// Why a frame on an id of ISO-TP is none of ISO-TP.
+    fn fault(&self, frame: &Frame) -> Option<&'static str> {
+        let (bytes, taken) = self.watcher.bytes(frame)?;
+        (Pdu::read(bytes, taken).is_none()).then_some("no frame of ISO-TP: its first byte or its length cannot be")
+    }
+
     fn hear(&mut self, frame: &Frame, texts: &Texts, out: &mut impl Write, tell: &mut dyn FnMut(&str)) -> io::Result<()> {
-        if let Some(fault) = fault(frame) {
+        self.notice_extended(frame);
+        if let Some(fault) = self.fault(frame) {
             tell(&format!("{}: {fault}", id(frame.id, frame.extended)));
             return Ok(());
         }
         self.look_for_stray(frame, tell);
-        let Bus { interface, watcher, trucks, asked, lost } = self;
+        let Bus { interface, watcher, trucks, memory, lost } = self;
         let mut written = Ok(());
         let mut watched = |watched: Watched<'_>| match watched {
             Watched::Message(message) => {
                 lost.retain(|sender| *sender != (message.id, message.extended));
-                let object = describe(asked, &message, texts);
+                let object = memory.describe(&message, texts);
                 if written.is_ok() {
                     written = write(message.at, interface, &object, out);
                 }
@@ -183,46 +238,11 @@ fn lose(lost: &mut VecDeque<(u32, bool)>, sender: (u32, bool)) {
     }
 }
 
-/// Why a frame on an id of ISO-TP is none of ISO-TP.
-fn fault(frame: &Frame) -> Option<&'static str> {
-    let taken = match (frame.extended, frame.id >> 16 & 0x3FF) {
-        (false, _) if (0x700..=0x7FF).contains(&frame.id) => 0,
-        (true, 0xDA | 0xDB) => 0,
-        (true, 0xCD | 0xCE) => 1,
-        _ => return None,
-    };
-    if !matches!(frame.kind, FrameKind::Classical | FrameKind::Fd) {
-        return None;
-    }
-    let readable = frame.data.get(taken..).and_then(|bytes| Pdu::read(bytes, taken)).is_some();
-    (!readable).then_some("no frame of ISO-TP: its first byte or its length cannot be")
-}
-
-/// What a message says, and of a question that it was asked.
-fn describe(asked: &mut VecDeque<(u32, Vec<u8>)>, message: &Message<'_>, texts: &Texts) -> Map<String, Value> {
-    let Message { id, extended, payload, .. } = *message;
-    if !show::is_response(payload) {
-        asked.push_back((id, payload.to_vec()));
-        if asked.len() > MOST_QUESTIONS {
-            asked.pop_front();
-        }
-        return show::describe(id, extended, payload, None, texts);
-    }
-    let service = payload.first().map(|first| first & !0x40);
-    let question =
-        asked.iter().rev().find(|(to, question)| question.first().copied() == service && may_answer(id, extended, *to));
-    show::describe(id, extended, payload, question.map(|(_, question)| question.as_slice()), texts)
-}
-
-/// Whether an answer with this id may be one to a question that went to `to`: the ECU's own id or a functional one. Of
-/// manufacturers' 11 bit ids, whose pairs are not known, each may.
-fn may_answer(id: u32, extended: bool, to: u32) -> bool {
-    match (extended, id) {
-        (false, 0x7E8..=0x7EF) => to == id - 8 || to == 0x7DF,
-        (false, _) => to < 0x7E0,
-        // 18DAF110 answers 18DA10F1, and what went to all.
-        (true, _) => to >> 16 & 1 == 1 && to & 0xFF == id >> 8 & 0xFF || to & 0xFFFF == (id & 0xFF) << 8 | id >> 8 & 0xFF,
-    }
+/// Whether what stands behind the first `used` bytes only fills the frame up.
+fn is_filled_up(bytes: &[u8], used: usize) -> bool {
+    let mut rest = bytes.iter().skip(used);
+    let first = rest.next();
+    rest.all(|byte| Some(byte) == first)
 }
 
 fn id(id: u32, extended: bool) -> String {
@@ -249,9 +269,14 @@ mod tests {
 
     /// The objects, and what was told.
     fn decoded(log: &str) -> (Vec<Value>, Vec<String>) {
+        decoded_with(log, &[])
+    }
+
+    fn decoded_with(log: &str, extended: &[u32]) -> (Vec<Value>, Vec<String>) {
         let (mut out, mut told) = (Vec::new(), Vec::new());
         let count =
-            decode(log.as_bytes(), &Texts::default(), &mut out, &mut |line, what| told.push(format!("{line}: {what}"))).unwrap();
+            decode(log.as_bytes(), &Texts::default(), extended, &mut out, &mut |line, what| told.push(format!("{line}: {what}")))
+                .unwrap();
         assert_eq!(count, told.len() as u64);
         let lines = String::from_utf8(out).unwrap();
         (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), told)
@@ -314,11 +339,60 @@ mod tests {
         assert_eq!((heads[3], told.len(), objects.len()), ("10: 7E9: a consecutive frame", 4, 2));
     }
 
+    /// The tyre pressures of a Subaru Solterra, whose gateway at 750 hands on to 2A, as somebody who reads them has published
+    /// them; and that it has no codes.
+    #[test]
+    fn extended_addressing_is_known_by_its_question() {
+        let (objects, told) = decoded(
+            "(1.0) can0 750#2A03221005000000\n(1.1) can0 758#2A100D62100500C2\n(1.1) can0 750#2A30000100000000\n\
+             (1.2) can0 758#2A2100C000C400C2\n(1.2) can0 758#2A22000000000000\n(2.0) can0 750#2A031902FF000000\n\
+             (2.1) can0 758#2A035902B9000000\n(2.2) can0 758#2B035902B9000000\n(3.0) can0 7C0#0322F19000000000\n\
+             (3.1) can0 7C8#037F223100000000\n(3.2) can0 7E0#4002010C00000000\n(3.3) can0 768#40035902B9000000\n",
+        );
+        let heads: Vec<_> =
+            objects.iter().map(|object| (object["id"].as_str().unwrap(), object["raw"].as_str().unwrap())).collect();
+        let pressures = "62100500C200C000C400C20000";
+        let expected =
+            [("750", "221005"), ("758", pressures), ("750", "1902FF"), ("758", "5902B9"), ("7C0", "22F190"), ("7C8", "7F2231")];
+        assert_eq!(heads, expected);
+        let with: Vec<_> = objects.iter().map(|object| object.get("address").and_then(Value::as_str)).collect();
+        assert_eq!(with, [Some("2A"), Some("2A"), Some("2A"), Some("2A"), None, None]);
+        assert_eq!(objects[1]["unread"]["1005"], "00C200C000C400C20000");
+        assert_eq!(objects[3]["statusAvailability"], "B9");
+        let lines: Vec<&str> = told.iter().map(|told| told.split(':').next().unwrap()).collect();
+        assert_eq!(lines, ["8", "11", "12"], "nobody asked 2B; 7E0 is normally addressed; nobody asked at 760: {told:#?}");
+    }
+
+    /// From a test of another project that reads logs, and from what somebody saw who asked a BMW for its codes.
+    #[test]
+    fn ids_that_the_command_line_names_are_read_in_extended_addressing() {
+        let log = "(1.0) can0 6F1#12032CF004000000\n(1.1) can0 612#F1026CF0FFFFFFFF\n(2.0) can0 6F1#12041802FFFF\n\
+                   (2.1) can0 612#F1101758074DFF21\n(2.1) can0 6F1#12300000\n(2.2) can0 612#F1214993214AB821\n\
+                   (2.2) can0 612#F1224BF82149A321\n(2.2) can0 612#F1234CB4214C1821\n";
+        assert_eq!(decoded(log), (vec![], vec![]), "of these ids nothing is known");
+        let (objects, told) = decoded_with(log, &[0x6F1, 0x612]);
+        assert_eq!(told, [""; 0]);
+        let raw: Vec<_> = objects.iter().map(|object| object["raw"].as_str().unwrap()).collect();
+        let codes = "58074DFF214993214AB8214BF82149A3214CB4214C1821";
+        assert_eq!(raw, ["2CF004", "6CF0", "1802FFFF", codes]);
+        assert_eq!((&objects[0]["address"], &objects[3]["address"]), (&"12".into(), &"F1".into()));
+        assert_eq!(["6F1", "6f1", "800", "x"].map(|text| short_id(text).ok()), [Some(0x6F1), Some(0x6F1), None, None]);
+    }
+
+    /// ISO 14229-1, 12.3.5 (19 01, DTCFormatIdentifier); SAE J1939-73, 5.7.1.11: SPN 110 FMI 3 is 6E 00 03.
+    #[test]
+    fn an_ecu_that_says_how_it_writes_codes_is_read_so_from_then_on() {
+        let (objects, told) = decoded(
+            "(1.0) can0 7E8#0759027F6E000308\n(1.0) can0 7E9#0759027F6E000308\n(1.1) can0 7E8#065901FF02000155\n\
+             (1.2) can0 7E8#0759027F6E000308\n(1.3) can0 7E9#0759027F6E000308\n(1.4) can0 7E8#0759046E00030801\n",
+        );
+        assert_eq!(told, [""; 0]);
+        let codes: Vec<_> = objects.iter().map(|object| object["codes"][0]["code"].as_str().unwrap_or("")).collect();
+        assert_eq!(codes, ["C2E00", "C2E00", "", "SPN 110 FMI 3", "C2E00", "SPN 110 FMI 3"]);
+    }
+
     #[test]
     fn an_answer_is_read_by_the_question_to_its_ecu() {
-        assert!(may_answer(0x7E8, false, 0x7DF) && may_answer(0x7E8, false, 0x7E0) && !may_answer(0x7E8, false, 0x7E1));
-        assert!(may_answer(0x18DA_F110, true, 0x18DA_10F1) && may_answer(0x18DA_F110, true, 0x18DB_33F1));
-        assert!(!may_answer(0x18DA_F110, true, 0x18DA_11F1));
         let (objects, _) = decoded(
             "(1.0) can0 7E0#06190412345602\n(1.0) can0 7E1#061904123456FF\n(1.1) can0 7E8#100F590412345624\n\
              (1.1) can0 7E8#2102014711A66607\n(1.1) can0 7E8#225020\n",

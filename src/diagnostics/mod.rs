@@ -6,6 +6,7 @@
 //! - [`show`] tells messages of a log as JSON, [`texts`] says in words what codes mean.
 
 mod asker;
+mod bits;
 mod counters;
 pub mod isotp;
 pub mod j1939;

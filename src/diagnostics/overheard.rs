@@ -2,11 +2,12 @@
 //! what it means.
 //!
 //! Of ids it takes those of ISO 15765-4 (`7DF`, `7E0` to `7EF`; `18DBttss`, `18DAttss`, where addresses from F0 on are
-//! testers') and of the ECUs that it is told of. 32 questions are remembered, for 10 s each.
+//! testers') and of the ECUs that it is told of. 32 questions are remembered, each until 10 s after it, or after the last
+//! frame of an answer that has several.
 
 use std::time::Duration;
 
-use super::isotp::{Message, Watched, Watcher};
+use super::isotp::{Message, Pdu, Watched, Watcher};
 use super::negative::{Meaning, Negative};
 use super::reading::Reader;
 use crate::can::profile::Diagnosis;
@@ -103,6 +104,8 @@ pub enum Asked {
 struct Question {
     to: To,
     at: Boot,
+    /// The last frame of an answer that had more to come.
+    followed: Boot,
     bytes: heapless::Vec<u8, LONGEST>,
     /// Its number, where it is ours.
     ours: Option<u64>,
@@ -114,14 +117,14 @@ struct Question {
 
 impl Question {
     fn is_over(&self, now: Boot) -> bool {
-        now.since(self.at) >= if self.put_off { PUT_OFF } else { REMEMBERED }
+        now.since(self.at) >= if self.put_off { PUT_OFF } else { REMEMBERED } && now.since(self.followed) >= REMEMBERED
     }
 }
 
 impl Question {
     fn new(at: Boot, to: To, payload: &[u8], ours: Option<u64>) -> Question {
         let bytes = payload.iter().copied().take(LONGEST).collect();
-        Question { to, at, bytes, ours, answered: heapless::Vec::new(), put_off: false, echoed: false }
+        Question { to, at, followed: at, bytes, ours, answered: heapless::Vec::new(), put_off: false, echoed: false }
     }
 }
 
@@ -219,6 +222,10 @@ impl Overheard {
     pub fn hear(&mut self, now: Boot, frame: &Frame, out: &mut impl FnMut(Said<'_>)) {
         let Overheard { parts, watcher, questions, reader } = self;
         let Some(part) = parts.of(frame.id, frame.extended) else { return };
+        if let (Part::Answers(from), Some(Pdu::First { .. } | Pdu::Consecutive { .. })) = (part, Pdu::read(&frame.data, 0)) {
+            let open = questions.iter_mut().filter(|question| question.to.includes(from) && !question.is_over(now));
+            open.for_each(|question| question.followed = now);
+        }
         watcher.hear(frame, &mut |watched| {
             let Watched::Message(Message { payload, .. }) = watched else { return };
             match part {

@@ -91,22 +91,21 @@ impl Reader {
     }
 
     fn uds(&mut self, ecu: Ecu, payload: &[u8], asked: Option<&[u8]>) -> Vec<Heard> {
-        match uds::decode(payload, asked) {
+        let mut response = uds::decode(payload, asked);
+        if let Some(response) = &mut response {
+            response.read_as(self.format(ecu));
+        }
+        match response {
             Some(uds::Response::Cleared) => vec![Heard::Cleared(ecu)],
             Some(uds::Response::Count { sub: 0x01, format, .. }) => {
                 self.writes_codes(ecu, format);
                 Vec::new()
             }
-            Some(uds::Response::Codes(mut codes)) => {
-                codes.read_as(self.format(ecu));
+            Some(uds::Response::Codes(codes)) => {
                 listed(ecu, &codes, asked).into_iter().chain(lamp(ecu, &codes, asked).map(Heard::Lamp)).collect()
             }
-            Some(uds::Response::Snapshots(mut snapshots)) => {
-                snapshots.of.read_as(self.format(ecu));
-                snapshots.freeze(ecu).map(Heard::Freeze).into_iter().collect()
-            }
-            Some(uds::Response::Extended(mut extended)) if extended.sub == 0x06 => {
-                extended.of.read_as(self.format(ecu));
+            Some(uds::Response::Snapshots(snapshots)) => snapshots.freeze(ecu).map(Heard::Freeze).into_iter().collect(),
+            Some(uds::Response::Extended(extended)) if extended.sub == 0x06 => {
                 extended.kept(ecu).map(Heard::Extended).into_iter().collect()
             }
             Some(response @ uds::Response::Data(_)) => self.data(ecu, &response),

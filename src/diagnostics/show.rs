@@ -5,6 +5,7 @@
 //! | key | what |
 //! |---|---|
 //! | `id` | of its frames: `"7E8"`, `"18DAF110"` |
+//! | `address` | their first byte, in extended and mixed addressing |
 //! | `protocol` | `"OBD-II"`, `"UDS"`; `"ISO-TP"` where the service is of neither |
 //! | `kind` | `"request"`, `"response"`, `"negativeResponse"` |
 //! | `service`, `name` | of the request, that of a response too: `"01"`, `"current data"` |
@@ -15,7 +16,7 @@
 //! | `monitors` | self-tests that there are, and whether they are complete |
 //! | `class`, `count` | of a list of codes: `"stored"`, `"pending"`, `"permanent"`; how many the ECU says there are |
 //! | `codes` | `code`, and where told `failureType`, `statusByte`, `status`, `severity`, `faultDetectionCounter`, `text` |
-//! | `statusAvailability`, `format` | of UDS 19 |
+//! | `statusAvailability`, `format` | of UDS 19; the format too that the ECU named before (19 01) |
 //! | `records` | of UDS 19 04 and 06: `record`, `values` or `data` |
 //! | `code`, `reason`, `pending` | of a negative response |
 //! | `unread` | what is not known here, in hexadecimal digits, by PID or identifier |
@@ -34,8 +35,17 @@ use super::uds::identifier::{Content as Under, Data};
 use super::{obd, uds};
 use crate::vehicle::trouble::{Code, Ecu, Heard};
 
-/// What a message says. `asked` is the question that it answers, where that was heard.
-pub fn describe(id: u32, extended: bool, payload: &[u8], asked: Option<&[u8]>, texts: &Texts) -> Map<String, Value> {
+/// What was heard before a message, and says what it means.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Before<'a> {
+    /// The question that it answers.
+    pub asked: Option<&'a [u8]>,
+    /// How its ECU writes codes (19 01); where it has not said so, as SAE J2012 and ISO 14229-1 have them.
+    pub format: Option<u8>,
+}
+
+/// What a message says.
+pub fn describe(id: u32, extended: bool, payload: &[u8], before: Before<'_>, texts: &Texts) -> Map<String, Value> {
     let mut shown = Shown { object: Map::new(), texts };
     shown.put("id", if extended { format!("{id:08X}") } else { format!("{id:03X}") });
     shown.put("raw", hex(payload));
@@ -49,7 +59,7 @@ pub fn describe(id: u32, extended: bool, payload: &[u8], asked: Option<&[u8]>, t
     } else if let Some((&first, rest)) = payload.split_first() {
         if is_response(payload) {
             shown.head("response", first & !0x40);
-            shown.response(payload, asked);
+            shown.response(payload, before);
         } else {
             shown.head("request", first);
             shown.request(first, rest);
@@ -91,7 +101,7 @@ pub fn survives(bytes: &[u8], services: &[u8]) -> Result<(), String> {
     let texts = Texts::default();
     let mut reader = Reader::default();
     for asked in [None, Some(asked)] {
-        let object = describe(0x7E8, false, &payload, asked, &texts);
+        let object = describe(0x7E8, false, &payload, Before { asked, format: None }, &texts);
         if object.get("raw").and_then(Value::as_str) != Some(hex(&payload).as_str()) {
             return Err(format!("{payload:02X?} is not kept"));
         }
@@ -164,11 +174,15 @@ impl Shown<'_> {
         }
     }
 
-    fn response(&mut self, payload: &[u8], asked: Option<&[u8]>) {
+    fn response(&mut self, payload: &[u8], Before { asked, format }: Before<'_>) {
         if let [0x59, sub, ..] = payload {
             self.put("subFunction", hex(&[*sub]));
         }
-        match (obd::decode(payload, asked), uds::decode(payload, asked)) {
+        let mut uds = uds::decode(payload, asked);
+        if let (Some(response), Some(format)) = (&mut uds, format) {
+            response.read_as(format);
+        }
+        match (obd::decode(payload, asked), uds) {
             (Some(response), _) => self.obd(&response),
             (_, Some(response)) => self.uds(&response),
             (None, None) if is_read(payload) => self.put("malformed", true),
@@ -377,7 +391,7 @@ mod tests {
     use super::*;
 
     fn shown(payload: &[u8], asked: Option<&[u8]>) -> Value {
-        let mut object = describe(0x7E8, false, payload, asked, &Texts::default());
+        let mut object = describe(0x7E8, false, payload, Before { asked, format: None }, &Texts::default());
         for key in ["id", "raw", "protocol", "name"] {
             object.remove(key);
         }
@@ -386,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_message_is_told_in_values() {
-        let whole = Value::Object(describe(0x18DA_F110, true, &[0x41, 0x0C, 0x1A, 0xF8], None, &Texts::default()));
+        let whole = Value::Object(describe(0x18DA_F110, true, &[0x41, 0x0C, 0x1A, 0xF8], Before::default(), &Texts::default()));
         let expected = json!({ "id": "18DAF110", "protocol": "OBD-II", "kind": "response", "service": "01", "name": "current data",
             "pids": ["0C"], "values": { "Vehicle.OBD.EngineSpeed": 1726.0 }, "units": { "Vehicle.OBD.EngineSpeed": "rpm" },
             "raw": "410C1AF8" });
@@ -422,7 +436,7 @@ mod tests {
             shown(&[0x7F, 0x22, 0x78], None),
             json!({ "kind": "negativeResponse", "service": "22", "code": "78", "reason": "the answer will follow", "pending": true })
         );
-        let foreign = describe(0x7B8, false, &[0x61, 0x03, 1, 2], None, &Texts::default());
+        let foreign = describe(0x7B8, false, &[0x61, 0x03, 1, 2], Before::default(), &Texts::default());
         let expected = json!({ "id": "7B8", "protocol": "ISO-TP", "kind": "response", "service": "21", "raw": "61030102" });
         assert_eq!(Value::Object(foreign), expected);
         assert_eq!(

@@ -96,7 +96,7 @@ pub(super) fn codes(picture: &Picture) -> Response<Body> {
 
 /// `DELETE …/auto/dtc`.
 pub(super) fn clear_trouble_codes() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "clearing trouble codes would change the car, and this unit only listens; use a tester")
+    Problem::new(StatusCode::FORBIDDEN, "clearing trouble codes would change the car, and this unit only reads; use a tester")
 }
 
 const ANSWER_BYTES: usize = 4096;

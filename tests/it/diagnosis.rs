@@ -246,6 +246,28 @@ fn a_phone_is_told_what_is_wrong_and_what_a_tester_cleared_in_time() {
     assert_eq!([told(EventType::MilOn), told(EventType::MilOff)], [1, 1]);
 }
 
+/// Somebody's ECU of the body with 600 codes: 2,403 bytes, which as fast as they can come would be almost all that 10 s may
+/// hold. Of so many the record keeps 256.
+#[test]
+fn a_list_of_600_codes_stays_within_the_share_and_is_told_whole() {
+    let faults: Vec<Fault> = (0..600).map(|n| Fault { code: 0x9000 + n, ..Fault::SPEAKER }).collect();
+    let engine = sim::ecus::Ecu::engine().with_faults(&[Fault::MISFIRE]);
+    let ecu = Ecu::Normal(0x7EA);
+    let identifiers = vec![Identifier { ecu, did: 0xF187, name: "part".into() }];
+    let diagnosis = Diagnosis { obd: Some(BusId(0)), identifiers, ..Diagnosis::default() };
+    let mut car = Car::new(Bus::new([engine, sim::ecus::Ecu::body().with_faults(&faults)]), &diagnosis);
+    car.run(100);
+    let whole =
+        |heard: &Heard| matches!(heard, Heard::Codes(reading) if reading.lists[0].0 == ecu && reading.lists[0].1.len() == 600);
+    let times = car.told.iter().filter(|(_, heard)| whole(heard)).count();
+    assert!(times >= 3, "{times} times");
+    assert!(car.after(car.log[0].0, |heard| lists(heard, 0x7E8, Classes::STORED, 0x0301)) <= 5.0);
+    figure("diagnosis_bits_a_second_of_600_codes", f64::from(car.fullest()) / 10.0);
+    assert!(car.fullest() <= MOST_BITS, "{}", car.fullest());
+    let kept = car.shown.last().and_then(|(_, now)| now.records.as_ref().map(|records| records.len()));
+    assert_eq!(kept, Some(256));
+}
+
 #[test]
 fn ecus_that_behave_badly_are_survived() {
     let manners = [

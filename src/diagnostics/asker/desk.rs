@@ -8,7 +8,7 @@ use crate::can;
 use crate::clock::{Boot, Clock};
 use crate::diagnostics::IsoTp;
 use crate::diagnostics::counters::Counters;
-use crate::diagnostics::isotp::{Address, Settings};
+use crate::diagnostics::isotp::{Address, Room, Settings};
 use crate::diagnostics::port::{Fault, Permission, Port, Stack, Told, Voice};
 use crate::diagnostics::request::Request;
 use crate::health::{Condition, Health, Pulse};
@@ -134,8 +134,8 @@ impl<'a> Desk<'a> {
         loop {
             self.step(ignition, deliver);
             let done = match self.asker.take() {
-                Some(Deed::Ask(to, request)) => match &mut way.port {
-                    Some(port) => self.exchange(port, way.voice.as_ref(), (to, &request), ignition, deliver).await,
+                Some(Deed::Ask(to, request, room)) => match &mut way.port {
+                    Some(port) => self.exchange(port, way.voice.as_ref(), (to, &request, room), ignition, deliver).await,
                     None => Ok(()),
                 },
                 Some(Deed::Say(emission)) => match &way.voice {
@@ -159,11 +159,11 @@ impl<'a> Desk<'a> {
         &mut self,
         port: &mut Port,
         voice: Option<&Voice>,
-        (to, request): (Address, &Request),
+        (to, request, room): (Address, &Request, Room),
         ignition: &impl Fn() -> bool,
         deliver: &mut impl FnMut(Boot, &[Observation]),
     ) -> Result<(), Fault> {
-        let mut exchange = self.pulse.rest(port.ask(to, &request.encode())).await?;
+        let mut exchange = self.pulse.rest(port.ask(to, &request.encode(), room)).await?;
         self.asker.sent(self.clock.now());
         self.fault = None;
         loop {

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, mpsc};
 
-use super::isotp::{Address, Event, Links, Settings};
+use super::isotp::{Address, Event, Links, Room, Settings};
 use super::j1939::{Emission, Name};
 use super::poller::{Counts, Output, Poller, Spoken, Truck, truck_filters};
 use super::request::Request;
@@ -30,8 +30,8 @@ const NO_MAKER: u16 = 2047;
 /// What is to be done on the bus.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Deed {
-    /// Ask this.
-    Ask(Address, Request),
+    /// Ask this; the answers have so much room on the bus.
+    Ask(Address, Request, Room),
     /// The answers are there, or are waited for no longer.
     End,
     /// Say this, of J1939.
@@ -80,10 +80,10 @@ impl State {
         let mut frames = Vec::new();
         for deed in deeds.drain(..) {
             match deed {
-                Deed::Ask(to, request) => {
+                Deed::Ask(to, request, room) => {
                     links.end();
                     // A request of one frame, after what was before it has ended, is not refused.
-                    let _ = links.ask(to, &request.encode());
+                    let _ = links.ask_within(to, &request.encode(), room);
                 }
                 Deed::End => links.end(),
                 Deed::Say(emission) => frames.push(emission.frame(now)),
@@ -114,7 +114,7 @@ impl State {
     fn sort(&mut self, told: &mut Vec<Observation>) {
         for output in self.outputs.drain(..) {
             match output {
-                Output::Ask(to, request) => self.deeds.push_back(Deed::Ask(to, request)),
+                Output::Ask(to, request, room) => self.deeds.push_back(Deed::Ask(to, request, room)),
                 Output::End => self.deeds.push_back(Deed::End),
                 Output::Heard(heard) => told.push(Observation::Diagnosis(heard)),
             }
@@ -280,7 +280,9 @@ mod tests {
         asker.pass(Boot::default(), false, &mut told);
         assert_eq!((asker.take(), asker.deadline()), (None, None));
         asker.pass(Boot::default(), true, &mut told);
-        assert!(matches!(asker.take(), Some(Deed::Ask(to, request)) if to.is_functional() && request == Request::current(&[0])));
+        assert!(
+            matches!(asker.take(), Some(Deed::Ask(to, request, _)) if to.is_functional() && request == Request::current(&[0]))
+        );
         asker.pass(Boot::default(), false, &mut told);
         assert_eq!((asker.take(), told), (Some(Deed::End), vec![]));
     }

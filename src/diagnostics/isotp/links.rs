@@ -1,7 +1,9 @@
 //! One exchange at a time: a request, and what one or several ECUs answer.
 
-use super::{Address, Flow, Heard, Pass, Pdu, Problem, Receiver, Reception, Refused, Sender, Sending};
+use super::pace::Pace;
+use super::{Address, Flow, Heard, Pass, Pdu, Problem, Receiver, Reception, Refused, Room, Sender, Sending, Status};
 use crate::clock::Boot;
+use crate::diagnostics::bits::bits;
 use crate::vehicle::Frame;
 
 /// ECUs that can answer one request.
@@ -12,7 +14,8 @@ const MOST_ECUS: usize = 16;
 pub struct Settings {
     /// Requests.
     pub sending: Sending,
-    /// Answers. A [`Links`] gives flow control whatever these say: the answers are for it.
+    /// Answers. A [`Links`] gives flow control whatever these say: the answers are for it. STmin is longer than
+    /// these say where the bus has no room otherwise.
     pub reception: Reception,
 }
 
@@ -53,6 +56,8 @@ pub struct Links {
     receivers: heapless::Vec<(Address, Receiver), MOST_ECUS>,
     /// How many of them belong to this exchange.
     answering: usize,
+    /// What is left of the bus for their answers.
+    pace: Pace,
 }
 
 impl Links {
@@ -60,7 +65,7 @@ impl Links {
     pub fn new(settings: Settings) -> Links {
         let settings = Settings { reception: Reception { answers: true, ..settings.reception }, ..settings };
         let sender = Sender::new(Address::obd_functional(), settings.sending);
-        Links { settings, sender, asked: None, receivers: heapless::Vec::new(), answering: 0 }
+        Links { settings, sender, asked: None, receivers: heapless::Vec::new(), answering: 0, pace: Pace::new(0, false) }
     }
 
     /// Whether frames of the request or of an answer are still to come. That none is does not mean that all have answered.
@@ -68,11 +73,19 @@ impl Links {
         self.sender.is_busy() || self.current().any(|(_, receiver)| receiver.is_busy())
     }
 
-    /// Begins an exchange; the frames come out of [`pass`](Links::pass).
+    /// Begins an exchange; the frames come out of [`pass`](Links::pass). Its answers may take all that there is of the bus.
     ///
     /// # Errors
     /// The exchange before is [busy](Links::is_busy); the request is empty, or too long.
     pub fn ask(&mut self, to: Address, payload: &[u8]) -> Result<(), Refused> {
+        self.ask_within(to, payload, Room::ANY)
+    }
+
+    /// The same; its answers take no more of the bus than there is room for.
+    ///
+    /// # Errors
+    /// As [`ask`](Links::ask).
+    pub fn ask_within(&mut self, to: Address, payload: &[u8], room: Room) -> Result<(), Refused> {
         if self.is_busy() {
             return Err(Refused::Busy);
         }
@@ -80,6 +93,7 @@ impl Links {
         self.sender.turn_to(to);
         self.sender.send(payload)?;
         self.asked = Some(to);
+        self.pace = Pace::new(room.bits, to.is_functional());
         Ok(())
     }
 
@@ -103,9 +117,16 @@ impl Links {
             Some(Pdu::Flow(flow)) if from == self.sender.address() => self.sender.flow(frame.at, flow),
             Some(Pdu::Flow(_)) => {}
             Some(pdu) => {
+                let separation = match self.grant(frame, pdu) {
+                    Ok(separation) => separation,
+                    Err(problem) => return self.refuse(from, frame.at, problem, out),
+                };
                 let Some(receiver) = self.receiver(from) else {
                     return out(Event::Problem { from, problem: Problem::TooMany });
                 };
+                if let Some(separation) = separation {
+                    receiver.separate(separation);
+                }
                 let Heard { message, flow, problems } = receiver.hear(frame.at, pdu);
                 for problem in problems {
                     out(Event::Problem { from, problem });
@@ -118,6 +139,33 @@ impl Links {
                 }
             }
         }
+    }
+
+    /// What a frame takes of the bus, a first one with all that it announces: the STmin that this needs.
+    fn grant(&mut self, frame: &Frame, pdu: Pdu<'_>) -> Result<Option<u8>, Problem> {
+        let Reception { separation, most, .. } = self.settings.reception;
+        match pdu {
+            Pdu::First { length, room, data } if length <= most.into() => {
+                let rest = length.saturating_sub(u32::try_from(data.len()).unwrap_or_default());
+                let frames = rest.div_ceil(u32::try_from(room).unwrap_or_default().max(1));
+                let granted = self.pace.grant(bits(frame), frames).ok_or(Problem::NoRoom { length })?;
+                Ok(Some(if granted == 0 { separation } else { granted }))
+            }
+            Pdu::First { .. } | Pdu::Single(_) => {
+                self.pace.take(bits(frame));
+                Ok(None)
+            }
+            Pdu::Consecutive { .. } | Pdu::Flow(_) => Ok(None),
+        }
+    }
+
+    /// Ends a message of that ECU before it has begun.
+    fn refuse(&mut self, from: Address, at: Boot, problem: Problem, out: &mut impl FnMut(Event<'_>)) {
+        for problem in self.receiver(from).and_then(Receiver::cut_short).into_iter().chain([problem]) {
+            out(Event::Problem { from, problem });
+        }
+        let flow = Flow { status: Status::Overflow, block_size: 0, separation: 0 };
+        out(Event::Send(from.frame(at, self.settings.sending.wire, &flow.bytes(), &[])));
     }
 
     /// Does what is due `now`: at most one frame of the request, and time-outs. To be called when [`deadline`](Links::deadline)
@@ -226,6 +274,24 @@ mod tests {
         }
         let one_more = frame(0, 0x18DA_F120, &[2, 0x43, 0]);
         assert_eq!(hear(&mut links, &one_more), ["18DA20F1: too many at once: this one is given up"]);
+    }
+
+    #[test]
+    fn a_long_answer_comes_as_slowly_as_the_bus_has_room_for() {
+        let mut links = Links::new(Settings::default());
+        let first = frame(1, 0x7E8, &[0x19, 0x63, 0x59, 2, 0xFF, 4, 5, 6]);
+        let mut begun = |bits| {
+            links.ask_within(Address::obd(0).unwrap(), &[0x19, 2, 0x0D], Room { bits, ecus: 1 }).unwrap();
+            pass(&mut links, 0);
+            pass(&mut links, 0);
+            let heard = hear(&mut links, &first);
+            links.end();
+            heard
+        };
+        assert_eq!(begun(u32::MAX), ["7E0 300000"]);
+        assert_eq!(begun(25_000), ["7E0 300037"], "55 ms");
+        let refused = ["7E0: there is no room on the bus for the 2403 bytes that are announced", "7E0 320000"];
+        assert_eq!(begun(10_000), refused);
     }
 
     #[test]

@@ -12,7 +12,8 @@
 //!   ignored (9.6.2, 9.6.3). N_Cr is 1 s. A receiver that only listens gives no flow control and reassembles all the same.
 //! - [`Sender`]: a message to frames, as fast as the flow control of the other side lets it (9.6.5): block size, STmin,
 //!   at most 10 times WAIT, N_Bs 1 s.
-//! - [`Links`]: one exchange, a request and what one or several ECUs answer.
+//! - [`Links`]: one exchange, a request and what one or several ECUs answer. Once a first frame says how long its message
+//!   will be, STmin is chosen so that what is left of the [`Room`] on the bus holds it.
 //! - [`Watcher`]: every diagnostic conversation of a bus, overheard.
 //!
 //! All of it is pure: no clock is read, nothing waits, nothing is sent. What is due is told by `deadline`, what is to be
@@ -25,6 +26,7 @@
 
 mod address;
 mod links;
+mod pace;
 mod pdu;
 mod problem;
 mod receiver;
@@ -36,6 +38,7 @@ mod witness;
 
 pub use address::{Address, Wire};
 pub use links::{Event, Links, Settings};
+pub use pace::Room;
 pub use pdu::{Flow, Pdu, Status};
 pub use problem::{Problem, Refused};
 pub use receiver::{Heard, Receiver, Reception};

@@ -39,6 +39,12 @@ pub enum Problem {
         /// Bytes that are taken.
         most: u16,
     },
+    /// The bus has no room for what the first frame announced, however slowly it came.
+    #[error("there is no room on the bus for the {length} bytes that are announced")]
+    NoRoom {
+        /// Bytes that the first frame announced.
+        length: u32,
+    },
     /// More conversations, or more ECUs, than can be followed at once.
     #[error("too many at once: this one is given up")]
     TooMany,

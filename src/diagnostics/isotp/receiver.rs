@@ -77,6 +77,11 @@ impl Receiver {
         Receiver { settings, buffer: Vec::new(), under_way: None }
     }
 
+    /// Asks for so much time between two consecutive frames (`STmin` as sent) from the next flow control on.
+    pub(super) const fn separate(&mut self, separation: u8) {
+        self.settings.separation = separation;
+    }
+
     /// Whether a message is under way.
     pub const fn is_busy(&self) -> bool {
         self.under_way.is_some()

@@ -7,6 +7,8 @@ use crate::vehicle::{Frame, FrameKind};
 
 /// Messages that can be under way at once.
 const MOST_CONVERSATIONS: usize = 64;
+/// Ids whose frames begin with an address.
+const MOST_EXTENDED: usize = 64;
 
 /// A whole message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub struct Message<'a> {
     pub id: u32,
     /// Whether that has 29 bits.
     pub extended: bool,
-    /// The address extension, in mixed addressing.
+    /// The first byte of its frames: the target's address in extended addressing, the extension in mixed.
     pub extension: Option<u8>,
     /// What it says.
     pub payload: &'a [u8],
@@ -44,13 +46,16 @@ pub enum Watched<'a> {
 /// Puts together what testers and ECUs say to one another, and sends nothing.
 ///
 /// It needs no configuration: it takes the ids `700` to `7FF` as normally addressed, `18DAxxxx` and `18DBxxxx` as normal
-/// fixed, `18CExxxx` and `18CDxxxx` as mixed (of each any priority). Others, and extended addressing, are for a
-/// [`Receiver`] with an [`Address`](super::Address).
+/// fixed, `18CExxxx` and `18CDxxxx` as mixed (of each any priority). Of which ids of 11 bits frames begin with an address
+/// (extended and mixed addressing) it has to be [told](Watcher::extend); others are for a [`Receiver`] with an
+/// [`Address`](super::Address).
 #[derive(Debug)]
 pub struct Watcher {
     /// As many as there can be, idle ones among them.
     conversations: Vec<Conversation>,
     given_up: u64,
+    /// Ids of 11 bits whose frames begin with an address, or with this one.
+    extended: Vec<(u32, Option<u8>)>,
 }
 
 #[derive(Debug)]
@@ -75,12 +80,14 @@ struct Key {
 
 impl Key {
     /// Whose this frame is, with what follows the address; `None` where it is no diagnostic one.
-    fn of(frame: &Frame) -> Option<(Key, &[u8])> {
+    fn of<'f>(frame: &'f Frame, prefixed: &[(u32, Option<u8>)]) -> Option<(Key, &'f [u8])> {
         let Frame { id, extended, ref data, .. } = *frame;
         if !matches!(frame.kind, FrameKind::Classical | FrameKind::Fd) {
             return None;
         }
+        let begins = |(of, with): &(u32, Option<u8>)| *of == id && with.is_none_or(|with| data.first() == Some(&with));
         let mixed = match (extended, id >> 16 & 0x3FF) {
+            (false, _) if prefixed.iter().any(begins) => true,
             (false, _) => ((0x700..=0x7FF).contains(&id)).then_some(false)?,
             (true, 0xDA | 0xDB) => false,
             (true, 0xCE | 0xCD) => true,
@@ -111,7 +118,23 @@ impl Watcher {
         let settings = Reception { most, ..Reception::listening() };
         let nobody = Key { id: ArbitrationId { id: 0, extended: false }, extension: None };
         let idle = || Conversation { sender: nobody, receiver: Receiver::new(settings) };
-        Watcher { conversations: std::iter::repeat_with(idle).take(MOST_CONVERSATIONS).collect(), given_up: 0 }
+        Watcher {
+            conversations: std::iter::repeat_with(idle).take(MOST_CONVERSATIONS).collect(),
+            given_up: 0,
+            extended: Vec::new(),
+        }
+    }
+
+    /// Takes frames of this 11 bit id from now on as such that begin with an address: with any, or only those with this one.
+    pub fn extend(&mut self, id: u32, address: Option<u8>) {
+        if self.extended.len() < MOST_EXTENDED && !self.extended.contains(&(id, address)) {
+            self.extended.push((id, address));
+        }
+    }
+
+    /// What this frame says behind its address, and how many bytes that takes; `None` where it is on none of the ids.
+    pub fn bytes<'f>(&self, frame: &'f Frame) -> Option<(&'f [u8], usize)> {
+        Key::of(frame, &self.extended).map(|(_, bytes)| (bytes, frame.data.len().saturating_sub(bytes.len())))
     }
 
     /// Messages given up because more than 64 were under way.
@@ -127,7 +150,7 @@ impl Watcher {
     /// Whether this is a consecutive frame of a message of which nothing is known: its first frame was not heard, or what was
     /// wrong with it was told.
     pub fn is_stray(&self, frame: &Frame) -> bool {
-        let Some((sender, bytes)) = Key::of(frame) else { return false };
+        let Some((sender, bytes)) = Key::of(frame, &self.extended) else { return false };
         let part = Pdu::read(bytes, frame.data.len().saturating_sub(bytes.len()));
         matches!(part, Some(Pdu::Consecutive { .. })) && !self.conversations.iter().any(|one| one.is_of(sender))
     }
@@ -135,7 +158,7 @@ impl Watcher {
     /// Takes a frame of the bus, whosever it is.
     pub fn hear(&mut self, frame: &Frame, out: &mut impl FnMut(Watched<'_>)) {
         let at = frame.at;
-        let Some((sender, bytes)) = Key::of(frame) else { return };
+        let Some((sender, bytes)) = Key::of(frame, &self.extended) else { return };
         let Some(pdu) = Pdu::read(bytes, frame.data.len().saturating_sub(bytes.len())) else { return };
         let message = |payload| {
             Watched::Message(Message { at, id: sender.id.id, extended: sender.id.extended, extension: sender.extension, payload })
@@ -239,6 +262,23 @@ mod tests {
             (0x18DA_F110, &[0x21, 7, 8], &["18DAF110 [01, 02, 03, 04, 05, 06, 07, 08]"]),
             (0x123, &[0x01, 1], &[]),
             (0x18FE_F100, &[0x01, 1], &[]),
+        ] {
+            assert_eq!(hear(&mut watcher, &frame(0, id, data)), expected, "{id:X} {data:02X?}");
+        }
+    }
+
+    /// As cars with a gateway at 750 have it: the first byte says for whom behind it.
+    #[test]
+    fn frames_that_begin_with_an_address_are_told_apart_by_it() {
+        let mut watcher = Watcher::new(4095);
+        watcher.extend(0x758, Some(0x2A));
+        watcher.extend(0x6F1, None);
+        for (id, data, expected) in [
+            (0x758, &[0x2A, 0x10, 7, 1, 2, 3, 4, 5][..], &[][..]),
+            (0x758, &[0x03, 0x59, 0x02, 0xFF], &["758 [59, 02, FF]"]),
+            (0x758, &[0x2A, 0x21, 6, 7], &["758 [01, 02, 03, 04, 05, 06, 07] mixed"]),
+            (0x6F1, &[0x12, 0x02, 0x1A, 0x80], &["6F1 [1A, 80] mixed"]),
+            (0x6F2, &[0x12, 0x02, 0x1A, 0x80], &[]),
         ] {
             assert_eq!(hear(&mut watcher, &frame(0, id, data)), expected, "{id:X} {data:02X?}");
         }

@@ -1,10 +1,10 @@
 //! How much of a bus we may take: what we send and what is answered to us, in bits, averaged over any 10 s.
 //!
-//! A frame is counted with the most bits that stuffing can add (ISO 11898-1): 135 for 8 bytes under an 11 bit id, 160 under
-//! one of 29 bits, the three of interframe space included.
+//! A frame is counted with the most bits that stuffing can add: 135 for 8 bytes under an 11 bit id, 160 under one of 29 bits.
+
+use std::time::Duration;
 
 use crate::clock::Boot;
-use crate::vehicle::Frame;
 
 /// 1 % of 500 kbit/s over 10 s.
 pub const MOST_BITS: u32 = 50_000;
@@ -34,6 +34,9 @@ impl Default for Budget {
 }
 
 impl Budget {
+    /// What is averaged over.
+    pub const WINDOW: Duration = Duration::from_secs(10);
+
     /// One of so many bits in 10 s.
     pub fn of(most: u32) -> Budget {
         Budget { most, slices: [0; SLICES], newest: 0 }
@@ -51,6 +54,16 @@ impl Budget {
     pub fn spent(&mut self, now: Boot) -> u32 {
         self.advance(now);
         self.slices.iter().fold(0, |sum, bits| sum.saturating_add(*bits))
+    }
+
+    /// Bits that there is room for.
+    pub fn room(&mut self, now: Boot) -> u32 {
+        self.most.saturating_sub(self.spent(now))
+    }
+
+    /// Bits of 10 s that it allows.
+    pub const fn most(&self) -> u32 {
+        self.most
     }
 
     /// Whether there is room for so many; more than there is ever room for fit when nothing was spent.
@@ -83,30 +96,14 @@ impl Budget {
     }
 }
 
-/// The most bits that this frame can have on the wire.
-pub fn bits(frame: &Frame) -> u32 {
-    let stuffed = (if frame.extended { 54 } else { 34 }) + 8 * u32::try_from(frame.data.len()).unwrap_or(64);
-    stuffed + (stuffed - 1) / 4 + 13
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::vehicle::FrameKind;
 
     fn at(millis: i64) -> Boot {
         Boot::from_micros(millis * 1000)
-    }
-
-    #[test]
-    fn frames_are_counted_with_all_that_stuffing_can_add() {
-        let of = |extended, length| {
-            let data = std::iter::repeat_n(0, length).collect();
-            bits(&Frame { at: Boot::default(), kind: FrameKind::Classical, id: 0x7DF, extended, data })
-        };
-        assert_eq!([of(false, 8), of(true, 8), of(false, 0)], [135, 160, 55]);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::plan::{Answered, Task};
-use super::{Output, Poller, bits};
+use super::plan::{Answered, Cost, Task};
+use super::{Budget, Output, Poller, bits};
 use crate::can::profile::Identifier;
 use crate::clock::Boot;
+use crate::diagnostics::isotp::Pdu;
 use crate::diagnostics::negative::{Meaning, Negative};
 use crate::diagnostics::overheard::To;
 use crate::vehicle::Frame;
@@ -17,16 +18,18 @@ const P2: Duration = Duration::from_millis(250);
 const UNSENT: Duration = Duration::from_secs(2);
 /// P2*: how long after `78` (ISO 14229-2).
 const P2_STAR: Duration = Duration::from_secs(5);
-/// An exchange lasts no longer, however often it is put off.
+/// An exchange lasts no longer, however often it is put off; but as long as an answer takes that we slow down.
 const LONGEST: Duration = Duration::from_secs(30);
+/// What 4,095 bytes take at the longest STmin, and no answer is given longer beyond that.
+const SLOWED: Duration = Duration::from_secs(75);
+/// From one consecutive frame to the next, at the longest STmin.
+const SEPARATION: Duration = Duration::from_millis(127);
 /// N_Cr and N_Bs: how long the next frame of an answer may take (ISO 15765-2).
 const NEXT_FRAME: Duration = Duration::from_secs(1);
 /// First frames of answers to one question, each of which is given flow control: sixteen ECUs, twice.
 const MOST_BEGUN: u32 = 32;
-/// Kinds of frames (ISO 15765-2, 9.6): the upper half of their first byte.
-const FIRST_FRAME: u8 = 1;
-const CONSECUTIVE_FRAME: u8 = 2;
-pub(super) const FLOW_CONTROL: u8 = 3;
+/// Consecutive frames that are believed to be announced: more than 4,095 bytes are refused.
+const MOST_FRAMES: u32 = 600;
 
 /// A request, and what came of it so far.
 #[derive(Debug)]
@@ -47,6 +50,10 @@ pub(super) struct Exchange {
     /// First frames so far.
     begun: u32,
     bits: u32,
+    /// Bits that first frames announced beside those that came.
+    announced: u32,
+    /// It is over then, whatever is under way.
+    bound: Boot,
 }
 
 impl Exchange {
@@ -64,6 +71,8 @@ impl Exchange {
             under_way: Vec::new(),
             begun: 0,
             bits,
+            announced: 0,
+            bound: now + LONGEST,
         }
     }
 
@@ -76,13 +85,36 @@ impl Exchange {
     pub(super) fn came_whole(&mut self, ecu: Ecu) {
         self.under_way.retain(|(other, _)| *other != ecu);
     }
+
+    /// An answer begins that has so many more frames, as long as this one.
+    fn announce(&mut self, now: Boot, frames: u32, frame: &Frame) {
+        let frames = frames.min(MOST_FRAMES);
+        self.begun += 1;
+        self.announced = self.announced.saturating_add(frames * bits(frame));
+        let ends = now + SEPARATION * frames + NEXT_FRAME;
+        self.bound = self.bound.max(ends.min(self.sent + LONGEST + SLOWED));
+    }
+
+    /// Those of which frames are still to come although nobody waits for them.
+    fn trailing(&self) -> impl Iterator<Item = Trailing> {
+        self.under_way.iter().map(|(ecu, until)| Trailing { ecu: *ecu, until: *until, bound: self.bound })
+    }
+}
+
+/// An answer that goes on although it was given up: what is left of it still is on the bus because of us.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trailing {
+    ecu: Ecu,
+    /// The next frame comes before, or none.
+    pub(super) until: Boot,
+    bound: Boot,
 }
 
 impl Poller {
     /// The request is on the bus: answers are due from now on.
     pub fn sent(&mut self, now: Boot) {
         if let Some(exchange) = &mut self.exchange {
-            (exchange.sent, exchange.until) = (now, now + P2);
+            (exchange.sent, exchange.until, exchange.bound) = (now, now + P2, now + LONGEST);
         }
     }
 
@@ -95,17 +127,47 @@ impl Poller {
     }
 
     /// Notes whose answer has more frames to come. Who only ever begins would have us give flow control for ever.
-    pub(super) fn follow(&mut self, now: Boot, ecu: Ecu, kind: Option<u8>, out: &mut Vec<Output>) {
+    pub(super) fn follow(&mut self, now: Boot, ecu: Ecu, frame: &Frame, out: &mut Vec<Output>) {
         let Some(exchange) = &mut self.exchange else { return };
-        exchange.begun += u32::from(kind == Some(FIRST_FRAME));
+        let pdu = Pdu::read(&frame.data, 0);
+        match pdu {
+            Some(Pdu::First { length, room, data }) => {
+                let rest = length.saturating_sub(u32::try_from(data.len()).unwrap_or_default());
+                exchange.announce(now, rest.div_ceil(u32::try_from(room).unwrap_or_default().max(1)), frame);
+            }
+            Some(Pdu::Consecutive { .. }) => exchange.announced = exchange.announced.saturating_sub(bits(frame)),
+            _ => {}
+        }
         if exchange.begun > MOST_BEGUN {
             exchange.busy = true;
             self.counts.withheld += 1;
             return self.finish(now, out);
         }
         exchange.under_way.retain(|(other, _)| *other != ecu);
-        if let Some(FIRST_FRAME | CONSECUTIVE_FRAME) = kind {
+        if let Some(Pdu::First { .. } | Pdu::Consecutive { .. }) = pdu {
             exchange.under_way.push((ecu, now + NEXT_FRAME));
+        }
+    }
+
+    /// What this ECU announced is more than the bus has room for: it is asked again when there is more.
+    pub(super) fn refused(&mut self, now: Boot, ecu: Ecu, out: &mut Vec<Output>) {
+        let Some(exchange) = &mut self.exchange else { return };
+        exchange.came_whole(ecu);
+        exchange.busy = true;
+        self.counts.withheld += 1;
+        if exchange.to == To::One(ecu) {
+            self.finish(now, out);
+        }
+    }
+
+    /// A frame of an answer that nobody waits for any more.
+    pub(super) fn trail(&mut self, now: Boot, ecu: Ecu, frame: &Frame) {
+        let Some(trailing) = self.trailing.iter_mut().find(|trailing| trailing.ecu == ecu && now < trailing.until) else {
+            return;
+        };
+        if let Some(Pdu::Consecutive { .. }) = Pdu::read(&frame.data, 0) {
+            trailing.until = (now + NEXT_FRAME).min(trailing.bound);
+            self.budget.spend(now, bits(frame));
         }
     }
 
@@ -114,7 +176,7 @@ impl Poller {
         let Some(exchange) = &mut self.exchange else { return };
         let no = Negative::decode(payload).map(Negative::meaning);
         if no == Some(Meaning::Pending) {
-            exchange.until = (now + P2_STAR).min(exchange.sent + LONGEST);
+            exchange.until = (now + P2_STAR).min(exchange.bound);
             return;
         }
         if !exchange.answered.contains(&from) {
@@ -146,15 +208,20 @@ impl Poller {
     }
 
     fn finish(&mut self, now: Boot, out: &mut Vec<Output>) {
-        if let Some(Exchange { task, well, busy, bits, .. }) = self.exchange.take() {
-            self.plan.finished(now, &task, well && !busy, bits);
+        if let Some(exchange) = self.exchange.take() {
+            self.trailing = exchange.trailing().collect();
+            let Exchange { task, well, busy, bits, announced, .. } = exchange;
+            // No question takes more than half of what there is.
+            let rest = Budget::WINDOW * bits.saturating_mul(2) / self.budget.most().max(1);
+            let cost = Cost { bits: bits.saturating_add(announced), rest };
+            self.plan.finished(now, &task, well && !busy, cost);
             out.push(Output::End);
         }
     }
 
     pub(super) fn time_out(&mut self, now: Boot, out: &mut Vec<Output>) {
         let Some(exchange) = &mut self.exchange else { return };
-        let bound = exchange.sent + LONGEST;
+        let bound = exchange.bound;
         exchange.under_way.retain(|(_, until)| now < *until);
         if let Some(until) = exchange.under_way.iter().map(|(_, until)| (*until).min(bound)).max().filter(|until| now < *until) {
             exchange.until = until;
@@ -171,7 +238,8 @@ impl Poller {
 
     /// Ends the open exchange as if it had never been.
     pub(super) fn give_up(&mut self, out: &mut Vec<Output>) {
-        if self.exchange.take().is_some() {
+        if let Some(exchange) = self.exchange.take() {
+            self.trailing = exchange.trailing().collect();
             out.push(Output::End);
         }
     }

@@ -31,15 +31,16 @@ mod tester;
 mod tests;
 mod truck;
 
-pub use self::budget::{BESIDE_J1939, BESIDE_OBD, Budget, MOST_BITS, bits};
+pub use self::budget::{BESIDE_J1939, BESIDE_OBD, Budget, MOST_BITS};
 pub use self::truck::{Spoken, Truck, filters as truck_filters};
+pub use super::bits::bits;
 
 use std::time::Duration;
 
-use self::exchange::{Exchange, FLOW_CONTROL};
+use self::exchange::{Exchange, Trailing};
 use self::plan::{Plan, Task};
 use self::tester::Tester;
-use super::isotp::Address;
+use super::isotp::{Address, Pdu, Room, Status};
 use super::overheard::{Asked, Overheard, Part, Parts, Said, To};
 use super::request::Request;
 use crate::can::profile::{Diagnosis, Identifier};
@@ -56,8 +57,8 @@ const LONG_FRAME: u32 = 160;
 /// What comes of hearing and asking.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// This is to be asked; the exchange before is over.
-    Ask(Address, Request),
+    /// This is to be asked; the exchange before is over. The answers have so much room on the bus.
+    Ask(Address, Request, Room),
     /// The exchange is over: no more flow control.
     End,
     /// This is told.
@@ -105,6 +106,8 @@ pub struct Poller {
     ignition: bool,
     tester: Option<Tester>,
     exchange: Option<Exchange>,
+    /// What of the one before still comes.
+    trailing: Vec<Trailing>,
     /// The number of the last question.
     number: u64,
     /// When the next may be asked.
@@ -129,6 +132,7 @@ impl Poller {
             ignition: false,
             tester: None,
             exchange: None,
+            trailing: Vec::new(),
             number: 0,
             next: Boot::from_micros(i64::MIN),
             answering: None,
@@ -180,15 +184,21 @@ impl Poller {
     /// A frame was on the bus.
     pub fn hear(&mut self, now: Boot, frame: &Frame, out: &mut Vec<Output>) {
         let Some(part) = self.parts().of(frame.id, frame.extended) else { return };
-        let kind = frame.data.first().map(|first| first >> 4);
-        match (part, kind) {
+        let flow = if let Some(Pdu::Flow(flow)) = Pdu::read(&frame.data, 0) { Some(flow.status) } else { None };
+        match (part, flow) {
             (Part::Answers(ecu), _) if self.is_asked(ecu) => {
                 self.spend(now, frame);
-                self.follow(now, ecu, kind, out);
+                self.follow(now, ecu, frame, out);
             }
-            (Part::Asks(To::One(ecu)), Some(FLOW_CONTROL)) if self.is_asked(ecu) => self.spend(now, frame),
+            (Part::Answers(ecu), _) => self.trail(now, ecu, frame),
+            (Part::Asks(To::One(ecu)), Some(status)) if self.is_asked(ecu) => {
+                self.spend(now, frame);
+                if status == Status::Overflow {
+                    self.refused(now, ecu, out);
+                }
+            }
             // Of other testers it goes with a question that is heard by itself.
-            (Part::Asks(_), Some(FLOW_CONTROL)) => self.prolong(now),
+            (Part::Asks(_), Some(_)) => self.prolong(now),
             _ => {}
         }
         let mut said = Vec::new();
@@ -222,7 +232,7 @@ impl Poller {
     pub fn deadline(&self) -> Option<Boot> {
         let exchange = self.exchange.as_ref().map(|exchange| exchange.until);
         let ask = match (self.ignition, &self.exchange) {
-            (true, None) => self.plan.due().map(|due| due.max(self.next).max(self.paused_until())),
+            (true, None) => self.plan.due().map(|due| due.max(self.next).max(self.paused_until()).max(self.trailing_until())),
             _ => None,
         };
         [self.overheard.deadline(), exchange, ask].into_iter().flatten().min()
@@ -232,25 +242,36 @@ impl Poller {
         self.tester.map_or(Boot::from_micros(i64::MIN), Tester::until)
     }
 
+    /// Nobody is asked while an answer still comes.
+    fn trailing_until(&self) -> Boot {
+        self.trailing.iter().map(|trailing| trailing.until).max().unwrap_or(Boot::from_micros(i64::MIN))
+    }
+
     fn may_ask(&self, now: Boot) -> bool {
-        self.ignition && self.exchange.is_none() && now >= self.next && !self.is_paused(now)
+        let free = now >= self.next && now >= self.trailing_until();
+        self.ignition && self.exchange.is_none() && free && !self.is_paused(now)
     }
 
     fn ask(&mut self, now: Boot, task: Task, out: &mut Vec<Output>) {
-        if !self.budget.allows(now, self.plan.cost(&task)) {
+        let to = self.plan.to(&task);
+        let Some(address) = plan::address(to) else { return self.plan.drop(&task) };
+        let extended = address.transmit().extended;
+        // A long answer is slowed until it fits: there is to be room enough for that, whether one is expected or not.
+        let cost = self.plan.cost(&task).min(self.budget.most() / 2).max(Room::least(extended));
+        if !self.budget.allows(now, cost) {
             self.next = Budget::next(now);
             return;
         }
-        let (to, request) = self.plan.question(&task);
-        let Some(address) = plan::address(to) else { return self.plan.drop(&task) };
+        let request = self.plan.question(&task);
         self.number += 1;
         self.overheard.ask(now, to, &request.encode(), self.number);
         self.counts.requests += 1;
         self.next = now + GAP;
-        let bits = if address.transmit().extended { LONG_FRAME } else { SHORT_FRAME };
+        let bits = if extended { LONG_FRAME } else { SHORT_FRAME };
         self.budget.spend(now, bits);
         self.exchange = Some(Exchange::new(now, self.number, (task, to), bits));
-        out.push(Output::Ask(address, request));
+        let ecus = if matches!(to, To::One(_)) { 1 } else { self.plan.known(to).count().clamp(1, 8) as u8 };
+        out.push(Output::Ask(address, request, Room { bits: self.budget.room(now), ecus }));
     }
 
     /// An ECU's whole answer, to whomever.

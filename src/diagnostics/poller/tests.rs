@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::can::profile::{Addressing, Identifier};
-use crate::diagnostics::isotp::{self, Event, Links};
+use crate::diagnostics::isotp::{self, Event, Links, Reception};
 use crate::vehicle::FrameKind;
 use crate::vehicle::trouble::{Classes, Code, Extended, Identified, Protocol};
 
@@ -39,24 +39,32 @@ impl Ecm {
         }
     }
 
-    fn answer(&mut self, frame: &Frame) -> Vec<Vec<u8>> {
-        if self.silent || !self.hears(frame) {
-            return Vec::new();
-        }
-        let Some(first) = frame.data.first().copied() else { return Vec::new() };
-        match first >> 4 {
-            3 => self.rest.drain(..).collect(),
-            0 => {
-                let question = frame.data.get(1..=usize::from(first)).filter(|question| !question.is_empty());
-                let Some(question) = question.map(<[u8]>::to_vec) else { return Vec::new() };
-                let payload = if self.busy { Some(vec![0x7F, question[0], 0x21]) } else { self.says(&question) };
-                let Some(payload) = payload else {
-                    let physical = !matches!(frame.id, 0x7DF | 0x18DB_33F1);
-                    return if physical { vec![vec![3, 0x7F, question[0], 0x12]] } else { Vec::new() };
-                };
-                self.frames(&payload)
+    /// What it says, each after a while.
+    fn answer(&mut self, frame: &Frame) -> Vec<(Duration, Vec<u8>)> {
+        let soon = Duration::from_millis(10);
+        match Pdu::read(&frame.data, 0) {
+            _ if self.silent || !self.hears(frame) => Vec::new(),
+            Some(Pdu::Flow(flow)) if flow.status == Status::Continue => {
+                let apart = flow.separation_time();
+                self.rest.drain(..).zip(0_u32..).map(|(part, nth)| (soon + apart * nth, part)).collect()
+            }
+            Some(Pdu::Flow(_)) => {
+                self.rest.clear();
+                Vec::new()
+            }
+            Some(Pdu::Single(question)) => {
+                let physical = !matches!(frame.id, 0x7DF | 0x18DB_33F1);
+                self.begin(question, physical).into_iter().map(|part| (soon + self.late, part)).collect()
             }
             _ => Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, question: &[u8], physical: bool) -> Vec<Vec<u8>> {
+        match if self.busy { Some(vec![0x7F, question[0], 0x21]) } else { self.says(question) } {
+            Some(payload) => self.frames(&payload),
+            None if physical => vec![vec![3, 0x7F, question[0], 0x12]],
+            None => Vec::new(),
         }
     }
 
@@ -74,7 +82,8 @@ impl Ecm {
             let single = [&[payload.len() as u8], payload].concat();
             return if self.twice { vec![single.clone(), single] } else { vec![single] };
         }
-        self.rest = payload[6..].chunks(7).zip(1_u8..).map(|(part, nth)| [&[0x20 | nth & 15], part].concat()).collect();
+        self.rest =
+            payload[6..].chunks(7).zip((0..16_u8).cycle().skip(1)).map(|(part, nth)| [&[0x20 | nth], part].concat()).collect();
         vec![[&[0x10 | (payload.len() >> 8) as u8, payload.len() as u8], &payload[..6]].concat()]
     }
 }
@@ -103,6 +112,8 @@ struct Bus {
     asked: Vec<(Boot, u32, Vec<u8>)>,
     told: Vec<(Boot, Heard)>,
     open: bool,
+    /// STmin is chosen before the answer is known, as for the kernel.
+    kernel: bool,
 }
 
 impl Bus {
@@ -123,6 +134,7 @@ impl Bus {
             asked: Vec::new(),
             told: Vec::new(),
             open: false,
+            kernel: false,
         };
         bus.ignition(true);
         bus
@@ -147,14 +159,21 @@ impl Bus {
     fn take(&mut self, out: Vec<Output>) {
         for output in out {
             match output {
-                Output::Ask(to, request) => {
+                Output::Ask(to, request, room) => {
                     assert!(!self.open, "one at a time");
                     self.open = true;
                     let bytes = request.encode();
                     assert!([1, 2, 3, 7, 9, 0x0A, 0x19, 0x22].contains(&bytes[0]), "{request:?}");
                     self.asked.push((self.now, to.transmit().id, bytes.to_vec()));
-                    self.links.end();
-                    self.links.ask(to, &bytes).unwrap();
+                    if self.kernel {
+                        let separation = room.separation(to.transmit().extended, 8);
+                        let reception = Reception { separation, ..Reception::default() };
+                        self.links = Links::new(isotp::Settings { reception, ..isotp::Settings::default() });
+                        self.links.ask(to, &bytes).unwrap();
+                    } else {
+                        self.links.end();
+                        self.links.ask_within(to, &bytes, room).unwrap();
+                    }
                 }
                 Output::End => {
                     self.open = false;
@@ -181,8 +200,7 @@ impl Bus {
         }
         let mut answers = Vec::new();
         for ecu in &mut self.ecus {
-            let wait = Duration::from_millis(10) + if frame.data[0] >> 4 == 0 { ecu.late } else { Duration::ZERO };
-            answers.extend(ecu.answer(&frame).into_iter().map(|data| (wait, ecu.id, data)));
+            answers.extend(ecu.answer(&frame).into_iter().map(|(wait, data)| (wait, ecu.id, data)));
         }
         for (wait, id, data) in answers {
             self.put(self.now + wait, id, &data);
@@ -232,12 +250,16 @@ impl Bus {
 
     /// Bits in the fullest 10 s.
     fn fullest(&self) -> u32 {
-        let weight = |(at, frame): &(Boot, Frame)| (*at, bits(frame));
-        let all: Vec<(Boot, u32)> = self.log.iter().map(weight).collect();
-        let sum = |from: Boot| {
-            all.iter().filter(|(at, _)| *at >= from && at.since(from) < Duration::from_secs(10)).map(|(_, bits)| bits).sum()
-        };
-        all.iter().map(|(at, _)| sum(*at)).max().unwrap_or(0)
+        let (mut within, mut sum, mut most) = (VecDeque::new(), 0, 0);
+        for (at, frame) in &self.log {
+            while within.front().is_some_and(|(then, _)| at.since(*then) >= Duration::from_secs(10)) {
+                sum -= within.pop_front().map_or(0, |(_, bits)| bits);
+            }
+            within.push_back((*at, bits(frame)));
+            sum += bits(frame);
+            most = most.max(sum);
+        }
+        most
     }
 
     fn holds(&self) {
@@ -288,7 +310,13 @@ fn gearbox() -> Ecm {
 
 #[test]
 fn a_lit_lamp_and_three_codes_of_two_ecus_are_told_in_time() {
+    told_in_time(false);
+    told_in_time(true);
+}
+
+fn told_in_time(kernel: bool) {
     let mut bus = Bus::new(Addressing::Either, vec![engine(), gearbox()]);
+    bus.kernel = kernel;
     bus.run(60);
     bus.holds();
     let first = bus.told.iter().find(|(_, heard)| matches!(heard, Heard::Answering { yes: true, .. })).unwrap().0;
@@ -314,7 +342,7 @@ fn a_lit_lamp_and_three_codes_of_two_ecus_are_told_in_time() {
     assert_eq!(measured.len(), 5, "{measured:?}");
     let singly = bus.asked.iter().filter(|(_, _, bytes)| bytes[..] == [0x01, 0x0D]).count();
     assert_eq!(singly, 0, "it takes several at once");
-    println!("{} bits in the fullest 10 s, {} requests in a minute", bus.fullest(), bus.asked.len());
+    println!("kernel {kernel}: {} bits in the fullest 10 s, {} requests in a minute", bus.fullest(), bus.asked.len());
     assert_eq!(bus.asked.iter().filter(|(_, _, bytes)| bytes == &hex("0902")).count(), 2, "the number is asked for no more");
 }
 
@@ -554,6 +582,63 @@ fn eight_talkative_ecus_do_not_break_the_budget() {
     bus.run(120);
     bus.holds();
     assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Codes(reading) if reading.lists[0].1.len() == 40)));
+}
+
+/// So many codes of UDS, 4 bytes each.
+fn many(head: &str, count: u16) -> Vec<u8> {
+    let codes = (1..=count).flat_map(|code| [&code.to_be_bytes()[..], &[0x1F, 0x09]].concat());
+    hex(head).into_iter().chain(codes).collect()
+}
+
+/// Lists of so many codes: when each was whole.
+fn wholes(bus: &Bus, ecu: Ecu, count: usize) -> Vec<Boot> {
+    let is =
+        |heard: &Heard| matches!(heard, Heard::Codes(reading) if reading.lists[0].0 == ecu && reading.lists[0].1.len() == count);
+    bus.told.iter().filter(|(_, heard)| is(heard)).map(|(at, _)| *at).collect()
+}
+
+/// 600 codes are 2,403 bytes, and almost all of what 10 s may hold; 1,000 are more than that.
+#[test]
+fn an_answer_of_any_length_stays_within_the_share_and_comes_whole() {
+    for (kernel, shared, id, count) in [
+        (false, false, 0x72E, 600),
+        (true, false, 0x72E, 600),
+        (false, false, 0x72E, 1000),
+        (true, false, 0x72E, 1000),
+        (false, true, 0x18DA_F140, 1000),
+        (true, true, 0x18DA_F140, 1000),
+    ] {
+        let ecu = if id > 0x7FF { Ecu::Fixed(id) } else { Ecu::Normal(id as u16) };
+        let mut body = Ecm::new(id, &[("22F187", "62F187414243")]);
+        body.says.insert(hex("19020D"), many("5902FF", count));
+        let (obd, j1939) = (Some(crate::vehicle::BusId(0)), shared.then_some(crate::vehicle::BusId(0)));
+        let identifiers = vec![Identifier { ecu, did: 0xF187, name: "part".into() }];
+        let mut bus = Bus::with(&Diagnosis { obd, j1939, identifiers, ..Diagnosis::default() }, vec![engine(), gearbox(), body]);
+        bus.kernel = kernel;
+        bus.run(300);
+        bus.holds();
+        let most = if shared { BESIDE_J1939 } else { MOST_BITS };
+        assert!(bus.fullest() <= most, "{} bits", bus.fullest());
+        let (begun, wholes) = (Boot::from_micros(1_000_000), wholes(&bus, ecu, count.into()));
+        let counts = bus.poller.counts();
+        assert!(wholes.len() >= 3, "{kernel} {shared} {count}: {wholes:?} {counts:?}");
+        assert_eq!(
+            (counts.timeouts, counts.late, counts.withheld),
+            (12, 0, 0),
+            "three things that nobody has, four times each: {counts:?}"
+        );
+        assert!(!bus.poller.is_paused(bus.now), "it is no other tester's answer");
+        // Meanwhile the others are not forgotten.
+        assert!(bus.first(begun, codes(Classes::STORED)).is_some_and(|after| after <= 5.0));
+        let lamps =
+            bus.told.iter().filter(|(_, heard)| matches!(heard, Heard::Lamp(lamp) if lamp.ecu == Ecu::Normal(0x7E8))).count();
+        println!(
+            "kernel {kernel}, shared {shared}, {count} codes: {} bits in the fullest 10 s, whole after {:?} s, lamp {lamps} times in 300 s",
+            bus.fullest(),
+            wholes.iter().map(|at| at.since(begun).as_secs()).collect::<Vec<_>>()
+        );
+        assert!(lamps >= 12, "{lamps}");
+    }
 }
 
 /// What somebody does to the bus.

@@ -10,7 +10,8 @@
 
 use std::time::Duration;
 
-use super::budget::{BESIDE_OBD, Budget, bits};
+use super::bits;
+use super::budget::{BESIDE_OBD, Budget};
 use super::{Counts, GAP, LONG_FRAME};
 use crate::can::{ArbitrationId, Filter};
 use crate::clock::Boot;

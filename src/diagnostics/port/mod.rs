@@ -6,7 +6,8 @@
 //!   Any other is [refused](Fault::WouldChange), whoever asks.
 //!
 //! ISO-TP is the kernel's (`can-isotp`, Linux 5.10) where it has it, else [`isotp`](super::isotp) over a raw socket. Of both the
-//! same comes out. Which ECUs answer a question to all 29 bit addresses nobody knows beforehand, and a socket of the kernel hears
+//! same comes out. Ours chooses STmin once it knows how long an answer will be; the kernel wants to be told before, and gets one
+//! with which an answer of any length has [room](Room). Which ECUs answer a question to all 29 bit addresses nobody knows beforehand, and a socket of the kernel hears
 //! one ECU: such questions go by the raw socket.
 
 mod socket;
@@ -24,7 +25,7 @@ use nix::errno::Errno;
 use tokio::net::UnixDatagram;
 use tokio::task::JoinHandle;
 
-use super::isotp::{Address, Event, Links, Problem, Refused, Settings};
+use super::isotp::{Address, Event, Links, Problem, Reception, Refused, Room, Settings};
 use crate::clock::{Boot, Clock};
 use crate::vehicle::Frame;
 
@@ -165,20 +166,20 @@ impl Port {
         self.stack
     }
 
-    /// Sends a request (of a longer one the first frame, the others while [`Exchange::next`] is waited for), and brings what is answered until the [`Exchange`] is dropped.
+    /// Sends a request whose answers have so much room on the bus (of a longer one the first frame, the others while [`Exchange::next`] is waited for), and brings what is answered until the [`Exchange`] is dropped.
     ///
     /// # Errors
     /// The request is not one that only reads, or cannot be sent; the interface cannot be used.
-    pub async fn ask(&mut self, to: Address, request: &[u8]) -> Result<Exchange<'_>, Fault> {
+    pub async fn ask(&mut self, to: Address, request: &[u8], room: Room) -> Result<Exchange<'_>, Fault> {
         only_reads(request)?;
         if let Some(closing) = self.closing.take() {
             // It ends in any case; that it panicked would be told on stderr.
             let _ = closing.await;
         }
         let mut links = Links::new(self.settings);
-        links.ask(to, request)?;
+        links.ask_within(to, request, room)?;
         let asked = match (self.stack, to.partners()) {
-            (Stack::Kernel, Some(partners)) => self.by_kernel(to, &partners, request).await,
+            (Stack::Kernel, Some(partners)) => self.by_kernel(to, &partners, request, room).await,
             _ => self.by_ourselves(to, links).await,
         };
         match asked {
@@ -201,9 +202,12 @@ impl Port {
         Ok(Way::Own { socket, links: Box::new(links), outbox: VecDeque::new(), told: VecDeque::new() })
     }
 
-    async fn by_kernel(&mut self, to: Address, partners: &[Address], request: &[u8]) -> io::Result<Way> {
+    async fn by_kernel(&mut self, to: Address, partners: &[Address], request: &[u8], room: Room) -> io::Result<Way> {
         let mut sockets = Vec::new();
-        let sent = self.send_by_kernel(to, partners, request, &mut sockets).await;
+        let separation = room.separation(to.transmit().extended, self.settings.sending.wire.length());
+        let reception = Reception { separation, ..self.settings.reception };
+        let settings = Settings { reception, ..self.settings };
+        let sent = self.send_by_kernel(to, partners, request, settings, &mut sockets).await;
         match sent {
             Ok(()) => Ok(Way::Kernel { sockets, buffer: vec![0; usize::from(self.settings.reception.most) + 1] }),
             Err(error) => {
@@ -219,10 +223,11 @@ impl Port {
         to: Address,
         partners: &[Address],
         request: &[u8],
+        settings: Settings,
         sockets: &mut Vec<(Address, UnixDatagram)>,
     ) -> io::Result<()> {
         for address in partners.iter().chain(Some(&to).filter(|to| to.is_functional())) {
-            sockets.push((*address, socket::kernel(&self.interface, *address, self.settings)?));
+            sockets.push((*address, socket::kernel(&self.interface, *address, settings)?));
         }
         match sockets.last() {
             Some((_, sender)) => sender.send(request).await.map(drop),

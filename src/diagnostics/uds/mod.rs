@@ -69,6 +69,16 @@ pub fn decode(payload: &[u8], asked: Option<&[u8]>) -> Option<Response> {
 }
 
 impl Response {
+    /// Reads the codes in the format that their ECU uses (19 01), where the answer does not say it itself.
+    pub fn read_as(&mut self, format: u8) {
+        match self {
+            Response::Codes(codes) => codes.read_as(format),
+            Response::Snapshots(snapshots) => snapshots.of.read_as(format),
+            Response::Extended(extended) => extended.of.read_as(format),
+            Response::Count { .. } | Response::Data(_) | Response::Cleared => {}
+        }
+    }
+
     /// The PIDs of OBDonUDS (F4xx) as the answer of mode 01 that they would be, so that lamp, monitors and signals are
     /// found in both alike; `None` where there are none.
     pub fn as_current(&self) -> Option<obd::Response> {

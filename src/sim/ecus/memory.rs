@@ -2,8 +2,8 @@
 
 use super::{Fault, Live};
 
-/// Codes kept: what the seven bits of mode 01 PID 01 can count.
-const MOST: usize = 127;
+/// Codes kept: as many as an answer of 4,095 bytes can list by UDS.
+const MOST: usize = 1000;
 /// A permanent code goes by itself once the car was driven so far without its fault, km.
 const HEALS: f64 = 2.0;
 /// The self-tests are complete once the car was driven so far since they were cleared, km.

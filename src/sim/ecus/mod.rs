@@ -18,7 +18,7 @@
 //! What they measure is the car's own truth of that moment ([`Live`]). What goes wrong is a [`Fault`]; how badly they
 //! behave is a [`Manner`]: late, twice, in pieces, never, busy, pending, with wrong flow control.
 //!
-//! Bounded: 127 codes an ECU, 16 answers in waiting, 4,095 bytes an answer.
+//! Bounded: 1,000 codes an ECU, 16 answers in waiting, 4,095 bytes an answer.
 
 mod bus;
 mod ecu;

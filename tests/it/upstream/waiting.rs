@@ -538,6 +538,8 @@ async fn the_status_is_renewed_once_a_minute_when_something_changed() {
     assert!(status.has_changed().unwrap());
 }
 
+/// The knob is of debug builds only.
+#[cfg(debug_assertions)]
 #[tokio::test(start_paused = true)]
 async fn the_knob_that_drops_an_event_drops_just_that_one() {
     let feed = MemoryFeed::new();

@@ -56,6 +56,15 @@ struct Entry {
     bits: u32,
 }
 
+/// What an exchange took of the bus.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cost {
+    /// Bits, those included that were announced and refused.
+    pub(super) bits: u32,
+    /// So long the same is not asked again for the sake of everything else.
+    pub(super) rest: Duration,
+}
+
 #[derive(Debug)]
 struct Known {
     ecu: Ecu,
@@ -206,35 +215,61 @@ impl Plan {
         usual.max(last + last / 4)
     }
 
-    /// Whom, and what.
-    pub(super) fn question(&mut self, task: &Task) -> (To, Request) {
-        let all = self.way.unwrap_or(To::AllNormal);
+    /// Whom it is for.
+    pub(super) fn to(&self, task: &Task) -> To {
         match *task {
-            Task::Find(way) => (way, Request::current(&[0])),
-            Task::FindUds(way) => (way, Request::data(&[PROTOCOL])),
-            Task::Status if self.uds => (all, Request::data(&[PIDS | 0x01])),
-            Task::Status => (all, Request::current(&[0x01])),
-            Task::Stored => (all, Request::Stored),
-            Task::Pending => (all, Request::Pending),
-            Task::EmissionCodes => (all, Request::EmissionCodes(STATUS)),
-            Task::Format(ecu) => (To::One(ecu), Request::CodeCount(STATUS)),
-            Task::Codes(ecu) => (To::One(ecu), Request::Codes(STATUS)),
-            Task::Supported(ecu) => (To::One(ecu), Request::Supported),
-            Task::Permanent => (all, Request::Permanent),
-            Task::EmissionPermanent => (all, Request::EmissionPermanent),
-            Task::Pids(ecu, from) => (To::One(ecu), Request::current(&[from])),
-            Task::Vin if self.uds => (all, Request::data(&[INFO_TYPES | 0x02])),
-            Task::Vin => (all, Request::Info(0x02)),
-            Task::Identity(kind) if self.uds => (all, Request::data(&[INFO_TYPES | u16::from(kind)])),
-            Task::Identity(kind) => (all, Request::Info(kind)),
-            Task::VinByUds(ecu) => (To::One(ecu), Request::data(&[VIN])),
-            Task::FrozenCode(ecu) => (To::One(ecu), Request::Freeze(0x02)),
-            Task::FrozenPids(ecu, from) => (To::One(ecu), Request::Freeze(from)),
-            Task::Frozen(ecu, pid) => (To::One(ecu), Request::Freeze(pid)),
-            Task::Snapshot(ecu, code) => (To::One(ecu), Request::Snapshot { code, record: 0xFF }),
-            Task::Extended(ecu, code) => (To::One(ecu), Request::Extended { code, record: 0xFF }),
-            Task::Live(ecu) => (To::One(ecu), Request::current(&self.values(ecu))),
-            Task::Identifier(ecu, did) => (To::One(ecu), Request::data(&[did])),
+            Task::Find(way) | Task::FindUds(way) => way,
+            Task::Format(ecu)
+            | Task::Codes(ecu)
+            | Task::Supported(ecu)
+            | Task::Pids(ecu, _)
+            | Task::VinByUds(ecu)
+            | Task::FrozenCode(ecu)
+            | Task::FrozenPids(ecu, _)
+            | Task::Frozen(ecu, _)
+            | Task::Snapshot(ecu, _)
+            | Task::Extended(ecu, _)
+            | Task::Live(ecu)
+            | Task::Identifier(ecu, _) => To::One(ecu),
+            Task::Status
+            | Task::Stored
+            | Task::Pending
+            | Task::EmissionCodes
+            | Task::Permanent
+            | Task::EmissionPermanent
+            | Task::Vin
+            | Task::Identity(_) => self.way.unwrap_or(To::AllNormal),
+        }
+    }
+
+    /// What is asked.
+    pub(super) fn question(&mut self, task: &Task) -> Request {
+        match *task {
+            Task::Find(_) => Request::current(&[0]),
+            Task::FindUds(_) => Request::data(&[PROTOCOL]),
+            Task::Status if self.uds => Request::data(&[PIDS | 0x01]),
+            Task::Status => Request::current(&[0x01]),
+            Task::Stored => Request::Stored,
+            Task::Pending => Request::Pending,
+            Task::EmissionCodes => Request::EmissionCodes(STATUS),
+            Task::Format(_) => Request::CodeCount(STATUS),
+            Task::Codes(_) => Request::Codes(STATUS),
+            Task::Supported(_) => Request::Supported,
+            Task::Permanent => Request::Permanent,
+            Task::EmissionPermanent => Request::EmissionPermanent,
+            Task::Pids(_, from) => Request::current(&[from]),
+            Task::Vin if self.uds => Request::data(&[INFO_TYPES | 0x02]),
+            Task::Vin => Request::Info(0x02),
+            Task::Identity(kind) if self.uds => Request::data(&[INFO_TYPES | u16::from(kind)]),
+            Task::Identity(kind) => Request::Info(kind),
+            Task::VinByUds(_) => Request::data(&[VIN]),
+            Task::FrozenCode(_) => Request::Freeze(0x02),
+            Task::FrozenPids(_, from) => Request::Freeze(from),
+            Task::Frozen(_, pid) => Request::Freeze(pid),
+            Task::Snapshot(_, code) => Request::Snapshot { code, record: 0xFF },
+            Task::Extended(_, code) => Request::Extended { code, record: 0xFF },
+            Task::Live(ecu) => Request::current(&self.values(ecu)),
+            Task::Identifier(_, did) => Request::data(&[did]),
         }
     }
 
@@ -247,11 +282,12 @@ impl Plan {
         known.turn = (known.turn + chosen.len()) % wanted.len().max(1);
         chosen
     }
+
     /// The exchange is over; `well` when somebody answered and nobody was busy.
-    pub(super) fn finished(&mut self, now: Boot, task: &Task, well: bool, bits: u32) {
+    pub(super) fn finished(&mut self, now: Boot, task: &Task, well: bool, cost: Cost) {
         let found = self.way.is_some();
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.task == *task) else { return };
-        entry.bits = bits;
+        entry.bits = cost.bits;
         entry.asked = entry.asked.saturating_add(1);
         let asked = entry.asked;
         entry.failed = if well { 0 } else { entry.failed.saturating_add(1) };
@@ -259,7 +295,7 @@ impl Plan {
         let failed = entry.failed;
         match task.every() {
             Some(every) => {
-                entry.due = now + if well { every } else { every.max(patience) };
+                entry.due = now + if well { every.max(cost.rest) } else { every.max(cost.rest).max(patience) };
                 if matches!(task, Task::Find(_) | Task::FindUds(_)) && !well {
                     entry.due = now + patience;
                 }
