@@ -1,6 +1,7 @@
 //! The way to a broker: name, TCP, TLS, each with its own sentence when it fails.
 
 use std::io::{self, IoSlice};
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::pki_types::ServerName;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
@@ -43,6 +45,7 @@ impl Dialer {
     /// A sentence that says how far it came.
     pub(super) async fn dial(&self) -> Result<Wire, Trouble> {
         let tcp = self.dialler.lock().await.dial(NAME, ONE_ADDRESS).await?;
+        let socket = tcp.as_fd().try_clone_to_owned().ok();
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(tcp),
             Some((tls, config)) => {
@@ -56,18 +59,29 @@ impl Dialer {
             }
         };
         let inner = Counted { stream, written: self.written.clone() };
-        Ok(Wire { inner, last: [0; 3], farewell: self.farewell.clone() })
+        Ok(Wire { inner, socket, last: [0; 3], farewell: self.farewell.clone() })
     }
 }
 
 /// An open way, which keeps the last that came.
 pub(super) struct Wire {
     inner: Counted,
+    /// The same TCP, whatever lies over it.
+    socket: Option<OwnedFd>,
     last: [u8; 3],
     farewell: Arc<AtomicU8>,
 }
 
 impl Wire {
+    /// Lets the kernel acknowledge what came at once. A broker that sends each PUBACK by itself and lets Nagle's algorithm wait
+    /// (mosquitto does) holds all but the first of a window until then, and the kernel would let it wait for 40 ms. It is for speed
+    /// only: without it all works. The kernel does not keep to it for long (tcp(7), TCP_QUICKACK).
+    fn acknowledge(&self) {
+        if let Some(socket) = &self.socket {
+            let _ = SockRef::from(socket).set_quickack(true);
+        }
+    }
+
     /// Nothing came: that is the end.
     fn keep(&mut self, came: &[u8]) {
         for byte in came.iter().skip(came.len().saturating_sub(self.last.len())) {
@@ -85,6 +99,7 @@ impl AsyncRead for Wire {
         let before = buf.filled().len();
         let read = ready!(Pin::new(&mut self.inner).poll_read(cx, buf));
         self.keep(buf.filled().get(before..).unwrap_or_default());
+        self.acknowledge();
         Poll::Ready(read)
     }
 }
