@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from proxy import Cutter
+from secure import Site
 
 HERE = Path(__file__).resolve().parent
 GENEROUS = 240.0
@@ -42,7 +43,7 @@ SURFACES = {
     "geofence": ("/api/v1/childcare/vehicles/self/geofence/events", "geofence", ["message"]),
 }
 CUTS_FOR_A_FAULT = 10
-SECONDS_MORE_OF_SILENCE = 0.1
+SECONDS_OF_SILENCE = 0.1
 CELLS = ["in order", "cut in the data", "cut before the id", "cut before the end", "killed", "revoked"]
 
 # What a client does otherwise through its own fault, and why. The test fails when that changes. A fault within a cut shows
@@ -57,36 +58,54 @@ FAULTS = {
 }
 
 
-class Demo:
-    """A daemon with a simulated car in a hurry."""
+class Paired:
+    """Devices that a unit's owner has paired with it, one a client and one that may revoke; and what the unit remembers."""
 
-    def __init__(self, telltale):
-        self.telltale, self.data, self.process = telltale, tempfile.mkdtemp(prefix="telltale-clients-"), None
+    def __init__(self, telltale, clients):
+        self.folder = tempfile.TemporaryDirectory(prefix="telltale-clients-")
+        site = Site(telltale)
+        try:
+            self.tokens, self.ids = {}, {}
+            for client in clients:
+                self.tokens[client], self.ids[client], _ = site.pair(client, "read")
+            self.owner, _, _ = site.pair("owner", "read,admin")
+            site.stop()
+            shutil.copytree(site.folder / "journal", Path(self.folder.name, "journal"))
+        finally:
+            site.end()
+
+
+class Demo:
+    """A daemon with a simulated car in a hurry, which remembers what was paired."""
+
+    def __init__(self, telltale, paired):
+        self.telltale, self.paired, self.process = telltale, paired, None
+        self.folder = tempfile.TemporaryDirectory(prefix="telltale-clients-")
+        shutil.copytree(paired.folder.name, self.folder.name, dirs_exist_ok=True)
         self.start("127.0.0.1:0")
 
     def start(self, listen):
         """Starts it, at the same port where there was one; it remembers."""
-        command = [self.telltale, "demo", "--json", "--speed", "60", "--data", self.data, "--listen", listen]
+        command = [self.telltale, "demo", "--json", "--speed", "60", "--data", self.folder.name, "--listen", listen]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         said = json.loads(self.process.stdout.readline())
-        self.token, self.member, self.port = said["token"], said["member"], urllib.parse.urlsplit(said["url"]).port
+        self.token, self.port = said["token"], urllib.parse.urlsplit(said["url"]).port
 
     def kill(self):
         """Pulls the plug."""
         self.process.kill()
         self.process.wait()
 
-    def ask(self, path, token, body=None):
-        """One answer of its API."""
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data=data, headers=headers)
+    def ask(self, path, token, method="GET"):
+        """One answer of its API; `None` for one without a body."""
+        headers = {"Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=GENEROUS) as response:
             return json.loads(response.read() or "null")
 
-    def sign_in(self):
-        """A sign-in of a client's own, so that it can be revoked: the demo's own token cannot."""
-        return self.ask("/api/v1/auth/login", "", {"username": self.member, "password": self.token})["data"]["token"]
+    def revoke(self, client):
+        """Takes a device's token from it, as who may at the page."""
+        self.ask(f"/api/v1/devices/{self.paired.ids[client]}", self.paired.owner, "DELETE")
 
 
 class Run:
@@ -96,10 +115,10 @@ class Run:
         self.client, self.surface, self.demo = client, surface, demo
         self.path, self.kinds, self.names = SURFACES[surface]
         self.proxy = Cutter(demo.port)
-        self.session = demo.sign_in()
+        self.token = demo.paired.tokens[client]
         # An EventSource sets no header; a ticket may stand in the query.
-        in_query = client == "Chromium EventSource"
-        self.token = demo.ask("/ActiveSession/AboutMe", self.session)["data"]["UrlToken"] if in_query else self.session
+        if client == "Chromium EventSource":
+            self.token = demo.ask("/ActiveSession/AboutMe", self.token)["data"]["UrlToken"]
         self.seen, self.told, self.ended = [], False, False
         self.changed = threading.Condition()
         self.cells = {}
@@ -154,7 +173,7 @@ class Run:
     def cut(self, place, fault):
         """Is cut within an event, and comes back; more than once where it has a `fault` that is to show."""
         for cuts in range(CUTS_FOR_A_FAULT):
-            outcome = self.cut_once(place, SECONDS_MORE_OF_SILENCE * cuts)
+            outcome = self.cut_once(place, SECONDS_OF_SILENCE * cuts ** 2)
             if not (fault and outcome == "ok"):
                 break
         return outcome
@@ -235,7 +254,7 @@ def outcomes(runs):
         demo.start(f"127.0.0.1:{demo.port}")
     all_of(runs, lambda run: run.cells.update(killed=run.killed(marks[id(run)])))
     for run in runs:
-        run.demo.ask("/api/v1/auth/logout", run.session, {})
+        run.demo.revoke(run.client)
     all_of(runs, lambda run: run.cells.update(revoked=run.revoked()))
 
 
@@ -260,17 +279,18 @@ def verdicts(runs):
 
 
 def main():
-    """The whole matrix; a token has eight streams, so no daemon has more clients."""
+    """The whole matrix: a daemon for each surface, with all clients."""
     # Whoever ends this ends all that it started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     telltale, chromium, rust = sys.argv[1:4]
     clients = NODE + PYTHON + (RUST if rust != "-" else [])
-    runs, demos, processes, begun = [], [], [], time.monotonic()
+    begun = time.monotonic()
+    paired = Paired(telltale, clients)
+    runs, demos, processes = [], [], []
     try:
         for surface in SURFACES:
-            for half in (clients[::2], clients[1::2]):
-                demos.append(Demo(telltale))
-                runs += [Run(client, surface, demos[-1]) for client in half]
+            demos.append(Demo(telltale, paired))
+            runs += [Run(client, surface, demos[-1]) for client in clients]
         processes = programs(runs, chromium, rust)
         outcomes(runs)
         failed = verdicts(runs)
@@ -287,7 +307,6 @@ def main():
                 process.kill()
         for demo in demos:
             demo.kill()
-            shutil.rmtree(demo.data, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,6 @@ function follow({ run, url, token, names, pin }, state) {
     session.on('connect', (_, socket) => {
       const key = socket.getPeerX509Certificate().publicKey.export({ type: 'spki', format: 'der' })
       if (createHash('sha256').update(key).digest('hex') !== pin) return session.destroy()
-      say({ run, protocol: socket.alpnProtocol })
       const headers = { ':path': pathname, accept: 'text/event-stream', authorization: `Bearer ${token}` }
       const stream = session.request({ ...headers, ...(state.last && { 'last-event-id': state.last }) })
       const parser = createParser({
@@ -38,7 +37,10 @@ function follow({ run, url, token, names, pin }, state) {
         },
       })
       stream.setEncoding('utf8')
-      stream.on('response', (head) => { status = head[':status'] })
+      stream.on('response', (head) => {
+        status = head[':status']
+        if (status === 200) say({ run, protocol: socket.alpnProtocol })
+      })
       stream.on('data', (text) => parser.feed(text))
       stream.on('error', () => {})
       return stream.on('close', () => session.destroy())

@@ -68,6 +68,11 @@ class Site:
         said = subprocess.run([self.telltale, "devices"], env=self.environment, capture_output=True, text=True, check=True).stdout
         return [{"id": found} for found in re.findall(r"(?m)^([0-9a-f]{16})\b", said)]
 
+    def stop(self):
+        """Lets it end by itself, with all written that it remembers."""
+        self.process.terminate()
+        self.process.wait(GENEROUS)
+
     def end(self):
         """Ends it, and all that it left."""
         self.process.kill()

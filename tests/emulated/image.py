@@ -24,7 +24,7 @@ PACKAGES = ["busybox-static", "dash", "iproute2", "can-utils", "libgcc-s1"]
 TOOLS = ["bin/dash", "bin/ip", "usr/bin/candump", "usr/bin/cansend", "usr/bin/canplayer", "usr/bin/cangen"]
 MODULES = ["vcan", "can-raw", "can-isotp", "kvaser_pci", "virtio_pci", "virtio_net", "virtio_console", "virtio_blk", "crc32c_generic",
            "ext4", "8250_pci", "usbserial", "ftdi_sio", "xhci-pci", "virtio_rng"]
-ON_DEMAND = ["sja1000_isa"]
+ON_DEMAND = ["sja1000_isa", "gpio_keys"]
 # Where a distribution keeps the libraries of another.
 _LIBRARY_FOLDERS = ["lib/{}", "usr/lib/{}"]
 _MULTIARCH = {"arm64": "aarch64-linux-gnu", "armhf": "arm-linux-gnueabihf"}

@@ -70,10 +70,11 @@ class Unit:
 
     `files` go into its root file system. `start` is a shell script that runs at boot, before the shell of `run` answers.
     `gnss` is how the receiver is plugged: "pci" as /dev/ttyS0 (or /dev/ttyS1 where the board's own port is first: see
-    `gnss_device`), "usb" as /dev/ttyUSB0. `arguments` go to QEMU as they are.
+    `gnss_device`), "usb" as /dev/ttyUSB0. With `pins`, lines of its GPIO controller can be pulled. `arguments` go to QEMU as
+    they are.
     """
 
-    def __init__(self, image, name, files=None, start="", gnss="pci", rtc=None, port=8080, memory=512, processors=2, arguments=(), append=""):
+    def __init__(self, image, name, files=None, start="", gnss="pci", rtc=None, port=8080, memory=512, processors=2, pins=False, arguments=(), append=""):
         self.arch, self.name, self._guest_port = image.arch, name, port
         self.logs = LOGS / name
         shutil.rmtree(self.logs, ignore_errors=True)
@@ -102,6 +103,8 @@ class Unit:
                    "-chardev", f"socket,id=gnss,path={self._gnss_path},server=on,wait=off"]
         command += ["-device", "qemu-xhci", "-device", self._USB] if self._usb else ["-device", "pci-serial,chardev=gnss"]
         command += ["-rtc", f"base={rtc}"] if rtc else []
+        # QEMU's tests of its own devices pull their lines by this.
+        command += ["-qtest", f"unix:{self._work / 'pins'},server=on,wait=off", "-qtest-log", "none"] if pins else []
         command += list(arguments)
         self._errors = open(self.logs / "qemu.log", "wb")
         self.powered = time.monotonic()
@@ -111,6 +114,7 @@ class Unit:
             self.qmp = Qmp(self._path("qmp"))
             self._shell = connected(self._path("shell"))
             self.gnss = connected(self._path("gnss"))
+            self._pins = connected(self._path("pins")) if pins else None
             found = re.search(r"TCP\[HOST_FORWARD\]\s+\d+\s+\S+\s+(\d+)", self.qmp("human-monitor-command", **{"command-line": "info usernet"}))
             self.port = int(found.group(1))
             self._read_until(b"--unit is up--", 3 * GENEROUS, "the boot")
@@ -292,6 +296,15 @@ class Unit:
     def cpu_seconds(self, process):
         """CPU time that a process's threads have had, by the scheduler's count, which is finer than its ticks."""
         return sum(int(line.split()[0]) for line in self.do(f"cat /proc/{process}/task/*/schedstat").splitlines()) / 1e9
+
+    def pull(self, line, level):
+        """Puts a line of the GPIO controller at this level, where it stays."""
+        controller = next(part["name"] for part in self.qmp("qom-list", path="/machine/unattached") if part["type"] == "child<pl061>")
+        self._pins.sendall(f"set_irq_in /machine/unattached/{controller} unnamed-gpio-in {line} {level}\n".encode())
+        self._pins.settimeout(GENEROUS)
+        answer = self._pins.recv(100)
+        if answer != b"OK\n":
+            raise Failure(f"line {line} cannot be pulled: {answer}")
 
     def unplug(self):
         """Pulls the USB receiver out."""

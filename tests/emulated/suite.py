@@ -6,13 +6,13 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-from . import buses, diagnosis, drive, load, package, power, receiver, systemd, toolchain
+from . import buses, button, diagnosis, drive, load, package, power, receiver, systemd, toolchain
 from .image import Image
 from .qemu import Failure, LOGS
 
 # Those that wait more than they compute go first and together; those that measure run at the end, beside each other only.
 TOGETHER = [drive.drive, buses.up_and_down, buses.conditions, buses.flexible_data, buses.listen_only, diagnosis.asked,
-            diagnosis.overheard, receiver.unplugged, receiver.clock,
+            diagnosis.overheard, receiver.unplugged, receiver.clock, button.button,
             package.package, systemd.installed, power.power_cuts, power.power_cuts_are_seen, power.power_cuts_under_systemd]
 ALONE = [load.load, load.cpu]
 

@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from . import car, package, toolchain
+from . import button, car, package, toolchain
 from .image import CACHE, versions
 from .nmea import Receiver, ticking
 from .phone import Phone
@@ -130,7 +130,7 @@ def _disk(archive, files, path):
 def _boot(story, disk, name):
     """Boots the disk; the unit, once its shell answers."""
     arguments = ["-blockdev", f"driver=file,filename={disk},node-name=disk", "-device", "virtio-blk-pci,drive=disk,romfile="]
-    return boot(story, arguments, name)
+    return boot(story, arguments, name, pins=True)
 
 
 def _property(unit, name):
@@ -187,9 +187,9 @@ def _install(unit):
     if unit.do("cat /proc/sys/net/core/rmem_max").strip() != "1048576":
         raise Failure("sockets may not have their receive buffer")
     unit.do("cp /root/car.toml /root/car.dbc /root/fences.geojson /etc/telltale/")
-    site = 'board = "qemu-virt"\n' + car.site("car.toml", _BUSES, "/dev/telltale-gnss", "fences.geojson")
-    unit.write("/etc/telltale/telltale.toml", site, "640")
-    unit.do("chgrp telltale /etc/telltale/telltale.toml && telltale boards qemu-virt --image /")
+    unit.write("/etc/telltale/telltale.toml", button.site(car.site("car.toml", _BUSES, "/dev/telltale-gnss", "fences.geojson")), "640")
+    unit.write("/etc/telltale/label", button.LABEL, "640")
+    unit.do("chgrp telltale /etc/telltale/telltale.toml /etc/telltale/label && telltale boards qemu-virt --image /")
 
 
 def _life(story, unit):
@@ -200,6 +200,8 @@ def _life(story, unit):
         (int(_property(unit, "ActiveEnterTimestampMonotonic")) - int(_property(unit, "ExecMainStartTimestampMonotonic"))) / 1e6, 2)
     _sandboxed(unit, figures)
     token = _pair(unit)
+    # Its line is named by udev, and left open by the sandbox.
+    button.pairs(unit)
     with Phone(unit.address, token) as phone, Receiver(unit.gnss, ticking(7200)):
         phone.until_connected()
         _hears(unit, token)
@@ -369,10 +371,10 @@ def installed_disk(story, files, site, path):
     return path
 
 
-def boot(story, arguments, name):
+def boot(story, arguments, name, pins=False):
     """Boots a disk that `arguments` tell QEMU of."""
     return Unit(story.image, f"{story.name}-{name}", {"init": (_INIT, 0o755)}, arguments=arguments, memory=768,
-                append="net.ifnames=0 systemd.show_status=0")
+                pins=pins, append="net.ifnames=0 systemd.show_status=0")
 
 
 installed.arches = [toolchain.AARCH64]

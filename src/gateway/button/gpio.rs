@@ -4,9 +4,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use gpiocdev::Request;
 use gpiocdev::line::{EdgeDetection, Value};
 use gpiocdev::tokio::AsyncRequest;
+use gpiocdev::{Chip, Request};
 
 use super::Input;
 use crate::config::Line;
@@ -24,13 +24,9 @@ pub(super) struct Gpio {
 impl Gpio {
     /// Asks for a line of the chip that an image's rules call [`BUTTON`].
     pub(super) fn open(line: &Line) -> io::Result<Gpio> {
-        let chip = Path::new(BUTTON);
-        if !chip.exists() {
-            let cure = "put the rules of `telltale boards NAME --image DIR` into /etc/udev/rules.d, and name the chip's device";
-            return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no {BUTTON}; {cure}")));
-        }
+        can_be_had(line)?;
         let mut wanted = Request::builder();
-        wanted.on_chip(chip).with_consumer("telltale").with_line(line.line).as_input();
+        wanted.on_chip(BUTTON).with_consumer("telltale").with_line(line.line).as_input();
         if line.active_low {
             wanted.as_active_low();
         }
@@ -38,6 +34,25 @@ impl Gpio {
         let request = wanted.request().map_err(io::Error::other)?;
         Ok(Gpio { request: AsyncRequest::new(request), line: line.line })
     }
+}
+
+/// Whether it can, else a sentence that says what would be right: the kernel's own answers are `EINVAL` and `EBUSY`.
+fn can_be_had(line: &Line) -> io::Result<()> {
+    if !Path::new(BUTTON).exists() {
+        let cure = "put the rules of `telltale boards NAME --image DIR` into /etc/udev/rules.d, and name the chip's device";
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("there is no {BUTTON}; {cure}")));
+    }
+    let chip = Chip::from_path(BUTTON).map_err(|error| io::Error::other(format!("{BUTTON} cannot be opened: {error}")))?;
+    let lines = chip.info().map_err(io::Error::other)?.num_lines;
+    if line.line >= lines {
+        return Err(io::Error::other(format!("the chip has no such line, but {lines}, counted from 0")));
+    }
+    let info = chip.line_info(line.line).map_err(io::Error::other)?;
+    if info.used {
+        let cure = "take it away from that one (a driver that the device tree gives it to, say), or name the button's own line";
+        return Err(io::Error::other(format!("it is taken by {:?}; {cure}", info.consumer)));
+    }
+    Ok(())
 }
 
 impl Input for Gpio {
