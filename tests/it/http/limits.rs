@@ -215,7 +215,7 @@ async fn what_is_no_http_is_told_so() {
     assert_eq!(door.ask("GET", "/healthz", &[], "").await.status(), 200);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_burst_of_pipelined_requests_is_answered_in_order_and_then_refused() {
     let door = Door::open().await;
     let mut client = door.client().await;
