@@ -2,7 +2,7 @@
 
 import time
 
-GENEROUS = 120.0
+GENEROUS = 300.0
 
 
 class Failure(Exception):

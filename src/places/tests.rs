@@ -147,7 +147,7 @@ fn who_may_not_wait_hears_the_same_and_gives_up_on_a_disk_that_hangs() {
     let point = Point { latitude: 30.3, longitude: 20.2 };
     let wanted = places(rows()).name(point);
     // A busy machine may be late at first.
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_secs(300);
     while names.of(point) != wanted {
         assert!(Instant::now() < until, "never answered");
     }
@@ -177,7 +177,7 @@ fn who_may_not_wait_hears_the_same_and_gives_up_on_a_disk_that_hangs() {
     assert_eq!((names.of(point), names.of(point)), (None, None));
     assert_eq!(dropped.get_or_create(&Reason { reason: "late" }).get(), 2);
     drop(hangs);
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_secs(300);
     while names.of(point) != wanted {
         assert!(Instant::now() < until, "never recovered");
     }

@@ -164,6 +164,9 @@ impl AsyncWrite for Counted {
 mod tests {
     use super::*;
 
+    /// No slow machine exceeds that.
+    const PATIENT: Duration = Duration::from_secs(300);
+
     #[test]
     fn no_family_hides_the_other() {
         let found: Vec<SocketAddr> = ["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "[::4]:1", "10.0.0.2:1", "10.0.0.3:1"]
@@ -178,7 +181,7 @@ mod tests {
         let mut dialler = Dialler::new("fleet.example".to_owned(), 443);
         let (answer, asked) = std::sync::mpsc::channel();
         dialler.asking = Some(tokio::task::spawn_blocking(move || asked.recv().unwrap()));
-        let told = dialler.dial(Duration::from_millis(1), Duration::from_secs(5)).await.unwrap_err().to_string();
+        let told = dialler.dial(Duration::from_millis(1), PATIENT).await.unwrap_err().to_string();
         assert!(told.contains("no name server tells where fleet.example is within"), "{told}");
         assert!(dialler.asking.is_some(), "it is still asked");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -186,18 +189,18 @@ mod tests {
         answer.send(Ok(vec![address])).unwrap();
         // Whether it has ended by now or not: where it has, its answer may be of another network, and is not taken.
         if !dialler.asking.as_ref().unwrap().is_finished() {
-            let stream = dialler.dial(Duration::from_secs(20), Duration::from_secs(5)).await.unwrap();
+            let stream = dialler.dial(PATIENT, PATIENT).await.unwrap();
             assert_eq!(stream.peer_addr().unwrap(), address);
         }
     }
 
     #[tokio::test]
     async fn nobody_there_is_told_as_such() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        drop(listener);
-        let mut dialler = Dialler::new("127.0.0.1".to_owned(), port);
-        let told = dialler.dial(Duration::from_secs(5), Duration::from_secs(5)).await.unwrap_err().to_string();
+        // Bound, so that nobody else can listen there.
+        let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+        nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let mut dialler = Dialler::new("127.0.0.1".to_owned(), nobody.local_addr().unwrap().port());
+        let told = dialler.dial(PATIENT, PATIENT).await.unwrap_err().to_string();
         assert!(told.contains("nobody listens on that port"), "{told}");
     }
 }

@@ -135,7 +135,7 @@ def _asked_by(story, unit, stack):
             phone.until(f"{code} of {ecu}", lambda event: event["eventType"] == "DTC_SET" and has(event))
         _until_all_known(unit, token)
         known = time.time() - begun
-        until("ECUs are asked for a while", lambda: Heard(unit).seconds() >= SECONDS, 4 * SECONDS + 120, 1)
+        until("ECUs are asked for a while", lambda: Heard(unit).seconds() >= SECONDS, 4 * SECONDS + GENEROUS, 1)
         told = phone.events()
     heard, shown = Heard(unit), _codes(unit, token)
     dropped = [unit.metric(token, "telltale_diagnostics_timeouts_total"), unit.metric(token, "telltale_diagnostics_dropped_total")]

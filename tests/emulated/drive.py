@@ -7,7 +7,7 @@ from pathlib import Path
 from . import car
 from .nmea import Receiver
 from .phone import Phone
-from .qemu import Failure, Unit, until
+from .qemu import GENEROUS, Failure, Unit, until
 
 
 def drive(story):
@@ -38,7 +38,7 @@ def drive(story):
 def _judge(story, unit, seen, phone, other):
     """What was told is what had to be told."""
     last = seen.expected[-1]
-    patience = seen.end - seen.begin + 120
+    patience = seen.end - seen.begin + GENEROUS
     phone.until("CHILD_LEFT_BEHIND", lambda event: event["eventType"] == "CHILD_LEFT_BEHIND", patience)
     phone.cut()
     phone.until(car.gist(last), lambda event: car.gist(event) == car.gist(last), patience)

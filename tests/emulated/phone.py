@@ -5,7 +5,7 @@ import json
 import threading
 import time
 
-from .qemu import Failure, until
+from .qemu import GENEROUS, Failure, until
 
 
 class Phone:
@@ -52,8 +52,8 @@ class Phone:
                 time.sleep(0.2)
 
     def _stream(self):
-        # The daemon says something every 15 s.
-        self._connection = http.client.HTTPConnection(self.address, timeout=45)
+        # The daemon says something every 15 s, but for how busy this machine is.
+        self._connection = http.client.HTTPConnection(self.address, timeout=GENEROUS)
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream"}
         if self.last is not None:
             headers["Last-Event-ID"] = str(self.last)
@@ -94,7 +94,7 @@ class Phone:
             told = [json.loads(data) for _, name, data, _ in self.told if name == "message"]
         return [event for event in told if kind is None or event.get("eventType") == kind]
 
-    def until(self, what, condition, patience=120.0):
+    def until(self, what, condition, patience=GENEROUS):
         """The first event, told already or still to come, for which `condition` holds."""
         deadline = time.monotonic() + patience
         with self._news:

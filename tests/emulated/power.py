@@ -19,7 +19,7 @@ from pathlib import Path
 from . import blocklog, car, systemd, toolchain
 from .nmea import Receiver
 from .phone import Phone
-from .qemu import Failure, Unit, until
+from .qemu import GENEROUS, Failure, Unit, until
 
 CUTS = 50
 # So many disks go into one unit, one after the other.
@@ -98,7 +98,7 @@ def driven(drive, last):
     """The drive until the phone has heard of `last`, one of the events that are expected, and five seconds more."""
     def run(unit, phone):
         unit.do("canplayer -I /root/drive.candump can1=can0 vcan0=can1 > /tmp/canplayer.log 2>&1 &")
-        deadline = time.monotonic() + drive.end - drive.begin + 120
+        deadline = time.monotonic() + drive.end - drive.begin + GENEROUS
         with Receiver(unit.gnss, drive.cycles):
             while not any(car.gist(event) == car.gist(last) for event, _ in list(phone.seen)):
                 if time.monotonic() > deadline:
@@ -182,7 +182,7 @@ class Cut:
             return [now] if any(event["eventId"] not in known and "child" in event for event in now) else None
 
         try:
-            [events] = until("the alert goes on", later, 30)
+            [events] = until("the alert goes on", later)
         except Failure as error:
             self.faults.append(f"{error}, only {events[-1]}")
             return events

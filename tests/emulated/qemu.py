@@ -204,7 +204,7 @@ class Unit:
         """Host and port where the daemon's door is, from here."""
         return f"127.0.0.1:{self.port}"
 
-    def http(self, method, path, body=None, token=None, timeout=30):
+    def http(self, method, path, body=None, token=None, timeout=GENEROUS):
         """One request to the daemon; status and body (JSON where it is). 0 when nobody answers."""
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if token:
@@ -239,7 +239,7 @@ class Unit:
 
     def _until_answers(self, path, what):
         try:
-            until(f"{self.name}: the daemon is {what}", lambda: self.http("GET", path, timeout=5)[0] == 200)
+            until(f"{self.name}: the daemon is {what}", lambda: self.http("GET", path, timeout=30)[0] == 200)
         except Failure as error:
             raise Failure(f"{error}; it says {self.http('GET', '/healthz')} and {self.run('cat /tmp/telltale.log')}") from error
 

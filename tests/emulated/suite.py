@@ -1,5 +1,6 @@
 """The stories, in their order, run side by side where that changes nothing, and reported one by one."""
 
+import contextlib
 import shutil
 import threading
 import time
@@ -10,10 +11,11 @@ from . import buses, button, diagnosis, drive, load, package, power, receiver, s
 from .image import Image
 from .qemu import Failure, LOGS
 
-# Those that wait more than they compute go first and together; those that measure run at the end, beside each other only.
-TOGETHER = [drive.drive, buses.up_and_down, buses.conditions, buses.flexible_data, buses.listen_only, diagnosis.asked,
-            diagnosis.overheard, receiver.unplugged, receiver.clock, button.button,
-            package.package, systemd.installed, power.power_cuts, power.power_cuts_are_seen, power.power_cuts_under_systemd]
+# Those that wait more than they compute go first and together, the longest first, so that none is left by itself in the end;
+# those that measure run at the end, beside each other only.
+TOGETHER = [systemd.installed, diagnosis.asked, diagnosis.overheard, power.power_cuts, power.power_cuts_under_systemd, drive.drive,
+            power.power_cuts_are_seen, receiver.unplugged, buses.listen_only, buses.up_and_down, buses.conditions,
+            buses.flexible_data, receiver.clock, button.button, package.package]
 ALONE = [load.load, load.cpu]
 
 
@@ -34,10 +36,29 @@ class Story:
         self.figures = {}
 
 
-def run(report, text, pass_over, telltale):
-    """Builds, makes the images, runs the stories that `text` means. `telltale` is the program of this machine."""
+def meant(text, telltale):
+    """The stories that `text` means. `telltale` is the program of this machine."""
     stories = [Story(arch, function, telltale) for function in TOGETHER + ALONE for arch in arches(function, text)]
-    stories = [story for story in stories if text in story.title]
+    return [story for story in stories if text in story.title]
+
+
+def begin(text, telltale):
+    """Builds what `run` asks for, with what others leave of the processors: less is to be done then. `run` tells what is wrong."""
+    names = {story.arch for story in meant(text, telltale)}
+
+    def build():
+        with contextlib.suppress(RuntimeError):
+            toolchain.build([arch for arch in toolchain.ARCHES if arch in names], before=["nice", "-n", "19"])
+
+    with contextlib.suppress(toolchain.Missing):
+        if names:
+            toolchain.prepare()
+            threading.Thread(target=build, daemon=True).start()
+
+
+def run(report, text, pass_over, telltale):
+    """Builds, makes the images, runs the stories that `text` means."""
+    stories = meant(text, telltale)
     if not stories:
         return
     try:

@@ -109,14 +109,14 @@ def _add_library(arch):
         shutil.copytree(Path(folder, "usr/lib/rustlib"), "/usr/lib/rustlib", dirs_exist_ok=True)
 
 
-def build(arches, profile="release"):
+def build(arches, profile="release", before=()):
     """Builds the program for `arches`, in one go, as their linking takes one core each; the path for each. Profile `dev`
-    has debug assertions, and no symbols: it goes into a unit."""
+    has debug assertions, and no symbols: it goes into a unit. `before` are words before the command."""
     environment = {**os.environ, "RUSTC": RUSTC, "CARGO_TARGET_DIR": str(TARGET_FOLDER), "CARGO_PROFILE_DEV_DEBUG": "0",
                    "CARGO_PROFILE_DEV_STRIP": "symbols"}
     for name in ("RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"):
         environment.pop(name, None)
-    command = ["cargo", "build", "--bin", "telltale", "--locked", "--profile", profile]
+    command = [*before, "cargo", "build", "--bin", "telltale", "--locked", "--profile", profile]
     for arch in arches:
         command += ["--target", arch.triplet]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

@@ -14,6 +14,9 @@ use crate::feeder::{APART, Feeder, TOGETHER, Wire, meanwhile};
 use crate::phone::Phone;
 use crate::unit::{Daemon, project};
 
+/// How long nobody listens to the car: long enough to be told from what a busy machine is late by.
+const DARK: Duration = Duration::from_secs(30);
+
 /// The folder of a site, and the car beside it.
 struct Site {
     folder: TempDir,
@@ -64,7 +67,7 @@ fn killed_in_an_alert_while_the_car_goes_on_sending_the_daemon_goes_on_in_its_ow
     phone.drain();
 
     // The car sends on while nobody listens; none of it may be taken for news later.
-    meanwhile(Duration::from_secs(15));
+    meanwhile(DARK);
     let restarted = Wall::system();
     let daemon = site.daemon(Some(&token));
     phone.connect(&daemon);
@@ -85,7 +88,7 @@ fn killed_in_an_alert_while_the_car_goes_on_sending_the_daemon_goes_on_in_its_ow
     assert_eq!(resumed["child"]["stage"], "repeated", "{resumed}");
     let escalated = phone.until("its escalation", |event| is_stage(event, "escalated"));
     let passed = seconds(&escalated) - seconds(&initial);
-    assert!((59.0..75.0).contains(&passed), "a minute after the beginning, restart or not: {passed} s");
+    assert!((59.0..60.0 + DARK.as_secs_f64()).contains(&passed), "a minute after the beginning, restart or not: {passed} s");
     let token = daemon.token.clone();
     daemon.kill();
     phone.drain();

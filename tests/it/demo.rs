@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::drives::replay;
 use crate::phone::{Phone, history};
-use crate::unit::{Daemon, figure, project};
+use crate::unit::{Daemon, figure, folder, project};
 
 fn is(event: &Value, event_type: &str) -> bool {
     event["eventType"] == event_type
@@ -18,7 +18,7 @@ fn is_stage(event: &Value, stage: &str) -> bool {
 
 #[test]
 fn the_demo_tells_a_trip_a_fence_and_a_child_and_its_recording_tells_the_same() {
-    let data = tempfile::tempdir().unwrap();
+    let data = folder();
     let record = data.path().join("recording");
     let begun = Instant::now();
     let daemon = Daemon::demo(data.path(), &["--record", record.to_str().unwrap()]);

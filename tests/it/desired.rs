@@ -42,7 +42,7 @@ impl Unit {
     fn start(dir: &Path) -> Unit {
         let vin = Vin::try_from(VIN.to_owned()).unwrap();
         let clock = Clock::scaled(Wall::build().max(Wall::from_micros(1_771_546_007_000_000)), 1.0);
-        let settings = journal::Settings { dir: dir.to_owned(), ..journal::Settings::default() };
+        let settings = journal::Settings { dir: dir.to_owned(), stall_seconds: 60.0, ..journal::Settings::default() };
         let (health, counters) = (Health::default(), journal::Counters::register(&Metrics::default()));
         let opened = Journal::open(settings, vin.clone(), clock.clone(), health.clone(), counters).unwrap();
         let journal::Opened { journal, rows, last, mut inbox, .. } = opened;
@@ -88,7 +88,7 @@ impl Unit {
     }
 
     fn stop(self) {
-        assert!(self.journal.close(std::time::Duration::from_secs(20)));
+        assert!(self.journal.close(std::time::Duration::from_secs(300)));
     }
 }
 

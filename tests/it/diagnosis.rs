@@ -370,6 +370,11 @@ fn nothing_is_asked_with_the_ignition_off() {
     assert_eq!(car.ours, []);
 }
 
+/// Says this on a wire, once somebody is there who hears it.
+fn say(wire: &mut fs::File, text: &str) {
+    until("the wire is read", || wire.write_all(text.as_bytes()).ok());
+}
+
 /// What a tester and an engine say to one another of the car's number, as `candump -L` has it.
 fn number_asked_for(vin: &str) -> String {
     let hex = |text: &str| text.bytes().map(|byte| format!("{byte:02X}")).collect::<String>();
@@ -394,8 +399,8 @@ fn a_car_that_tells_its_number_is_watched_under_it_from_then_on() {
     let mut daemon = Daemon::site(&config, &folder.path().join("runtime"), None);
     assert_eq!(vin(&daemon), "UNNAMED");
     let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
-    writer.write_all(number_asked_for("TELLTALESAMPLE001").as_bytes()).unwrap();
-    writer.write_all(number_asked_for("TELLTALESAMPLE001").as_bytes()).unwrap();
+    say(&mut writer, &number_asked_for("TELLTALESAMPLE001"));
+    say(&mut writer, &number_asked_for("TELLTALESAMPLE001"));
     daemon.address = until("it listens anew", || {
         let log = daemon.log();
         let addresses = log.lines().filter(|line| line.contains("listening")).filter_map(|line| line.split_once("address="));
@@ -409,8 +414,8 @@ fn a_car_that_tells_its_number_is_watched_under_it_from_then_on() {
     let daemon = Daemon::site(&config, &folder.path().join("runtime"), Some(&token));
     assert_eq!(vin(&daemon), "TELLTALESAMPLE001", "it is remembered");
     let other = number_asked_for("TELLTALESAMPLE002");
-    writer.write_all(other.as_bytes()).unwrap();
-    writer.write_all(other.as_bytes()).unwrap();
+    say(&mut writer, &other);
+    say(&mut writer, &other);
     let told = daemon.until_part("vehicle", "degraded");
     assert!(told.contains("TELLTALESAMPLE002") && told.contains("vehicle.vin"), "{told}");
 }
@@ -481,7 +486,7 @@ fn what_a_workshop_reads_and_clears_is_overheard_without_a_word_of_ours() {
     let mut phone = Phone::default();
     phone.connect(&daemon);
     let mut writer = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
-    writer.write_all((lamp(true) + stored).as_bytes()).unwrap();
+    say(&mut writer, &(lamp(true) + stored));
     let set = each(&mut phone, &["DTC_SET", "MIL_ON"]);
     let codes: Vec<&str> =
         set["diagnosis"]["codes"].as_array().unwrap().iter().filter_map(|code| code["code"].as_str()).collect();
@@ -491,7 +496,7 @@ fn what_a_workshop_reads_and_clears_is_overheard_without_a_word_of_ours() {
 
     let daemon = Daemon::site(&config, &runtime, Some(&token));
     phone.connect(&daemon);
-    writer.write_all((lamp(true) + stored + clear).as_bytes()).unwrap();
+    say(&mut writer, &(lamp(true) + stored + clear));
     let cleared = each(&mut phone, &["DTC_CLEARED", "MIL_OFF"]);
     assert_eq!(cleared["diagnosis"]["codes"].as_array().map(Vec::len), Some(3), "{cleared}");
     for event_type in ["DTC_SET", "MIL_ON"] {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::unit::Daemon;
 
 /// Long enough for a shared, noisy machine; nothing waits this long when all is well.
-pub const GENEROUS: Duration = Duration::from_secs(120);
+pub const GENEROUS: Duration = Duration::from_secs(300);
 
 /// Asks again and again until `condition` gives something; fails loudly when time is up.
 pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::phone::{Reply, request, until};
 
@@ -35,6 +36,12 @@ pub fn shared_data() -> Option<PathBuf> {
         println!("passed over: {} is not there", folder.display());
         None
     }
+}
+
+/// A folder in memory, where there is such a thing: how long a disk takes is no concern of the test's, and nobody cuts the
+/// power of this machine.
+pub fn folder() -> TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 /// A measured number, for the report of `tests/run`.

@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SECONDS = 240
+SECONDS = 900
 
 
 def run(report, text, telltale, python):
@@ -51,6 +51,6 @@ def schemathesis(python):
     return lambda url, token: [
         str(program), "--config-file", str(HERE / "schemathesis.toml"), "run", url,
         "--header", f"Authorization: Bearer {token}", "--exclude-by", "/x-stream == true",
-        "--exclude-checks", "ignored_auth", "--seed", "1", "--max-examples", "10", "--generation-database", "none", "--request-timeout", "30",
+        "--exclude-checks", "ignored_auth", "--seed", "1", "--max-examples", "10", "--generation-database", "none", "--request-timeout", "300",
         "--suppress-health-check", "all", "--warnings", "off", "--workers", "1", "--no-color",
     ]

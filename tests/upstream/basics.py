@@ -6,9 +6,9 @@ import signal
 import socket
 import subprocess
 
-from waiting import Failure, until
+from waiting import GENEROUS, Failure, until
 
-__all__ = ["Failure", "Missing", "Server", "answers", "free_port", "run", "until"]
+__all__ = ["GENEROUS", "Failure", "Missing", "Server", "answers", "free_port", "run", "until"]
 
 
 class Missing(Exception):

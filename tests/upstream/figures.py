@@ -9,7 +9,7 @@ import threading
 import time
 
 from . import drive, fleet
-from .basics import free_port, until
+from .basics import GENEROUS, free_port, until
 from .collector import TOKEN, Collector
 from .mosquitto import Mosquitto
 from .vehicle import KINDS, VIN
@@ -89,7 +89,7 @@ def after_a_week(story):
         vehicle, figures = world.vehicle, story.figures
         with world.network.down():
             with drive.Car(vehicle.folder, PASSAGES_A_SECOND, child=False) as car:
-                until("there are events enough", lambda: world.phone.count() >= EVENTS, 300)
+                until("there are events enough", lambda: world.phone.count() >= EVENTS, 2 * GENEROUS)
                 car.park()
             # Whatever a car that fell silent has to tell is told; reading all of it makes the caches as large as they get.
             until("the car is silent", lambda: vehicle.health("gnss")["condition"] == "degraded")
@@ -110,7 +110,7 @@ def _drain(world, name, told, come):
     until(f"the first by {name}", come, pause=0.01)
     first, came = time.monotonic(), come()
     with Memory(world.vehicle) as memory:
-        until(f"all by {name}", lambda: come() >= told, 200, 0.02)
+        until(f"all by {name}", lambda: come() >= told, 2 * GENEROUS, 0.02)
     seconds = time.monotonic() - first
     sent, received = (after - before for after, before in zip(world.network.bytes(), before))
     figures[f"{name}_seconds_to_the_first"] = round(first - begun, 2)

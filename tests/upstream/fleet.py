@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from .basics import Failure, until
+from .basics import GENEROUS, Failure, until
 from .vehicle import KINDS
 
 HERE = Path(__file__).resolve().parent
@@ -115,17 +115,18 @@ def _envelope(event, told, kind, vin):
             and event["severity"] == told["severity"] and ("time" in event) == (told["timeSource"] != "unset") and event["data"] == told)
 
 
-def judged(story, vehicle, phone, source, patience=150.0):
-    """Waits until as much has come as the vehicle has told, and holds both lists against each other. Tells the figures."""
+def judged(story, vehicle, phone, source, missing=0):
+    """Waits until as much has come as the vehicle has told, but for so many that never do, and holds both lists against each
+    other. Tells the figures."""
     begun, seen = time.monotonic(), {}
 
     def whole():
         # A car that stands tells things too.
         seen["history"], seen["come"] = vehicle.history(), source()
-        return sum(map(len, seen["come"][0].values())) == len(seen["history"])
+        return sum(map(len, seen["come"][0].values())) == len(seen["history"]) - missing
 
     with contextlib.suppress(Failure):
-        until("everything has come", whole, patience, 0.5)
+        until("everything has come", whole, 2 * GENEROUS, 0.5)
     story.figures["seconds_to_the_last_event"] = round(time.monotonic() - begun, 1)
     history, (come, twins) = seen["history"], seen["come"]
     until("the phone has heard all", lambda: phone.count() >= len(history))

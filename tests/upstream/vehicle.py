@@ -10,7 +10,7 @@ import time
 from emulated.phone import Phone
 
 from . import drive
-from .basics import Failure, until
+from .basics import GENEROUS, Failure, until
 
 VIN = "TELLTALEFLEET0001"
 PORT = 8080
@@ -37,7 +37,7 @@ class Vehicle:
         self._site(upstream + more)
 
     def _site(self, upstream):
-        text = (f'[vehicle]\nvin = "{VIN}"\nprofile = "car.toml"\n[journal]\ndir = "journal"\n'
+        text = (f'[vehicle]\nvin = "{VIN}"\nprofile = "car.toml"\n[journal]\ndir = "journal"\nstall_seconds = 60\n'
                 f'[http]\nlisten = "{self.address}"\ntrusted = ["wlan"]\n{drive.SITE}\n{upstream}')
         (self.folder / "telltale.toml").write_text(text, encoding="utf-8")
 
@@ -66,7 +66,7 @@ class Vehicle:
         return self._ask("POST", "/api/v1/pair", {"code": code, "device": "a phone of the tests"}, None)["token"]
 
     def _ask(self, method, path, body, token):
-        connection = http.client.HTTPConnection(self.address, timeout=30)
+        connection = http.client.HTTPConnection(self.address, timeout=GENEROUS)
         try:
             headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -125,7 +125,7 @@ class Vehicle:
         """Asks it to end; how long that took, in seconds."""
         begun = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(GENEROUS)
         return time.monotonic() - begun
 
     def log(self):

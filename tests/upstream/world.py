@@ -5,7 +5,7 @@ import time
 
 from . import drive
 from .authority import Authority
-from .basics import until
+from .basics import GENEROUS, until
 from .network import Network
 from .vehicle import Vehicle
 
@@ -111,7 +111,7 @@ def drive_through(world, events, *faults):
         until("the car drives", car.moving.is_set)
         begun = time.monotonic()
         with Faults(*faults) as happening:
-            until("there are events enough", lambda: happening.over() and world.phone.count() >= events, 400)
+            until("there are events enough", lambda: happening.over() and world.phone.count() >= events, 3 * GENEROUS)
         car.park()
         # What it did last is told.
         time.sleep(1)

@@ -28,7 +28,7 @@ async fn until(health: &Health, condition: Condition, detail: &str) {
     let mut board = health.watch();
     let shows =
         board.wait_for(|parts| parts.get("gnss").is_some_and(|part| part.condition == condition && part.detail.contains(detail)));
-    timeout(Duration::from_secs(20), shows).await.unwrap_or_else(|_| panic!("never {condition:?} {detail}")).unwrap();
+    timeout(Duration::from_secs(300), shows).await.unwrap_or_else(|_| panic!("never {condition:?} {detail}")).unwrap();
 }
 
 /// Runs `script` against a source until it ends; what was delivered.

@@ -72,7 +72,7 @@ pub(super) fn step(events: impl IntoIterator<Item = Event>) -> Step {
 
 /// Settings for tests: no long pauses, and patience with a machine that is busy.
 pub(super) fn settings(dir: &Path) -> Settings {
-    Settings { dir: dir.to_owned(), stall_seconds: 10.0, retry_seconds: 0.64, ..Settings::default() }
+    Settings { dir: dir.to_owned(), stall_seconds: 60.0, retry_seconds: 0.64, ..Settings::default() }
 }
 
 /// A journal, what it counts and how it says it is.
@@ -157,12 +157,12 @@ impl Bench {
     /// As if the power had gone: nothing is written any more. What the disk has is all there is.
     pub fn crash(self) {
         let Bench { opened, .. } = self;
-        opened.journal.end(Stop::Crash, Duration::from_secs(20));
+        opened.journal.end(Stop::Crash, Duration::from_secs(300));
     }
 
     /// A clean stop; everything has to have been written.
     pub fn close(self) {
-        assert!(self.journal().close(Duration::from_secs(20)));
+        assert!(self.journal().close(Duration::from_secs(300)));
     }
 
     pub fn dropped(&self, reason: &'static str) -> u64 {
@@ -183,7 +183,7 @@ pub(super) fn shown_to(member: Option<&str>) -> Filter {
 
 /// Waits, but not for ever.
 pub(super) async fn until<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it never came")
+    tokio::time::timeout(Duration::from_secs(300), future).await.expect("it never came")
 }
 
 pub(super) fn ids(events: &[Arc<Stored>]) -> Vec<u64> {
@@ -196,7 +196,7 @@ pub(super) struct Holder(rusqlite::Connection);
 impl Holder {
     pub fn of(dir: &Path) -> Holder {
         let conn = rusqlite::Connection::open(dir.join("journal.db")).unwrap();
-        conn.busy_timeout(Duration::from_secs(10)).unwrap();
+        conn.busy_timeout(Duration::from_secs(300)).unwrap();
         conn.execute_batch("BEGIN IMMEDIATE").unwrap();
         Holder(conn)
     }

@@ -181,7 +181,7 @@ impl World {
         let bench = self.bench.take().unwrap();
         self.lossy |= bench.dropped("memory") > 0;
         let saved = bench.journal().core.state().saved.0;
-        let all = clean && bench.journal().close(Duration::from_secs(20));
+        let all = clean && bench.journal().close(Duration::from_secs(300));
         assert!(all || self.away || !clean, "a stop writes everything");
         if !all {
             self.doubtful.extend(self.events.range(saved + 1..).map(|(id, _)| id));

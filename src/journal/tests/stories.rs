@@ -454,12 +454,12 @@ async fn the_journal_of_an_unnamed_vehicle_is_that_of_the_first_that_has_a_name(
     assert_eq!(vehicle_in(dir.path()), None);
     let unnamed = open(&Vin::unnamed());
     unnamed.journal.commit(Step { events: Vec::new(), rows: vec![row("a", Some("kept"))] }, None);
-    assert!(unnamed.journal.close(Duration::from_secs(60)));
+    assert!(unnamed.journal.close(Duration::from_secs(300)));
     assert_eq!(vehicle_in(dir.path()), None, "nobody's name");
     for _ in 0..2 {
         let named = open(&vin());
         assert_eq!(named.rows, [row("a", Some("kept"))]);
-        assert!(named.journal.close(Duration::from_secs(60)));
+        assert!(named.journal.close(Duration::from_secs(300)));
         assert_eq!(vehicle_in(dir.path()), Some(vin()));
     }
     let other = open(&Vin::try_from("ANOTHER".to_owned()).unwrap());

@@ -107,7 +107,7 @@ mod tests {
     }
 
     async fn moves(seen: &mut watch::Receiver<u64>) {
-        tokio::time::timeout(Duration::from_secs(60), seen.changed()).await.expect("a move").unwrap();
+        tokio::time::timeout(Duration::from_secs(300), seen.changed()).await.expect("a move").unwrap();
     }
 
     #[tokio::test]

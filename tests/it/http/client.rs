@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::mpsc::{Sender, channel};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -58,6 +59,20 @@ impl Answer {
     }
 }
 
+/// While this lives a paused clock stands: it goes on by itself when all wait, and does not know that some wait for what the
+/// kernel brings in its own time, as an acknowledgement that a reader owes or a softirq that another processor is late with.
+pub struct Still {
+    _lives: Sender<()>,
+}
+
+impl Still {
+    pub fn now() -> Still {
+        let (_lives, until_it_ends) = channel::<()>();
+        tokio::task::spawn_blocking(move || until_it_ends.recv());
+        Still { _lives }
+    }
+}
+
 /// TCP, or TLS over it.
 pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -83,6 +98,7 @@ impl Client {
     }
 
     pub async fn ask(&mut self, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+        let _still = Still::now();
         self.send(request(method, path, headers, body)).await;
         self.answer(method == "HEAD").await.expect("an answer")
     }
@@ -208,6 +224,7 @@ impl EventStream {
     }
 
     pub async fn over(mut client: Client, path: &str, headers: &[&str]) -> EventStream {
+        let _still = Still::now();
         client.send(request("GET", path, headers, "")).await;
         let head = client.head().await.expect("an answer");
         EventStream { head, client, browser: Browser::default(), pieces: Vec::new(), told: VecDeque::new() }
@@ -233,8 +250,9 @@ impl EventStream {
         }
     }
 
-    /// The ids of the default events up to and with this one.
+    /// The ids of the default events up to and with this one, which was told already.
     pub async fn ids_to(&mut self, last: u64) -> Vec<u64> {
+        let _still = Still::now();
         let mut ids = Vec::new();
         while ids.last() != Some(&last) {
             ids.push(self.named("message").await.event_id());

@@ -6,6 +6,7 @@ use mdns_sd::{IfKind, ServiceDaemon, ServiceEvent};
 
 use super::door::Door;
 use super::feed::VIN;
+use crate::phone::GENEROUS;
 
 #[tokio::test]
 async fn a_phone_finds_the_unit_and_hears_its_goodbye() {
@@ -47,14 +48,14 @@ async fn a_phone_finds_the_unit_and_hears_its_goodbye() {
     assert!(!format!("{service:?}").contains(VIN));
     // The link of a pairing has that name, once it leads here.
     while !door.entrance.url().starts_with(&format!("https://telltale-{id}.local:")) {
-        assert!(Instant::now() < deadline + Duration::from_secs(60), "{}", door.entrance.url());
+        assert!(Instant::now() < deadline + GENEROUS, "{}", door.entrance.url());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 
     door.shutdown.cancel();
     door.serving.await.unwrap();
     loop {
-        match seen.recv_timeout(Duration::from_secs(20)).expect("a goodbye") {
+        match seen.recv_timeout(GENEROUS).expect("a goodbye") {
             ServiceEvent::ServiceRemoved(_, name) if name.contains(&id) => break,
             _ => {}
         }

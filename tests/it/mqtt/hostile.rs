@@ -542,8 +542,11 @@ async fn a_document_that_is_too_long_wrecks_nothing_for_good() {
 
 #[tokio::test]
 async fn what_cannot_be_reached_is_told_by_how_far_it_came() {
-    let nobody = Script::new().await.port;
-    unreachable(&way(here(nobody)).broker.send(&messages(0..1)).await, "nobody listens on that port");
+    // Bound, so that nobody else can listen there.
+    let nobody = tokio::net::TcpSocket::new_v4().unwrap();
+    nobody.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    unreachable(&way(here(port)).broker.send(&messages(0..1)).await, "nobody listens on that port");
     let nowhere = Settings { clear_text: true, ..to("mqtt://broker.invalid") };
     unreachable(&way(nowhere).broker.send(&[]).await, "no name server tells where broker.invalid is");
     let script = Script::new().await;

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 /// So long anything that has to come may take, on the slowest machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a CONNECT said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Brokers that fleets run, each in a folder of its own on a port of its own.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -31,7 +32,7 @@ pub struct Server {
 impl Server {
     fn start(program: PathBuf, arguments: Vec<String>, port: u16) -> Server {
         let child = spawn(&program, &arguments);
-        let server = Server { child, port, command: (program, arguments) };
+        let mut server = Server { child, port, command: (program, arguments) };
         server.wait();
         server
     }
@@ -73,9 +74,10 @@ impl Server {
         let _ = self.child.wait();
     }
 
-    fn wait(&self) {
+    fn wait(&mut self) {
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            assert_eq!(self.child.try_wait().unwrap(), None, "{:?} has ended", self.command);
             assert!(begun.elapsed() < PATIENCE, "{:?} does not listen", self.command);
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -93,8 +95,15 @@ fn spawn(program: &PathBuf, arguments: &[String]) -> Child {
     quiet.unwrap_or_else(|error| panic!("{}: {error}", program.display()))
 }
 
+/// A port that nobody has now, nor gets by chance for a connection of its own while a broker begins, or is down.
 fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    loop {
+        let chance = RandomState::new().build_hasher().finish() % 12_000;
+        let port = 20_000 + u16::try_from(chance).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The distribution's own subscriber, which has nothing of ours: lines `TOPIC PAYLOAD`, each with QoS 1.

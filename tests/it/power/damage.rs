@@ -14,7 +14,7 @@ async fn filled(dir: &Path) -> (EventId, EventId) {
     let rows = vec![Row { key: "child".to_owned(), value: Some(b"calm".to_vec()) }];
     running.opened.journal.commit(Step { events: (first.0..=last.0).map(note).collect(), rows }, None);
     running.shown(last).await;
-    assert!(running.opened.journal.close(Duration::from_secs(20)));
+    assert!(running.opened.journal.close(Duration::from_secs(300)));
     (first, last)
 }
 
@@ -68,12 +68,12 @@ async fn a_page_that_the_disk_never_gives_again_is_told_and_holds_up_no_replay_f
     let gap = running.opened.journal.pruned(&Drive::vin(), &everything()).unwrap();
     assert!(gap >= last, "who replays is told of the gap");
     assert_eq!(running.after(gap).await.unwrap().len(), 1);
-    assert!(running.opened.journal.close(Duration::from_secs(20)));
+    assert!(running.opened.journal.close(Duration::from_secs(300)));
     recording.damage(None);
     let (again, _) = open(&dir, Settings::default(), now());
     assert_eq!(again.opened.rows.len(), 1, "state is kept");
     assert_eq!(again.after(EventId(0)).await.unwrap()[0].id, new);
-    again.opened.journal.close(Duration::from_secs(20));
+    again.opened.journal.close(Duration::from_secs(300));
     vfs::forget(&dir);
 }
 
@@ -92,6 +92,6 @@ async fn a_page_that_the_disk_gives_again_costs_nothing() {
     assert!(!set_aside(&running));
     let told = running.after(EventId(0)).await.unwrap();
     assert_eq!((told.len(), told[0].id, told[3_999].id), (4_000, first, last));
-    running.opened.journal.close(Duration::from_secs(20));
+    running.opened.journal.close(Duration::from_secs(300));
     vfs::forget(&dir);
 }

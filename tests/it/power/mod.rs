@@ -25,12 +25,11 @@ use telltale::health::Health;
 use telltale::journal::{Counters, Journal, Opened, Settings};
 use telltale::metrics::Metrics;
 use telltale::vehicle::Observation;
-use tempfile::TempDir;
 
 use self::disk::{Chance, Disk, Files};
 use self::drive::Drive;
 use self::vfs::Op;
-use crate::unit::figure;
+use crate::unit::{figure, folder};
 
 /// Of so many disks one is cut again, while the daemon starts on it.
 const AGAIN: usize = 8;
@@ -79,11 +78,6 @@ impl State {
     }
 }
 
-/// Folders in memory where there is such a thing: nobody cuts the power of this machine.
-fn folder() -> TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
-}
-
 fn everything() -> Filter {
     Filter::of(&Kind::ALL)
 }
@@ -97,7 +91,7 @@ struct Running {
 
 fn open(dir: &Path, settings: Settings, wall: Wall) -> (Running, Clock) {
     let (health, metrics, clock) = (Health::default(), Metrics::default(), Clock::scaled(wall, 1.0));
-    let settings = Settings { dir: dir.to_owned(), stall_seconds: 20.0, ..settings };
+    let settings = Settings { dir: dir.to_owned(), stall_seconds: 60.0, ..settings };
     let counters = Counters::register(&metrics);
     let opened = Journal::open(settings, Drive::vin(), clock.clone(), health.clone(), counters).unwrap();
     (Running { opened, health, metrics }, clock)
@@ -122,7 +116,7 @@ impl Running {
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("it never came")
+    tokio::time::timeout(Duration::from_secs(300), future).await.expect("it never came")
 }
 
 /// Drives, and records what becomes of the journal's files.
@@ -156,7 +150,7 @@ impl Recorder<'_> {
                 self.step(events, rows, now.wall).await;
             }
         }
-        assert!(self.running.opened.journal.close(Duration::from_secs(20)));
+        assert!(self.running.opened.journal.close(Duration::from_secs(300)));
         self.life.ops = self.recording.ops().clone();
         self.life
     }
@@ -282,13 +276,13 @@ impl Bench<'_> {
         if !again {
             let (running, clock) = open(&dir, Settings::default(), expected.wall);
             let started = self.starts(&running, &clock, cut, &expected).await;
-            running.opened.journal.close(Duration::from_secs(20));
+            running.opened.journal.close(Duration::from_secs(300));
             return started.map(|_| ());
         }
         let recording = vfs::record(&dir);
         let (running, clock) = open(&dir, Settings::default(), expected.wall);
         let opening = self.starts(&running, &clock, cut, &expected).await.map(|told| (told, recording.len()));
-        running.opened.journal.close(Duration::from_secs(20));
+        running.opened.journal.close(Duration::from_secs(300));
         vfs::forget(&dir);
         let (told, shown) = opening?;
         let ops = recording.ops().clone();
@@ -304,7 +298,7 @@ impl Bench<'_> {
         let dir = self.put(&disk.cut(chance));
         let (running, _) = open(&dir, Settings::default(), expected.wall);
         let kept = self.keeps(&running, &expected).await;
-        running.opened.journal.close(Duration::from_secs(20));
+        running.opened.journal.close(Duration::from_secs(300));
         kept.map(|_| ()).map_err(|why| format!("cut again after {second} changes of the start: {why}"))
     }
 
