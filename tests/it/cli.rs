@@ -40,13 +40,15 @@ fn help_of_everything_has_an_example() {
 
 #[test]
 fn a_command_called_wrongly_exits_with_64_and_says_why() {
-    let wrong: [&[&str]; 6] = [
+    let wrong: [&[&str]; 8] = [
         &[],
         &["fly"],
         &["demo", "--speed", "0"],
         &["demo", "--scenario", "nowhere"],
         &["demo", "--listen", "0.0.0.0:0"],
+        &["demo", "--listen", "localhost"],
         &["decode", "can", "log"],
+        &["pair", "--minutes", "0"],
     ];
     for command in wrong {
         let output = run(command);
@@ -55,6 +57,8 @@ fn a_command_called_wrongly_exits_with_64_and_says_why() {
     }
     assert!(errors(&run(&["demo", "--scenario", "nowhere"])).contains("school-run-forgotten"), "it lists what there is");
     assert!(errors(&run(&["demo", "--listen", "0.0.0.0:0"])).contains("--lan"));
+    assert!(errors(&run(&["demo", "--listen", "localhost"])).contains("such as 127.0.0.1:8080"));
+    assert!(errors(&run(&["pair", "--minutes", "0"])).contains("1..=60"));
 }
 
 #[test]
