@@ -132,7 +132,7 @@ pub struct SignalNow {
     pub value: Option<Value>,
     /// Seconds since it was last said; `None` when it never was.
     pub age: Option<f64>,
-    /// The source that said it.
+    /// The source that said it; empty where none did.
     pub source: String,
 }
 

@@ -32,8 +32,9 @@ impl Boards {
     pub fn run(self) -> ExitCode {
         let Some(name) = self.name else { return super::print(&list()) };
         let Some(board) = Board::named(&name) else {
-            let near = nearest(&name, BOARDS.iter().map(|board| board.name)).unwrap_or_default();
-            eprintln!("telltale: no board is called {name}; the nearest known one is {near} (telltale boards lists them)");
+            let near = nearest(&name, BOARDS.iter().map(|board| board.name));
+            let meant = near.map_or(String::new(), |near| format!("the nearest known one is {near}; "));
+            eprintln!("telltale: no board is called {name}; {meant}telltale boards lists them");
             return Exit::NoInput.into();
         };
         match self.image {

@@ -39,6 +39,9 @@ pub fn run(arguments: &DecodeCan) -> ExitCode {
 /// All of a database is needed here, so every loss is an error.
 fn load(path: &Path) -> Result<Database, ExitCode> {
     let database = Database::read(path).map_err(|error| recording::failed(path, &error))?;
+    if database.messages().is_empty() {
+        eprintln!("{}: no message stands in it: a DBC file has lines such as `BO_ 1345 NAME: 8 NODE`", path.display());
+    }
     let mut code = None;
     for fault in database.faults() {
         let lost = fault.loss != Loss::Nothing;

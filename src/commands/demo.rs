@@ -28,7 +28,7 @@ use crate::{detect, diagnostics, upstream};
                   telltale demo --upstream mqtt://localhost --vin CAR2 --listen 127.0.0.1:8082 --data /tmp/car2")]
 pub struct Demo {
     /// Where to listen; port 0 picks a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
     /// How many times as fast as the world the car's clock runs
     #[arg(long, value_name = "N", default_value = "4", value_parser = speed)]
@@ -36,7 +36,7 @@ pub struct Demo {
     /// What is remembered, and the token [default: telltale-demo in the user's folder for state]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// The story
+    /// The story; a name that is none lists them
     #[arg(long, value_name = "NAME", default_value = SCENARIOS[0].name, value_parser = scenario)]
     scenario: &'static sim::Scenario,
     /// Send events and the track to this broker or collector (mqtt://, mqtts://, http://, https://), too; may be given again
@@ -54,6 +54,10 @@ pub struct Demo {
     /// One line of JSON as soon as it listens, and nothing else on stdout
     #[arg(long)]
     json: bool,
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "an address and its port, such as 127.0.0.1:8080 or [::1]:0, would be right".to_owned())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

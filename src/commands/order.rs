@@ -9,10 +9,12 @@ use crate::clock::Boot;
 const WINDOW_US: i64 = 1_000_000;
 
 /// An iterator's items in order of time, equal times in the order they came. An item more than a second late comes when
-/// it is read.
+/// it is read, after all that was read before: the clock was set back, and goes on from there.
 pub struct InOrder<I: Iterator<Item = (Boot, T)>, T> {
     source: std::iter::Fuse<I>,
     waiting: BinaryHeap<Reverse<(Boot, u64, Held<T>)>>,
+    /// One that came late: all that waits goes before it.
+    late: Option<(Boot, T)>,
     read: u64,
     latest: Boot,
 }
@@ -43,7 +45,13 @@ impl<T> Ord for Held<T> {
 impl<I: Iterator<Item = (Boot, T)>, T> InOrder<I, T> {
     /// Puts `source` in order.
     pub fn new(source: I) -> InOrder<I, T> {
-        InOrder { source: source.fuse(), waiting: BinaryHeap::new(), read: 0, latest: Boot::from_micros(i64::MIN) }
+        let latest = Boot::from_micros(i64::MIN);
+        InOrder { source: source.fuse(), waiting: BinaryHeap::new(), late: None, read: 0, latest }
+    }
+
+    fn wait(&mut self, at: Boot, item: T) {
+        self.waiting.push(Reverse((at, self.read, Held(item))));
+        self.read = self.read.wrapping_add(1);
     }
 }
 
@@ -52,15 +60,26 @@ impl<I: Iterator<Item = (Boot, T)>, T> Iterator for InOrder<I, T> {
 
     fn next(&mut self) -> Option<(Boot, T)> {
         loop {
-            if let Some(Reverse((at, _, _))) = self.waiting.peek() {
-                if at.shifted(WINDOW_US) < self.latest {
+            match (self.waiting.peek(), self.late.take()) {
+                (None, Some((at, item))) => {
+                    self.latest = at;
+                    self.wait(at, item);
+                }
+                (Some(_), Some(late)) => {
+                    self.late = Some(late);
                     break;
                 }
+                (Some(Reverse((at, _, _))), None) if at.shifted(WINDOW_US) < self.latest => break,
+                (_, None) => {}
             }
-            let Some((at, item)) = self.source.next() else { break };
-            self.latest = self.latest.max(at);
-            self.waiting.push(Reverse((at, self.read, Held(item))));
-            self.read = self.read.wrapping_add(1);
+            match self.source.next() {
+                None => break,
+                Some((at, item)) if at.shifted(WINDOW_US) < self.latest => self.late = Some((at, item)),
+                Some((at, item)) => {
+                    self.latest = self.latest.max(at);
+                    self.wait(at, item);
+                }
+            }
         }
         self.waiting.pop().map(|Reverse((at, _, Held(item)))| (at, item))
     }
@@ -91,7 +110,14 @@ mod tests {
     fn lines_within_a_second_of_their_place_come_in_order_and_twins_as_they_were() {
         let log = [(185, 'c'), (93, 'a'), (102, 'b'), (185, 'd'), (5_000_000, 'e'), (4_999_999, 'f'), (10, 'g')];
         let ordered: String = InOrder::new(log.into_iter().map(|(t, c)| (at(t), c))).map(|(_, c)| c).collect();
-        assert_eq!(ordered, "abcdgfe", "g is five seconds late: it comes as soon as it is read");
+        assert_eq!(ordered, "abcdfeg", "g is five seconds late: it comes as soon as it is read");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_goes_on_and_nothing_from_before_comes_after() {
+        let log = [(5_000, 'a'), (5_500, 'b'), (2_500, 'c'), (2_400, 'd'), (1_000, 'e'), (3_000, 'f'), (6_600, 'g')];
+        let ordered: String = InOrder::new(log.into_iter().map(|(t, c)| (at(t * 1000), c))).map(|(_, c)| c).collect();
+        assert_eq!(ordered, "abdcefg");
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct Pair {
     #[arg(long, value_delimiter = ',', default_value = "read,control", value_parser = scope)]
     scopes: Vec<Scope>,
     /// How long pairing stays open, 1 to 60
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=60))]
     minutes: u32,
     /// After how many days the phone's token ends; never when absent
     #[arg(long)]

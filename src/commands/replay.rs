@@ -6,6 +6,7 @@
 //! whole engine is kept between runs, so that a replay cut by `--until` goes on in the next one: inputs up to the cut are
 //! passed over there.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -64,8 +65,10 @@ pub struct Replay {
 
 /// Why a replay ended early.
 enum Failure {
-    /// This file cannot be read or written.
+    /// This file cannot be read.
     File(PathBuf, io::Error),
+    /// This file cannot be written.
+    Unwritable(PathBuf, io::Error),
     /// These mistakes stand in the configuration, one a line.
     Configuration(String),
     /// Whoever read the output has gone.
@@ -78,6 +81,10 @@ impl Replay {
         match self.replay() {
             Ok(()) | Err(Failure::Unread) => ExitCode::SUCCESS,
             Err(Failure::File(path, error)) => recording::failed(&path, &error),
+            Err(Failure::Unwritable(path, error)) => {
+                eprintln!("telltale: {}: {error}; name a file in a folder that you may write to", path.display());
+                Exit::Io.into()
+            }
             Err(Failure::Configuration(mistakes)) => {
                 eprint!("{mistakes}");
                 Exit::Configuration.into()
@@ -92,8 +99,9 @@ impl Replay {
         let drive = self.drive()?;
         let saved = self.load()?;
         let (core, past) = begin(&drive, saved).map_err(|what| Failure::Configuration(format!("telltale: --state: {what}\n")))?;
-        let frames = frames(open(self.candump.as_deref())?, &drive);
-        let fixes = fixes(open(self.nmea.as_deref())?, drive.uere);
+        let (broken_log, broken_track) = (Cell::new(None), Cell::new(None));
+        let frames = frames(open(self.candump.as_deref())?, &drive, &broken_log);
+        let fixes = fixes(open(self.nmea.as_deref())?, drive.uere, &broken_track);
         let mut player = Player { core, buses: intakes(&drive.profile), source: past.source, json: self.json, out: out() };
         let mut cut = past.cut;
         let mut progress = Progress::new();
@@ -110,6 +118,11 @@ impl Replay {
         }
         cut = cut.max(self.until);
         player.out.flush().map_err(unread)?;
+        for (path, broken) in [(&self.candump, broken_log), (&self.nmea, broken_track)] {
+            if let (Some(path), Some(error)) = (path, broken.take()) {
+                return Err(Failure::File(path.clone(), error));
+            }
+        }
         self.store(&player, cut)
     }
 
@@ -162,7 +175,7 @@ impl Replay {
     /// Beside the old file first, so that a cut leaves one or the other.
     fn store(&self, player: &Player, cut: Option<Boot>) -> Result<(), Failure> {
         let Some(path) = &self.state else { return Ok(()) };
-        let failed = |error: io::Error| Failure::File(path.clone(), error);
+        let failed = |error: io::Error| Failure::Unwritable(path.clone(), error);
         let engine = serde_json::to_value(player.core.engine().save()).map_err(|error| failed(error.into()))?;
         let saved = Saved { version: SAVED_VERSION, cut, source: player.source, last: player.core.last(), engine };
         let bytes = serde_json::to_vec(&saved).map_err(|error| failed(error.into()))?;
@@ -312,8 +325,11 @@ fn open(path: Option<&Path>) -> Result<Box<dyn BufRead>, Failure> {
     }
 }
 
+/// Why an input could not be read to its end.
+type Broken = Cell<Option<io::Error>>;
+
 /// The frames of a log that are on one of the drive's buses, by the log's own time.
-fn frames(input: Box<dyn BufRead>, drive: &Drive) -> impl Iterator<Item = (Boot, Input)> + use<> {
+fn frames(input: Box<dyn BufRead>, drive: &Drive, broken: &Broken) -> impl Iterator<Item = (Boot, Input)> {
     let mut reader = can::log::Reader::new(input);
     let interfaces = drive.interfaces.clone();
     std::iter::from_fn(move || {
@@ -329,7 +345,7 @@ fn frames(input: Box<dyn BufRead>, drive: &Drive) -> impl Iterator<Item = (Boot,
                 }
                 Ok(None) => return None,
                 Err(error) => {
-                    eprintln!("telltale: candump: {error}; the rest is passed over");
+                    broken.set(Some(error));
                     return None;
                 }
             }
@@ -338,7 +354,7 @@ fn frames(input: Box<dyn BufRead>, drive: &Drive) -> impl Iterator<Item = (Boot,
 }
 
 /// The fixes of a recording by their own time. Those before the first date have none and are passed over.
-fn fixes(input: Box<dyn BufRead>, uere: f64) -> impl Iterator<Item = (Boot, Input)> {
+fn fixes(input: Box<dyn BufRead>, uere: f64, broken: &Broken) -> impl Iterator<Item = (Boot, Input)> {
     gnss::Log::new(input, uere).filter_map(|entry| match entry {
         Ok(gnss::Entry::Fix(fix)) => (fix.at > Boot::from_micros(0)).then_some((fix.at, Input::Fix(fix))),
         Ok(gnss::Entry::Malformed(number, why)) => {
@@ -346,7 +362,7 @@ fn fixes(input: Box<dyn BufRead>, uere: f64) -> impl Iterator<Item = (Boot, Inpu
             None
         }
         Err(error) => {
-            eprintln!("telltale: nmea: {error}; the rest is passed over");
+            broken.set(Some(error));
             None
         }
     })

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Exit, log, print, reload};
+use super::{Exit, log, reload};
 use crate::clock::Clock;
 use crate::config::{self, Config, InForce, LoadError};
 use crate::gateway::{self, Button, Change, Ended, Open, Setup, Sources, control, systemd};
@@ -35,7 +35,7 @@ impl Run {
         let config = match config::load(&self.config) {
             Ok(config) => config,
             Err(LoadError::Wrong(findings)) => {
-                print(&findings.to_string());
+                eprint!("{findings}");
                 return Exit::Configuration.into();
             }
             Err(absent @ LoadError::Absent { .. }) => {

@@ -1,4 +1,4 @@
-//! `GET /api/v1/devices`, `DELETE /api/v1/devices/{id}`: paired phones.
+//! `GET /api/v1/devices`, `GET` and `DELETE /api/v1/devices/{id}`: paired phones.
 //!
 //! A device sees those of its member, and with the scope `admin` all. It may sign itself out; to revoke another takes
 //! `admin`. A revoked device's streams end at once.
@@ -14,10 +14,19 @@ use super::service::Call;
 use crate::feed::{Device, Scope};
 
 pub(super) fn list(call: &Call<'_>, who: &SignedIn) -> Response<Body> {
-    let visible = |device: &Device| who.has(Scope::Admin) || device.member == who.device.member;
     let devices = call.shared.feed.devices();
-    let devices = devices.iter().filter(|device| visible(device)).map(|device| entry(device, who)).collect::<Vec<_>>();
+    let devices = devices.iter().filter(|device| visible(device, who)).map(|device| entry(device, who)).collect::<Vec<_>>();
     json(StatusCode::OK, &json!({"devices": devices}))
+}
+
+pub(super) fn get(call: &Call<'_>, who: &SignedIn, id: &str) -> Result<Response<Body>, Problem> {
+    let devices = call.shared.feed.devices();
+    let device = devices.iter().find(|device| device.id == id && visible(device, who)).ok_or_else(missing)?;
+    Ok(json(StatusCode::OK, &entry(device, who)))
+}
+
+fn visible(device: &Device, who: &SignedIn) -> bool {
+    who.has(Scope::Admin) || device.member == who.device.member
 }
 
 fn entry(device: &Device, who: &SignedIn) -> Value {
@@ -42,5 +51,9 @@ pub(super) async fn revoke(call: &Call<'_>, who: &SignedIn, id: &str) -> Result<
     if call.shared.feed.revoke_device(id).await? {
         return Ok(no_content());
     }
-    Err(Problem::not_found("no device has that id; GET /api/v1/devices lists them"))
+    Err(missing())
+}
+
+fn missing() -> Problem {
+    Problem::not_found("no device has that id; GET /api/v1/devices lists them")
 }

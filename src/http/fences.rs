@@ -80,6 +80,8 @@ fn read(body: &[u8], id: &str) -> Result<Fence, Problem> {
         Wrong::Json(_) => {
             Problem::new(StatusCode::BAD_REQUEST, format!("the body must be a GeoJSON Feature (RFC 7946, 3.2): {fault}"))
         }
+        // It is about the text as a whole.
+        _ if fault.key.is_empty() => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, fault.to_string()),
         _ => Problem::field(&fault.key.clone(), fault.to_string()),
     })
 }

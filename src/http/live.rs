@@ -30,6 +30,22 @@ fn signal(now: &SignalNow) -> Value {
     if let Some(age) = now.age {
         signal.insert("age".to_owned(), json!((age * 1e3).round() / 1e3));
     }
-    signal.insert("source".to_owned(), now.source.as_str().into());
+    if !now.source.is_empty() {
+        signal.insert("source".to_owned(), now.source.as_str().into());
+    }
     Value::Object(signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vehicle::Signal;
+
+    #[test]
+    fn a_signal_that_nobody_has_said_has_neither_value_nor_age_nor_source() {
+        let mut now = SignalNow { signal: Signal::Speed, value: None, age: None, source: String::new() };
+        assert_eq!(signal(&now), json!({"unit": "km/h"}));
+        (now.age, now.source) = (Some(7.0), "WHEELS.Left".to_owned());
+        assert_eq!(signal(&now), json!({"unit": "km/h", "age": 7.0, "source": "WHEELS.Left"}), "it was said, and is too old");
+    }
 }

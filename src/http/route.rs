@@ -127,7 +127,6 @@ const POST: &[Method] = &[Method::POST];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const GET_DELETE: &[Method] = &[Method::GET, Method::DELETE];
 const GET_PUT_DELETE: &[Method] = &[Method::GET, Method::PUT, Method::DELETE];
-const DELETE: &[Method] = &[Method::DELETE];
 
 impl Route {
     /// Where this path leads, if anywhere.
@@ -247,9 +246,8 @@ impl Route {
         match self {
             Route::ChildAnswer(..) | Route::Pair | Route::Login | Route::Logout | Route::Pong(_) | Route::Subscribe(..) => POST,
             Route::Notifications => GET_POST,
-            Route::TroubleCodes(_) => GET_DELETE,
+            Route::TroubleCodes(_) | Route::Device(_) => GET_DELETE,
             Route::Fence(_) => GET_PUT_DELETE,
-            Route::Device(_) => DELETE,
             _ => GET,
         }
     }

@@ -44,8 +44,8 @@ impl Positions {
         self.0 = Some(fix.at);
         let mut gps = Map::new();
         let numbers = [
-            ("latitude", Some(fix.point.latitude)),
-            ("longitude", Some(fix.point.longitude)),
+            ("latitude", Some(degrees(fix.point.latitude))),
+            ("longitude", Some(degrees(fix.point.longitude))),
             ("altitude", fix.altitude),
             ("speed", fix.speed.map(hundredths)),
             ("heading", fix.heading),
@@ -81,6 +81,22 @@ pub(super) fn stamped(picture: &Picture) -> Map<String, Value> {
     map
 }
 
-fn hundredths(value: f64) -> f64 {
+/// A position in degrees, to a centimetre, as events have it.
+pub(super) fn degrees(value: f64) -> f64 {
+    (value * 1e7).round() / 1e7
+}
+
+pub(super) fn hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_end_where_they_mean_no_more() {
+        assert_eq!(json!([degrees(49.483_105_666_666_67), degrees(-8.489_349)]).to_string(), "[49.4831057,-8.489349]");
+        assert_eq!(json!(hundredths(17.649_999)).to_string(), "17.65");
+    }
 }

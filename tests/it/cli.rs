@@ -40,13 +40,15 @@ fn help_of_everything_has_an_example() {
 
 #[test]
 fn a_command_called_wrongly_exits_with_64_and_says_why() {
-    let wrong: [&[&str]; 6] = [
+    let wrong: [&[&str]; 8] = [
         &[],
         &["fly"],
         &["demo", "--speed", "0"],
         &["demo", "--scenario", "nowhere"],
         &["demo", "--listen", "0.0.0.0:0"],
+        &["demo", "--listen", "localhost"],
         &["decode", "can", "log"],
+        &["pair", "--minutes", "0"],
     ];
     for command in wrong {
         let output = run(command);
@@ -55,6 +57,8 @@ fn a_command_called_wrongly_exits_with_64_and_says_why() {
     }
     assert!(errors(&run(&["demo", "--scenario", "nowhere"])).contains("school-run-forgotten"), "it lists what there is");
     assert!(errors(&run(&["demo", "--listen", "0.0.0.0:0"])).contains("--lan"));
+    assert!(errors(&run(&["demo", "--listen", "localhost"])).contains("such as 127.0.0.1:8080"));
+    assert!(errors(&run(&["pair", "--minutes", "0"])).contains("1..=60"));
 }
 
 #[test]
@@ -78,6 +82,29 @@ fn what_is_not_there_exits_with_66() {
     let output = telltale().env("RUNTIME_DIRECTORY", folder.path()).arg("devices").output().unwrap();
     assert_eq!(output.status.code(), Some(69), "no daemon runs there: {}", errors(&output));
     assert!(errors(&output).contains("telltale run"));
+}
+
+#[test]
+fn what_cannot_be_read_or_written_exits_with_74_and_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let profile = project("src/sim/car.toml");
+    let (profile, log) = (profile.to_str().unwrap(), folder.path().join("log"));
+    fs::write(&log, "(1771545600.000000) can0 010#00\n").unwrap();
+    let (log, nowhere) = (log.to_str().unwrap(), folder.path().join("nowhere/state"));
+    let (here, nowhere) = (folder.path().to_str().unwrap(), nowhere.to_str().unwrap());
+    let wrong: [&[&str]; 4] = [
+        &["replay", "--profile", profile, "--candump", here],
+        &["replay", "--profile", profile, "--nmea", here],
+        &["replay", "--profile", profile, "--candump", log, "--state", nowhere],
+        &["decode", "can", "--dbc", here, log],
+    ];
+    for command in wrong {
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(74), "{command:?}: {}", errors(&output));
+        assert!(errors(&output).contains(here), "{command:?}: {}", errors(&output));
+    }
+    let output = run(&["decode", "can", "--dbc", log, log]);
+    assert!(errors(&output).contains("no message stands in it"), "a log is no database: {}", errors(&output));
 }
 
 #[test]
@@ -124,12 +151,17 @@ fn check_names_file_line_key_and_cure_and_a_board_is_a_start() {
         let named = said.lines().find(|told| told.contains(&format!("telltale.toml:{line}:")) && told.contains(key));
         assert!(named.is_some_and(|told| told.contains(cure)), "{text}: {said}");
         let ran = run(&["run", "--config", file.to_str().unwrap()]);
-        assert_eq!((ran.status.code(), printed(&ran)), (Some(78), said), "the daemon says the same");
+        assert_eq!((ran.status.code(), errors(&ran)), (Some(78), said), "the daemon says the same, where its log is");
     }
 
     let boards = printed(&run(&["boards"]));
     assert!(boards.lines().any(|line| line.starts_with("sim ")), "{boards}");
-    assert_eq!(run(&["boards", "simm"]).status.code(), Some(66));
+    let wrong = [("simm", "the nearest known one is sim;"), ("pineapple", "is called pineapple; telltale boards lists them")];
+    for (name, cure) in wrong {
+        let output = run(&["boards", name]);
+        assert_eq!(output.status.code(), Some(66));
+        assert!(errors(&output).contains(cure), "{}", errors(&output));
+    }
     let board = printed(&run(&["boards", "sim"]));
     let (code, said) = check(&format!("{board}\n[vehicle]\nvin = \"X\"\n[[gnss]]\ndevice = \"/dev/ttyUSB0\"\n"));
     assert_eq!(code, Some(0), "{said}");

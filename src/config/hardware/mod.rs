@@ -153,6 +153,9 @@ impl Hardware {
     /// # Errors
     /// A sentence that names the key below `[hardware]` and says what would be right.
     pub fn check(&self) -> Result<(), String> {
+        if self.target.is_empty() {
+            return Err(format!("target is absent; name the unit with `board`, or give one of {}", TARGETS.join(", ")));
+        }
         if !TARGETS.contains(&self.target.as_str()) {
             return Err(format!("target is {:?}; give one of {}", self.target, TARGETS.join(", ")));
         }
@@ -367,6 +370,7 @@ boot_lines = ["dtparam=spi=on"]
     fn what_cannot_be_is_named() {
         for (right, wrong, told) in [
             ("aarch64-unknown", "riscv64-unknown", "target is"),
+            ("target = \"aarch64-unknown-linux-gnu\"\n", "", "target is absent; name the unit with `board`"),
             ("can.spi0]", "can.\"a/b\"]", "can.a/b.driver: `a/b` cannot be the name"),
             ("can.spi0]", "can.a-name-of-sixteen]", "can.a-name-of-sixteen.driver"),
             ("driver = \"mcp251xfd\"\n", "", "can.spi0.driver is absent"),

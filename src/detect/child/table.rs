@@ -163,7 +163,12 @@ impl Child {
                 self.tell_again(sight, alert, ChildStage::Repeated, false, out);
             }
         }
-        alert.confidence == Confidence::Inferred && !strong && alert.expiry_due(&self.settings).is_some_and(|due| due <= now)
+        let by_doors = class == Some(Confidence::Inferred) || (class.is_none() && alert.confidence == Confidence::Inferred);
+        let expired = by_doors && alert.expiry_due(&self.settings).is_some_and(|due| due <= now);
+        if expired {
+            alert.confidence = Confidence::Inferred;
+        }
+        expired
     }
 
     /// The one row of *answered* that takes time.

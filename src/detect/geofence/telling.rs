@@ -5,6 +5,7 @@ use super::standing::Side;
 use super::{Geofences, Telling, dwells_at};
 use crate::clock::{Stamp, TimeSource, Wall};
 use crate::detect::Outbox;
+use crate::detect::heat::rounded;
 use crate::event::{Details, EventType, Geofence, GeofenceTransition, Severity};
 use crate::geo::Fence;
 
@@ -79,6 +80,7 @@ impl Geofences {
         *speeding = next;
         if tell && tells(fence, now) {
             let details = details(fence, GeofenceTransition::Overspeed);
+            let speed = speed.map(|speed| rounded(speed, 100.0));
             let geofence = Geofence { held_for: since.held(now.boot), speed, limit: Some(limit), ..details };
             out.tell(EventType::GeofenceOverspeed, Severity::Advisory, Details::Geofence(geofence));
         }

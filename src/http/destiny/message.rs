@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::super::telemetry::{degrees, hundredths};
 use crate::clock::Wall;
 use crate::feed::TrackPoint;
 use crate::vehicle::Fix;
@@ -81,8 +82,8 @@ pub(super) struct Gps {
 impl From<&Fix> for Gps {
     fn from(fix: &Fix) -> Gps {
         Gps {
-            latitude: fix.point.latitude,
-            longitude: fix.point.longitude,
+            latitude: degrees(fix.point.latitude),
+            longitude: degrees(fix.point.longitude),
             altitude: fix.altitude,
             speed: fix.speed.map(hundredths),
             heading: fix.heading,
@@ -95,8 +96,8 @@ impl From<&Fix> for Gps {
 impl From<&TrackPoint> for Gps {
     fn from(point: &TrackPoint) -> Gps {
         Gps {
-            latitude: point.point.latitude,
-            longitude: point.point.longitude,
+            latitude: degrees(point.point.latitude),
+            longitude: degrees(point.point.longitude),
             altitude: point.altitude,
             speed: point.speed.map(hundredths),
             heading: point.heading,
@@ -120,8 +121,4 @@ impl Gps {
             satellites: None,
         })
     }
-}
-
-fn hundredths(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
 }

@@ -230,6 +230,8 @@ async fn fences_are_geojson_and_the_files_are_not_the_phones() {
         assert!([400, 422].contains(&answer.status()), "{broken}");
         answer.problem();
     }
+    let whole = put("/api/v1/geofences/x", "[]".to_owned()).await.json();
+    assert_eq!((&whole["status"], whole.get("field")), (&422.into(), None), "no field is to blame: {whole}");
     let long = door.ask("PUT", &format!("/api/v1/geofences/{}", "x".repeat(65)), &control, &feature).await;
     assert_eq!(long.status(), 422);
     assert_eq!(put("/api/v1/geofences/x", " ".repeat(300_000)).await.status(), 413);

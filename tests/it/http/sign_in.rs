@@ -232,6 +232,8 @@ async fn devices_are_listed_and_revoked_by_those_who_may() {
         json!({"id": "id-read", "name": "read", "member": "mum", "scopes": ["read"], "paired": "2026-02-20T00:06:47.213Z", "current": true})
     );
     assert!(!list.to_string().contains("hash"));
+    assert_eq!(door.get("/api/v1/devices/id-read").await.json(), *own);
+    assert_eq!(door.get("/api/v1/devices/id-none").await.status(), 404);
     let ask = |token: &str, id: &str| {
         let (header, path) = (format!("X-Api-Key: {token}"), format!("/api/v1/devices/{id}"));
         let door = &door;

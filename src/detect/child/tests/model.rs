@@ -444,7 +444,9 @@ impl Model {
             (self.often, self.last) = (self.now, self.now);
             return true;
         }
-        if !self.escalated && !strong && self.confidence == "inferred" && self.now >= self.from + 25 * MINUTE {
+        let by_doors = class == Some("inferred") || (class.is_none() && self.confidence == "inferred");
+        if !self.escalated && by_doors && self.now >= self.from + 25 * MINUTE {
+            self.confidence = "inferred";
             self.clear("expired");
             self.mark = self.log.len();
             return self.enter(Phase::Answered(self.now));

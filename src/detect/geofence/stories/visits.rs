@@ -32,7 +32,7 @@ fn leaving_in_time_is_no_dwelling_and_a_first_state_inside_begins_a_visit() {
 #[test]
 fn too_fast_inside_is_told_after_five_seconds_and_again_after_slowing_down() {
     let mut drive = Drive::new(vec![Fence { speed_limit: Some(30.0), ..circle("school", SEOUL, 500.0) }]);
-    drive.speed = Some(50.0);
+    drive.speed = Some(50.004);
     drive.along([-540.0, -530.0, -520.0, -510.0]);
     assert_eq!(drive.along([-490.0, -480.0]), ["enter school"]);
     assert_eq!(drive.along([-470.0, -460.0, -450.0, -440.0]), NOTHING, "outside nobody counted");

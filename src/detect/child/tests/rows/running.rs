@@ -43,6 +43,20 @@ fn an_alert_by_doors_does_not_escalate_and_expires_after_25_minutes() {
 }
 
 #[test]
+fn an_alert_that_a_sensor_began_expires_where_only_doors_still_speak_for_it() {
+    let mut car = Car::new(Plan::narrow_sensor());
+    car.leave_child_by_doors();
+    car.set(SENSOR, true);
+    car.wait(10.0);
+    let began = car.seconds();
+    assert!(car.child_story(0.0).iter().any(|line| line.contains("initial direct")));
+    car.child_events();
+    car.set(SENSOR, false);
+    car.wait(2000.0);
+    assert_eq!(car.child_story(began), ["1500.0 CHILD_ALERT_CLEARED inferred expired info"]);
+}
+
+#[test]
 fn an_alert_by_doors_escalates_as_soon_as_a_sensor_sees_somebody() {
     let mut car = Car::new(Plan::narrow_sensor());
     car.leave_child_by_doors();
