@@ -58,7 +58,7 @@ fn write_image(board: Board, root: &Path) -> ExitCode {
     let hardware = match config::load_hardware(board, &site) {
         Ok(hardware) => hardware,
         Err(LoadError::Wrong(findings)) => {
-            super::print(&findings.to_string());
+            eprint!("{findings}");
             return Exit::Configuration.into();
         }
         Err(absent @ LoadError::Absent { .. }) => {
