@@ -93,7 +93,7 @@ fn what_cannot_be_made_an_image_of_is_told_with_its_place() {
         fs::write(&site, text).unwrap();
         let output = image("qemu-virt", root.path());
         assert_eq!(output.status.code(), Some(78), "{text}: {}", errors(&output));
-        let said = printed(&output);
+        let said = errors(&output);
         assert!(said.contains(&format!("telltale.toml:{line}: ")) && said.contains(told), "{text}: {said}");
         assert!(!root.path().join("etc/systemd").exists(), "nothing is written of what is wrong");
     }
