@@ -641,6 +641,45 @@ fn an_answer_of_any_length_stays_within_the_share_and_comes_whole() {
     }
 }
 
+/// One question, and two answers of 3,006 bytes at once.
+#[test]
+fn long_answers_of_several_ecus_at_once_share_what_there_is() {
+    for kernel in [false, true] {
+        let speaks = |id| {
+            let mut ecu = Ecm::new(id, &[("22F810", "62F81001"), ("22F401", "62F401 83 076504"), ("195533", "595533 FF 04")]);
+            let codes = (1..=600_u16).flat_map(|code| [&[0x00], &code.to_be_bytes()[..], &[0x1F, 0x08]].concat());
+            ecu.says.insert(hex("1942330DFF"), hex("594233FFFF04").into_iter().chain(codes).collect());
+            ecu
+        };
+        let mut bus = Bus::new(Addressing::Normal, vec![speaks(0x7E8), speaks(0x7E9)]);
+        bus.kernel = kernel;
+        bus.run(300);
+        bus.holds();
+        for ecu in [Ecu::Normal(0x7E8), Ecu::Normal(0x7E9)] {
+            assert!(wholes(&bus, ecu, 600).len() >= 2, "kernel {kernel}, {ecu}: {:?}", bus.poller.counts());
+        }
+    }
+}
+
+/// An answer that is given up, as another tester asks, still comes from its ECU: what comes of it counts.
+#[test]
+fn what_still_comes_of_an_answer_that_was_given_up_is_counted_and_let_end() {
+    let mut body = Ecm::new(0x72E, &[("22F187", "62F187414243")]);
+    body.says.insert(hex("19020D"), many("5902FF", 1000));
+    let identifiers = vec![Identifier { ecu: Ecu::Normal(0x72E), did: 0xF187, name: "part".into() }];
+    let mut bus = Bus::with(&Diagnosis { identifiers, ..Diagnosis::default() }, vec![engine(), body]);
+    bus.run(3);
+    let under_way = |bus: &Bus| bus.coming.values().filter(|frame| frame.id == 0x72E).count();
+    assert!(under_way(&bus) > 100, "{}", under_way(&bus));
+    bus.tester(1, 0x7DF, "0103");
+    let since = bus.now + Duration::from_millis(1);
+    bus.run(60);
+    let asked = bus.asked.iter().find(|(at, ..)| *at > since).unwrap().0;
+    let last = bus.log.iter().rfind(|(at, frame)| frame.id == 0x72E && *at < asked).unwrap().0;
+    assert!(last.since(since) > Duration::from_secs(10) && asked.since(last) >= Duration::from_secs(1), "{last:?} {asked:?}");
+    bus.holds();
+}
+
 /// What somebody does to the bus.
 #[derive(Clone, Debug)]
 enum Happens {
