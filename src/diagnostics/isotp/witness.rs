@@ -1,6 +1,6 @@
 //! For tests and for a fuzzer: whatever is on a bus, what comes out was said.
 
-use super::{Address, Event, Links, Message, Pdu, Settings, Watched, Watcher};
+use super::{Address, Event, Links, Message, Pdu, Room, Settings, Watched, Watcher};
 use crate::clock::Boot;
 use crate::vehicle::{Frame, FrameKind};
 
@@ -8,6 +8,8 @@ use crate::vehicle::{Frame, FrameKind};
 const IDS: [u32; 8] = [0x7E0, 0x7E8, 0x7E9, 0x7DF, 0x18DA_F110, 0x18DA_10F1, 0x18CE_F110, 0x123];
 /// Longest message that the witnesses take: some of those announced are too long.
 const MOST: u16 = 300;
+/// What the bus has room for: everything, and so little that some answers are refused.
+const ROOMS: [Room; 2] = [Room::ANY, Room { bits: 13_000, ecus: 1 }];
 
 /// Takes `bytes` as frames (a byte for id and kind, one for the time since the frame before, one for the length, the data)
 /// and puts them before a [`Watcher`] and before [`Links`] that asked everybody: no message comes out that its sender did not say,
@@ -31,14 +33,16 @@ pub fn survives(bytes: &[u8]) -> Result<(), String> {
         fault.map_or(Ok(()), Err)?;
     }
     for to in [Address::obd_functional(), Address::fixed_functional(0x33, 0xF1), Address::mixed_functional(0x33, 0xF1, 0x55)] {
-        exchange(&frames, to)?;
+        for room in ROOMS {
+            exchange(&frames, to, room)?;
+        }
     }
     Ok(())
 }
 
-fn exchange(frames: &[Frame], to: Address) -> Result<(), String> {
+fn exchange(frames: &[Frame], to: Address, room: Room) -> Result<(), String> {
     let mut links = Links::new(Settings::default());
-    links.ask(to, &[0x03]).map_err(|refused| refused.to_string())?;
+    links.ask_within(to, &[0x03], room).map_err(|refused| refused.to_string())?;
     for (n, frame) in frames.iter().enumerate() {
         let (mut sent, mut fault) = (0, None);
         let heard = frames.get(..=n).unwrap_or_default();

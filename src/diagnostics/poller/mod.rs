@@ -5,6 +5,9 @@
 //! - **One request at a time, at most 5 a second, and only while the ignition is known to be on.** What is sent and what
 //!   is answered to it stays under 5,000 bits a second over any 10 s: 1 % of a bus of 500 kbit/s, which a [`Truck`] on the same
 //!   bus has its part of.
+//! - **A long answer is slowed, not lost.** A question leaves only when there is room for an answer of any length at the
+//!   longest STmin, and says how much there is ([`Room`]); nothing times out meanwhile. What takes more than half of the share
+//!   is asked more rarely, so that everything else has its turn.
 //! - **Another tester has the bus for itself.** Its first frame pauses everything until 10 s after its last one, 60 s once
 //!   it asked for a session other than the default one and until it left that. All the while everything is heard: what
 //!   ECUs tell that tester is a reading too, and a clear that an ECU confirms is told.

@@ -1,5 +1,7 @@
 //! A bus with ECUs that answer by a table, a port, and another tester; stories and laws.
 
+mod long;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
@@ -582,63 +584,6 @@ fn eight_talkative_ecus_do_not_break_the_budget() {
     bus.run(120);
     bus.holds();
     assert!(bus.told.iter().any(|(_, heard)| matches!(heard, Heard::Codes(reading) if reading.lists[0].1.len() == 40)));
-}
-
-/// So many codes of UDS, 4 bytes each.
-fn many(head: &str, count: u16) -> Vec<u8> {
-    let codes = (1..=count).flat_map(|code| [&code.to_be_bytes()[..], &[0x1F, 0x09]].concat());
-    hex(head).into_iter().chain(codes).collect()
-}
-
-/// Lists of so many codes: when each was whole.
-fn wholes(bus: &Bus, ecu: Ecu, count: usize) -> Vec<Boot> {
-    let is =
-        |heard: &Heard| matches!(heard, Heard::Codes(reading) if reading.lists[0].0 == ecu && reading.lists[0].1.len() == count);
-    bus.told.iter().filter(|(_, heard)| is(heard)).map(|(at, _)| *at).collect()
-}
-
-/// 600 codes are 2,403 bytes, and almost all of what 10 s may hold; 1,000 are more than that.
-#[test]
-fn an_answer_of_any_length_stays_within_the_share_and_comes_whole() {
-    for (kernel, shared, id, count) in [
-        (false, false, 0x72E, 600),
-        (true, false, 0x72E, 600),
-        (false, false, 0x72E, 1000),
-        (true, false, 0x72E, 1000),
-        (false, true, 0x18DA_F140, 1000),
-        (true, true, 0x18DA_F140, 1000),
-    ] {
-        let ecu = if id > 0x7FF { Ecu::Fixed(id) } else { Ecu::Normal(id as u16) };
-        let mut body = Ecm::new(id, &[("22F187", "62F187414243")]);
-        body.says.insert(hex("19020D"), many("5902FF", count));
-        let (obd, j1939) = (Some(crate::vehicle::BusId(0)), shared.then_some(crate::vehicle::BusId(0)));
-        let identifiers = vec![Identifier { ecu, did: 0xF187, name: "part".into() }];
-        let mut bus = Bus::with(&Diagnosis { obd, j1939, identifiers, ..Diagnosis::default() }, vec![engine(), gearbox(), body]);
-        bus.kernel = kernel;
-        bus.run(300);
-        bus.holds();
-        let most = if shared { BESIDE_J1939 } else { MOST_BITS };
-        assert!(bus.fullest() <= most, "{} bits", bus.fullest());
-        let (begun, wholes) = (Boot::from_micros(1_000_000), wholes(&bus, ecu, count.into()));
-        let counts = bus.poller.counts();
-        assert!(wholes.len() >= 3, "{kernel} {shared} {count}: {wholes:?} {counts:?}");
-        assert_eq!(
-            (counts.timeouts, counts.late, counts.withheld),
-            (12, 0, 0),
-            "three things that nobody has, four times each: {counts:?}"
-        );
-        assert!(!bus.poller.is_paused(bus.now), "it is no other tester's answer");
-        // Meanwhile the others are not forgotten.
-        assert!(bus.first(begun, codes(Classes::STORED)).is_some_and(|after| after <= 5.0));
-        let lamps =
-            bus.told.iter().filter(|(_, heard)| matches!(heard, Heard::Lamp(lamp) if lamp.ecu == Ecu::Normal(0x7E8))).count();
-        println!(
-            "kernel {kernel}, shared {shared}, {count} codes: {} bits in the fullest 10 s, whole after {:?} s, lamp {lamps} times in 300 s",
-            bus.fullest(),
-            wholes.iter().map(|at| at.since(begun).as_secs()).collect::<Vec<_>>()
-        );
-        assert!(lamps >= 12, "{lamps}");
-    }
 }
 
 /// What somebody does to the bus.
