@@ -62,6 +62,7 @@ await check("browser: the guide's own code shows the alert and where the car is"
 })
 
 await check('browser: kill -9 in the middle of an alert; the page goes on with no gap and no twin', async () => {
+  await until('an alert that is on', () => page.evaluate(() => window.seen.at(-1)?.eventType === 'CHILD_LEFT_BEHIND'))
   const before = await page.evaluate(() => window.seen.length)
   const port = new URL(base).port
   await kill(demo)

@@ -42,8 +42,9 @@ export function folder() {
   return folders.at(-1)
 }
 
-export async function startDemo(data, { listen = '127.0.0.1:0', speed = 4 } = {}) {
-  const child = spawn(telltale, ['demo', '--json', '--listen', listen, '--speed', speed, '--data', data], { stdio: ['ignore', 'pipe', 'inherit'] })
+export async function startDemo(data, { listen = '127.0.0.1:0', speed = 4, scenario = 'school-run-forgotten' } = {}) {
+  const command = ['demo', '--json', '--listen', listen, '--speed', speed, '--scenario', scenario, '--data', data]
+  const child = spawn(telltale, command, { stdio: ['ignore', 'pipe', 'inherit'] })
   for await (const line of createInterface({ input: child.stdout })) {
     return { child, ...JSON.parse(line) }
   }

@@ -12,14 +12,16 @@ const LONG_MS = 120_000
 const browser = await launch()
 
 /** A way to the daemon that can be spoiled: `ways.stall` keeps connections open and says nothing, `ways.cut` ends the next one
- * in the middle of an event, `ways.down` takes no new ones. */
+ * in the middle of an event, `ways.down` takes no new ones. `forget` ends those that have lost bytes in a stall. */
 async function badWay(url) {
   const target = new URL(url)
   const ways = { stall: false, cut: false, down: false, cuts: 0 }
+  const open = new Set()
   const server = createServer((client) => {
     if (ways.down) return client.destroy()
     const unit = connect(Number(target.port), target.hostname)
-    const drop = () => { client.destroy(); unit.destroy() }
+    const drop = () => { open.delete(drop); client.destroy(); unit.destroy() }
+    open.add(drop)
     client.on('data', (bytes) => ways.stall || unit.write(bytes))
     unit.on('data', (bytes) => {
       if (ways.stall) return
@@ -34,6 +36,7 @@ async function badWay(url) {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
+  ways.forget = () => open.forEach((drop) => drop())
   return { ways, server, url: `http://127.0.0.1:${server.address().port}/` }
 }
 
@@ -53,6 +56,7 @@ async function spoil(page, ways, demo, picture) {
   if (picture) await shot(page, picture)
   ways.down = true
   ways.stall = false
+  ways.forget()
   const before = (await historyIds(demo)).length
   await until('something happens meanwhile', async () => (await historyIds(demo)).length > before)
   ways.down = false

@@ -233,7 +233,7 @@ async function fieldpineSocket(guide) {
   lines.on('error', () => {})
   await until('events', () => ids.length >= 3)
   request.destroy()
-  await holdAgainstHistory('geofence', ids)
+  await holdAgainstHistory('geofence', [...ids])
   return { headers: set.length, events: ids.length }
 }
 

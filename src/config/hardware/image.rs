@@ -12,7 +12,8 @@
 //!
 //! The service is allowed a port of the unit by its name. One on USB has a new number whenever it comes back, so there the
 //! whole class is allowed, and its driver loaded beforehand: systemd looks the class up when the service starts, and one
-//! that no driver has registered by then would stay forbidden.
+//! that no driver has registered by then would stay forbidden. So would a GPIO chip by a name that udev has yet to give: of
+//! those the class is allowed too, which the kernel itself registers, and the group opens the one chip.
 
 use super::{Can, Hardware, Line, Port};
 
@@ -132,8 +133,8 @@ fn service(hardware: &Hardware) -> String {
         let node = if port.is_usb() { format!("char-{}", port.tty) } else { format!("/dev/{}", port.tty) };
         text.push_str(&format!("DeviceAllow={node} rw\n"));
     }
-    for (name, _) in lines(hardware) {
-        text.push_str(&format!("DeviceAllow=/dev/telltale-{name} rw\n"));
+    if lines(hardware).next().is_some() {
+        text.push_str("DeviceAllow=char-gpiochip rw\n");
     }
     text
 }
@@ -230,9 +231,6 @@ mod tests {
              SUBSYSTEM==\"gpio\", KERNEL==\"gpiochip*\", KERNELS==\"fe200000.gpio\", GROUP=\"telltale\", MODE=\"0660\", \
              SYMLINK+=\"telltale-button\"\n"
         );
-        assert_eq!(
-            file("etc/systemd/system/telltale.service.d/board.conf"),
-            "[Service]\nDeviceAllow=/dev/telltale-ignition rw\nDeviceAllow=/dev/telltale-button rw\n"
-        );
+        assert_eq!(file("etc/systemd/system/telltale.service.d/board.conf"), "[Service]\nDeviceAllow=char-gpiochip rw\n");
     }
 }
