@@ -2,7 +2,8 @@
 //!
 //! Of each lane only a position is held. An event lane's is the last event that was acknowledged; the track's is the first
 //! window that was not. A window of the track, a minute by the clock of its points, is sent once it is over: a later point
-//! exists, or the clock says so by another minute. Points that come later for a window that was sent are not sent.
+//! exists, or the clock says so by another minute. Points that come later for a window that was sent are not sent. A first
+//! window that lies ahead of a clock that a receiver sets was found when that clock was wrong: from now on it is this minute's.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -108,6 +109,14 @@ impl Backlog {
     /// The receiver has the track up to the window `window`, whatever of it was sent from memory.
     pub fn place_track(&mut self, window: i64) {
         self.window = window;
+    }
+
+    /// It is `now`: nothing of the track waits for a time that only a wrong clock knew.
+    pub fn tick(&mut self, now: Stamp) {
+        let this = now.wall.micros().div_euclid(WINDOW_US);
+        if now.source == TimeSource::Gnss && self.window > this.saturating_add(1) {
+            self.window = this;
+        }
     }
 
     /// Whether what lies above `position` can be read now.
