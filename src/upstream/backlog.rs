@@ -81,6 +81,13 @@ pub struct Backlog {
     acknowledged: u64,
 }
 
+impl Progress {
+    /// Nothing of the kind that is not the receiver's lies up to here.
+    pub fn reach(&self) -> EventId {
+        self.position.max(self.looked)
+    }
+}
+
 impl Backlog {
     /// What waits for the upstream of `settings`, whose cursors are those of `reader`, and whose track goes on at the
     /// window `window`.
@@ -263,16 +270,16 @@ impl Backlog {
         let filter = Filter::of(&[kind]);
         let progress = self.kinds.entry(kind).or_default();
         loop {
-            let from = progress.position.max(progress.looked);
+            let from = progress.reach();
             if from >= head {
                 return Ok(Vec::new());
             }
+            let page = self.feed.events_after(&self.vin, from, &filter, limit).await?;
             if from == EventId(0) && progress.settled {
                 // From the very beginning a journal that has lost its disk gives what memory has, which would lead past
                 // what is on the disk. From anywhere else it says that it cannot.
                 self.feed.events_after(&self.vin, EventId(1), &filter, 1).await?;
             }
-            let page = self.feed.events_after(&self.vin, from, &filter, limit).await?;
             // Asked after the read, which fails while there is no file: meanwhile everything counts as pruned that is in it.
             let pruned = self.feed.pruned(&self.vin, &filter).unwrap_or_default();
             if progress.position > EventId(0) && pruned > from {
