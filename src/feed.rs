@@ -450,6 +450,10 @@ pub trait Feed: Send + Sync + 'static {
     /// room: 32 readers.
     fn advance<'a>(&'a self, reader: &'a str, kind: Kind, position: EventId, told: u64) -> Pending<'a, Result<(), Unavailable>>;
 
+    /// Forgets of the readers beside `needed` as many as it takes that there is room for those, he who came least far first,
+    /// with the rows that are kept under his name: who they were.
+    fn make_room(&self, needed: &[String]) -> Vec<String>;
+
     /// Wakes whenever a device was added or revoked.
     fn device_changes(&self) -> watch::Receiver<u64>;
 }

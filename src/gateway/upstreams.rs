@@ -64,6 +64,7 @@ impl Upstreams {
             }
             return;
         }
+        self.make_room(&wanted);
         let mut before = std::mem::take(&mut self.running);
         for settings in wanted {
             match before.remove(&settings.name) {
@@ -78,6 +79,17 @@ impl Upstreams {
                 health.forget(&upstream::part(&name));
                 counters.forget(&name);
             });
+        }
+    }
+
+    /// How far an upstream is that nobody names any more is kept, in case that it is named again; but not for ever.
+    fn make_room(&self, wanted: &[Settings]) {
+        let needed: Vec<String> = wanted.iter().map(|settings| upstream::reader(&settings.name)).collect();
+        for gone in self.feed.make_room(&needed) {
+            tracing::info!(
+                reader = gone,
+                "no upstream is called so any more: how far it was is forgotten to make room for another"
+            );
         }
     }
 

@@ -2,7 +2,11 @@
 //!
 //! A cursor never goes back, and its counts only rise: so it does not matter in which order memory and a file that comes
 //! late are put together, nor whether a transaction of which the disk said that it had failed was written after all.
+//!
+//! Nobody says that a reader will not come again. So those that are not needed now stay while there is room for those that
+//! are, and then the one that came least far goes first: it is the one that has not been there for longest.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::keyed::Keyed;
@@ -46,6 +50,28 @@ impl Cursors {
         Ok(())
     }
 
+    /// Who has to go so that there is room for `needed`.
+    pub fn surplus(&self, needed: &[String]) -> Vec<Arc<str>> {
+        let is_needed = |name: &str| needed.iter().any(|needed| needed == name);
+        let mut others: BTreeMap<&Arc<str>, EventId> = BTreeMap::new();
+        for ((name, _), cursor) in self.all().filter(|((name, _), _)| !is_needed(name)) {
+            let furthest = others.entry(name).or_default();
+            *furthest = cursor.position.max(*furthest);
+        }
+        let surplus = (others.len() + needed.len()).saturating_sub(READERS);
+        let mut others: Vec<_> = others.into_iter().collect();
+        others.sort_by_key(|(_, furthest)| *furthest);
+        others.into_iter().take(surplus).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What is known of `reader` is forgotten.
+    pub fn forget(&mut self, reader: &Arc<str>, turn: u64) {
+        let its: Vec<Whose> = self.all().map(|(whose, _)| whose.clone()).filter(|(name, _)| name == reader).collect();
+        for whose in its {
+            self.0.set(whose, None, turn);
+        }
+    }
+
     /// `whose` reader has got everything up to `position`, and was told of so many that it did not get.
     pub fn advance(&mut self, whose: Whose, position: EventId, told: u64, turn: u64) {
         let kind = whose.1;
@@ -80,15 +106,15 @@ impl Cursors {
         for (whose, there) in stored {
             if self.0.values().contains_key(&whose) {
                 self.0.amend(&whose, |here| *here = further(here, &there));
-            } else {
+            } else if !self.0.knows(&whose) {
                 self.0.load([(whose, there)]);
             }
         }
     }
 
-    /// What the next transaction has to write.
-    pub fn unsaved(&self) -> Vec<(Whose, Cursor)> {
-        self.0.unsaved().into_iter().filter_map(|(whose, cursor)| Some((whose, cursor?))).collect()
+    /// What the next transaction has to write; absent ones have to go.
+    pub fn unsaved(&self) -> Vec<(Whose, Option<Cursor>)> {
+        self.0.unsaved()
     }
 
     /// Whether the file has everything.

@@ -362,6 +362,15 @@ impl Feed for Journal {
         })
     }
 
+    fn make_room(&self, needed: &[String]) -> Vec<String> {
+        let mut gone = Vec::new();
+        self.core.change(&self.reads.downgrade(), |state| {
+            gone = state.make_room(needed, Instant::now()).iter().map(|reader| reader.to_string()).collect();
+            Vec::new()
+        });
+        gone
+    }
+
     fn device_changes(&self) -> watch::Receiver<u64> {
         self.core.devices.subscribe()
     }

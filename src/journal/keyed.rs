@@ -81,6 +81,12 @@ impl<V> Keyed<String, V> {
     pub fn count_under(&self, prefix: &str) -> usize {
         self.values.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix)).count()
     }
+
+    /// The keys that begin with `prefix`.
+    pub fn keys_under(&self, prefix: &str) -> Vec<String> {
+        let from = self.values.range(prefix.to_owned()..);
+        from.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).cloned().collect()
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@
 //!    client that lags behind what went is told a gap: for each kind, and member of published events, the highest id
 //!    that is gone is kept.
 //! 8. **Who keeps a cursor here knows what it never got.** A cursor never goes back, and is as durable as an event; what
-//!    goes although its reader had not come so far is counted for that reader, in the transaction that takes it.
+//!    goes although its reader had not come so far is counted for that reader, in the transaction that takes it. 32 readers
+//!    are remembered; who needs room among them gets it from him who came least far and is not needed.
 //!
 //! # What it cannot promise
 //!

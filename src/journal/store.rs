@@ -300,7 +300,10 @@ fn write_cursors(change: &Connection, batch: &Batch) -> Result<(), Trouble> {
                ON CONFLICT (reader, kind) DO UPDATE SET position = max(position, excluded.position),
                forgotten = max(forgotten, excluded.forgotten), told = max(told, excluded.told)";
     for ((reader, kind), cursor) in &batch.cursors {
-        let Cursor { position, forgotten, told, .. } = *cursor;
+        let Some(Cursor { position, forgotten, told, .. }) = *cursor else {
+            change.prepare_cached("DELETE FROM cursors WHERE reader = ?1 AND kind = ?2")?.execute(params![&**reader, kind])?;
+            continue;
+        };
         change.prepare_cached(sql)?.execute(params![&**reader, kind, position, signed(forgotten), signed(told)])?;
     }
     Ok(())

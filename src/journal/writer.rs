@@ -111,7 +111,7 @@ fn begin_anew(store: Store, saved: Loaded, now: Stamp) -> (Found, Option<Store>)
     let last = ids::beyond(saved.bound, now);
     let rows = saved.rows.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
     let devices = saved.devices.iter().map(|(token, device)| (*token, Some(device.clone()))).collect();
-    let cursors = saved.cursors.clone();
+    let cursors = saved.cursors.iter().map(|(whose, cursor)| (whose.clone(), Some(*cursor))).collect();
     let first = Batch { rows, devices, cursors, base: Some(last), ..Batch::default() };
     reserve(store, Loaded { base: last, ..saved }, last, first, now)
 }

@@ -2,7 +2,8 @@
 //!
 //! Of each lane only a position is held. An event lane's is the last event that was acknowledged; the track's is the first
 //! window that was not. A window of the track, a minute by the clock of its points, is sent once it is over: a later point
-//! exists, or the clock says so by another minute. Points that come later for a window that was sent are not sent.
+//! exists, or the clock says so by another minute. Points that come later for a window that was sent are not sent. A first
+//! window that lies ahead of a clock that a receiver sets was found when that clock was wrong: from now on it is this minute's.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -80,6 +81,13 @@ pub struct Backlog {
     acknowledged: u64,
 }
 
+impl Progress {
+    /// Nothing of the kind that is not the receiver's lies up to here.
+    pub fn reach(&self) -> EventId {
+        self.position.max(self.looked)
+    }
+}
+
 impl Backlog {
     /// What waits for the upstream of `settings`, whose cursors are those of `reader`, and whose track goes on at the
     /// window `window`.
@@ -108,6 +116,14 @@ impl Backlog {
     /// The receiver has the track up to the window `window`, whatever of it was sent from memory.
     pub fn place_track(&mut self, window: i64) {
         self.window = window;
+    }
+
+    /// It is `now`: nothing of the track waits for a time that only a wrong clock knew.
+    pub fn tick(&mut self, now: Stamp) {
+        let this = now.wall.micros().div_euclid(WINDOW_US);
+        if now.source == TimeSource::Gnss && self.window > this.saturating_add(1) {
+            self.window = this;
+        }
     }
 
     /// Whether what lies above `position` can be read now.
@@ -254,16 +270,16 @@ impl Backlog {
         let filter = Filter::of(&[kind]);
         let progress = self.kinds.entry(kind).or_default();
         loop {
-            let from = progress.position.max(progress.looked);
+            let from = progress.reach();
             if from >= head {
                 return Ok(Vec::new());
             }
+            let page = self.feed.events_after(&self.vin, from, &filter, limit).await?;
             if from == EventId(0) && progress.settled {
                 // From the very beginning a journal that has lost its disk gives what memory has, which would lead past
                 // what is on the disk. From anywhere else it says that it cannot.
                 self.feed.events_after(&self.vin, EventId(1), &filter, 1).await?;
             }
-            let page = self.feed.events_after(&self.vin, from, &filter, limit).await?;
             // Asked after the read, which fails while there is no file: meanwhile everything counts as pruned that is in it.
             let pruned = self.feed.pruned(&self.vin, &filter).unwrap_or_default();
             if progress.position > EventId(0) && pruned > from {

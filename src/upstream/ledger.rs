@@ -36,7 +36,7 @@ impl Ledger {
 
     /// The name of its cursors.
     pub fn reader(&self) -> String {
-        format!("upstream/{}", self.name)
+        reader(&self.name)
     }
 
     /// The row `key` as an earlier run left it.
@@ -94,6 +94,11 @@ impl Ledger {
     }
 
     fn full(&self, key: &str) -> String {
-        format!("{DOOR}upstream/{}/{key}", self.name)
+        format!("{DOOR}{}/{key}", self.reader())
     }
+}
+
+/// The name of the cursors of the upstream `name`; its rows are kept under it.
+pub fn reader(name: &str) -> String {
+    format!("upstream/{name}")
 }

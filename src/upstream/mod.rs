@@ -32,6 +32,7 @@ pub mod status;
 pub mod tls;
 
 pub use counters::Counters;
+pub use ledger::reader;
 pub use run::{Complaint, Now, Way, part, run};
 pub use settings::Settings;
 

@@ -291,12 +291,20 @@ impl Loop {
         }
     }
 
-    /// Lets the ledger have what moved.
+    /// Lets the ledger have what moved, and then also how far nothing lies of the other kinds: the journal has no list by
+    /// kind, and a start that has to read all of it for a kind that is seldom told of holds up the first alert.
     fn note(&mut self, idle: bool) {
-        for (kind, noted) in &mut self.noted {
-            let now = self.backlog.progress(*kind);
-            if (now.position, now.told) != (noted.position, noted.told) {
-                self.ledger.note(*kind, now.position, now.told);
+        let backlog = &self.backlog;
+        let moved = |(kind, noted): (&Kind, &Progress)| {
+            let now = backlog.progress(*kind);
+            (now.position, now.told) != (noted.position, noted.told)
+        };
+        if self.noted.iter().any(moved) {
+            for (kind, noted) in &mut self.noted {
+                let now = self.backlog.progress(*kind);
+                if (now.reach(), now.told) != (noted.reach(), noted.told) {
+                    self.ledger.note(*kind, now.reach(), now.told);
+                }
                 *noted = now;
             }
         }

@@ -14,6 +14,7 @@ mod diagnosis;
 mod doors;
 mod drives;
 mod feeder;
+mod fleet;
 mod floors;
 mod fuzz;
 mod gpsd;

@@ -1,6 +1,6 @@
 //! Fences that come and go while the vehicle is on its way.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::Geofences;
 use super::register::{Id, Slot};
@@ -39,6 +39,11 @@ impl Geofences {
     fn set(&mut self, fence: Fence) -> Answer {
         let there = self.register.find(&fence.id);
         let old = there.and_then(|id| self.take_away(id));
+        self.place(fence, old)
+    }
+
+    /// Makes a fence with an id that is free, in the place of the `old` one that had it.
+    fn place(&mut self, fence: Fence, old: Option<Slot>) -> Answer {
         let same = old.as_ref().is_some_and(|old| old.fence.shape == fence.shape);
         let id = self.register.add(fence);
         if let (Some(old), Some(slot), true) = (&old, self.register.get_mut(id), same) {
@@ -101,16 +106,23 @@ impl Geofences {
     pub(in crate::detect) fn replace_fleet(&mut self, fences: &[Fence]) -> Result<Answer, Refusal> {
         self.admit_of_fleet(fences)?;
         let wanted: HashSet<&str> = fences.iter().map(|fence| fence.id.as_str()).collect();
-        let of_fleet = self.fences().filter(|fence| fence.source == FenceSource::Fleet && !wanted.contains(fence.id.as_str()));
-        let gone: Vec<String> = of_fleet.map(|fence| fence.id.clone()).collect();
-        for name in gone {
-            self.delete(&name, FenceSource::Fleet)?;
+        let of_fleet = fences.iter().map(|fence| Fence { source: FenceSource::Fleet, ..fence.clone() });
+        let new: Vec<Fence> = of_fleet.filter(|fence| self.fence(&fence.id) != Some(fence)).collect();
+        let gone = self.register.iter().filter(|(_, slot)| slot.fence.source == FenceSource::Fleet);
+        let gone = gone.filter(|(_, slot)| !wanted.contains(slot.fence.id.as_str())).map(|(id, _)| id);
+        let replaced = new.iter().filter_map(|fence| self.register.find(&fence.id));
+        // All at once: there may be thousands, and as many on the lists that they are on.
+        let mut old: BTreeMap<String, Slot> = BTreeMap::new();
+        for slot in self.take_away_all(&gone.chain(replaced).collect()) {
+            old.insert(slot.fence.id.clone(), slot);
         }
-        for fence in fences {
-            let fence = Fence { source: FenceSource::Fleet, ..fence.clone() };
-            if self.fence(&fence.id) != Some(&fence) {
-                self.set(fence);
-            }
+        for fence in new {
+            let old = old.remove(&fence.id);
+            self.place(fence, old);
+        }
+        for name in old.keys() {
+            self.news.gone(name);
+            self.revision += 1;
         }
         Ok(Answer::Changed)
     }
@@ -151,12 +163,16 @@ impl Geofences {
     }
 
     fn take_away(&mut self, id: Id) -> Option<Slot> {
-        self.watched.retain(|watched| *watched != id);
-        self.limited.retain(|limited| *limited != id);
-        self.dwelling.retain(|(_, dwelling)| *dwelling != id);
-        self.starts.retain(|(_, start)| *start != id);
-        self.news.forget(id);
-        self.register.remove(id)
+        self.take_away_all(&BTreeSet::from([id])).pop()
+    }
+
+    fn take_away_all(&mut self, ids: &BTreeSet<Id>) -> Vec<Slot> {
+        self.watched.retain(|watched| !ids.contains(watched));
+        self.limited.retain(|limited| !ids.contains(limited));
+        self.dwelling.retain(|(_, dwelling)| !ids.contains(dwelling));
+        self.starts.retain(|(_, start)| !ids.contains(start));
+        self.news.forget(ids);
+        ids.iter().filter_map(|id| self.register.remove(*id)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Two rows a fence: `fence/<id>`, how the vehicle stands to it, and `drawn/<id>`, the fence itself, where it did not come
 //! from the site's file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,9 +46,9 @@ impl News {
         self.gone.extend([STANDING, DRAWN].map(|kind| format!("{kind}{name}")));
     }
 
-    pub(super) fn forget(&mut self, id: Id) {
-        self.changed.retain(|changed| *changed != id);
-        self.drawn.retain(|drawn| *drawn != id);
+    pub(super) fn forget(&mut self, ids: &BTreeSet<Id>) {
+        self.changed.retain(|changed| !ids.contains(changed));
+        self.drawn.retain(|drawn| !ids.contains(drawn));
     }
 }
 

@@ -76,7 +76,7 @@ pub(in crate::journal) struct Batch {
     pub events: Vec<Entry>,
     pub rows: Vec<(String, Option<Arc<[u8]>>)>,
     pub devices: Vec<(TokenHash, Option<Arc<Device>>)>,
-    pub cursors: Vec<(Whose, Cursor)>,
+    pub cursors: Vec<(Whose, Option<Cursor>)>,
     pub settled: Vec<(EventId, EventId)>,
     pub marks: Marks,
     pub bound: Option<EventId>,

@@ -262,6 +262,20 @@ impl State {
         self.await_keeping(slot, now)
     }
 
+    /// Makes room for the cursors of `needed`: who was forgotten for it, with the rows under his name.
+    pub fn make_room(&mut self, needed: &[String], now: Instant) -> Vec<Arc<str>> {
+        let gone = self.cursors.surplus(needed);
+        for reader in &gone {
+            self.turn += 1;
+            self.cursors.forget(reader, self.turn);
+            for key in self.rows.keys_under(&format!("{DOOR}{reader}/")) {
+                self.rows.set(key, None, self.turn);
+            }
+            self.note_change(now);
+        }
+        gone
+    }
+
     /// Alerts other than `running` are over, although nobody told their end.
     pub fn settle_alerts(&mut self, running: &[EventId], now: Instant) {
         let over: Vec<_> = self.alerts.keys().copied().filter(|first| !running.contains(first)).collect();

@@ -50,6 +50,29 @@ async fn readers_and_their_names_are_bounded() {
 }
 
 #[tokio::test]
+async fn who_came_least_far_makes_room_for_who_is_needed() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = Bench::open(settings(dir.path()));
+    let last = told(&bench, 40).await;
+    let name = |at: u64| format!("upstream/{at}");
+    for at in 0..32 {
+        // The first is the furthest.
+        bench.journal().advance(&name(at), Kind::Child, EventId(last - at), 0).await.unwrap();
+        let row = Row { key: format!("door/{}/track", name(at)), value: Some(vec![1]) };
+        bench.journal().keep(vec![row]).await.unwrap();
+    }
+    assert!(bench.journal().make_room(&[name(0), name(31)]).is_empty(), "there is room for those");
+    let needed = ["upstream/new".to_owned(), name(31), "upstream/newer".to_owned()];
+    assert_eq!(bench.journal().make_room(&needed), [name(30), name(29)]);
+    bench.journal().advance("upstream/new", Kind::Child, EventId(1), 0).await.unwrap();
+    bench.crash();
+    let again = Bench::open(settings(dir.path()));
+    let left = |at| (again.journal().cursors(&name(at)).len(), again.journal().kept(&format!("door/{}/", name(at))).len());
+    assert_eq!([0, 28, 29, 30, 31].map(left), [(1, 1), (1, 1), (0, 0), (0, 0), (1, 1)]);
+    again.journal().advance("upstream/newer", Kind::Child, EventId(1), 0).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_was_acknowledged_while_the_disk_was_away_is_written_when_it_is_back() {
     let parent = tempfile::tempdir().unwrap();
     let dir = movable(parent.path());

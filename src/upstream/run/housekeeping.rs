@@ -24,6 +24,7 @@ impl Loop {
             return;
         }
         self.looked = Some(Instant::now());
+        self.backlog.tick(now);
         self.ledger.tick(false);
         self.count_what_waits(now).await;
         if self.budget.left() == Some(0) || self.viewed.is_some_and(|last| last.elapsed() < STATUS_EVERY) {

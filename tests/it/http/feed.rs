@@ -493,6 +493,10 @@ impl Feed for MemoryFeed {
         })
     }
 
+    fn make_room(&self, _needed: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
     fn device_changes(&self) -> watch::Receiver<u64> {
         self.devices.subscribe()
     }
