@@ -22,7 +22,7 @@ pub struct Files {
 }
 
 /// Later than this, in the car's time, what was due is not sent any more.
-const TOO_LATE: Duration = Duration::from_secs(10);
+const TOO_LATE: Duration = Duration::from_secs(60);
 /// After so many outputs on end others get their turn.
 const TURN: u32 = 64;
 
@@ -32,7 +32,7 @@ const TURN: u32 = 64;
 /// as a caller knows what it has sent. Whoever asks nothing gives the receiving end of a channel that is closed.
 ///
 /// Frames and sentences carry the moment at which they were due, not that at which a busy machine got round to them: a
-/// decoder sees the car's own periods, however unevenly it is called. What is up to 10 s late in the car's time is so
+/// decoder sees the car's own periods, however unevenly it is called. What is up to a minute late in the car's time is so
 /// delivered late, in order. After a longer stall (the machine was asleep) what was sent meanwhile is lost, as it is to a
 /// unit that was asleep; the car has driven on. These moments never go back; a caller that is also woken by a timer of its
 /// own, for which time may never go back either, takes the later of the two.
@@ -58,7 +58,7 @@ pub async fn run(
                 biased;
                 () = tokio::time::sleep(wait) => {}
                 Some(frame) = heard.recv() => {
-                    hear(&mut car, clock.now().since(origin), frame, &mut files);
+                    hear(&mut car, origin, frame, &mut files);
                     continue;
                 }
             }
@@ -75,7 +75,7 @@ pub async fn run(
         }
         // One at a time: however late the car is, what is asked has its turn, too.
         if let Ok(frame) = heard.try_recv() {
-            hear(&mut car, now.since(origin), frame, &mut files);
+            hear(&mut car, origin, frame, &mut files);
         }
         let Some((after, output)) = car.turn() else { continue };
         files.note(car.car(), after, &output);
@@ -89,8 +89,9 @@ pub async fn run(
     }
 }
 
-fn hear(car: &mut Plugged, after: Duration, frame: Frame, files: &mut Files) {
-    car.hear(after, &frame);
+/// It was heard when it was said: that this machine is late is not for who asked to wait for.
+fn hear(car: &mut Plugged, origin: Boot, frame: Frame, files: &mut Files) {
+    let after = car.hear(frame.at.since(origin), &frame);
     files.write(car.car(), after, &Output::Frame { bus: BODY, frame });
 }
 

@@ -78,10 +78,12 @@ impl Plugged {
         }
     }
 
-    /// Somebody on the ECUs' bus says something `after` its start.
-    pub fn hear(&mut self, after: Duration, frame: &Frame) {
+    /// Somebody on the ECUs' bus says something `after` its start, or at once, where more was sent since; when.
+    pub fn hear(&mut self, after: Duration, frame: &Frame) -> Duration {
+        let after = after.max(self.now);
         self.measure(after);
         self.ecus.hear(Boot::default() + after, frame);
+        after
     }
 
     /// Leaves out everything before `after` its start.

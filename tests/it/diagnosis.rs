@@ -437,7 +437,7 @@ fn each(phone: &mut Phone, types: &[&str]) -> Value {
 #[test]
 fn a_misfire_is_told_at_the_phone_and_its_end_when_a_workshop_has_cleared_it() {
     let data = tempfile::tempdir().unwrap();
-    let args = ["--scenario", "engine-fault", "--speed", "8"];
+    let args = ["--scenario", "engine-fault", "--speed", "4"];
     let mut phone = Phone::default();
     let daemon = Daemon::demo(data.path(), &args);
     phone.connect(&daemon);

@@ -44,10 +44,10 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// The site's file, with a receiver and what else there is to say.
+    /// The site's file, with a receiver, which may be silent for long, and what else there is to say.
     fn configure(&self, receiver: &str, more: &str) {
         let text = format!(
-            "[vehicle]\nvin = 'TELLTALESAMPLE001'\n[[gnss]]\ndevice = '{receiver}'\n\
+            "[vehicle]\nvin = 'TELLTALESAMPLE001'\n[[gnss]]\ndevice = '{receiver}'\nsilent_after_s = 3600\n\
              [http]\nlisten = '127.0.0.1:0'\n{more}"
         );
         std::fs::write(self.path("telltale.toml"), text).unwrap();

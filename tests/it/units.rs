@@ -115,7 +115,7 @@ fn a_trailers_receiver_is_shown_as_its_unit_and_decides_nothing() {
     let text = format!(
         "[vehicle]\nvin = \"{VIN}\"\n\
          [[gnss]]\nname = \"roof\"\ndevice = \"car.fifo\"\n\
-         [[gnss]]\nname = \"trailer\"\ndevice = \"trailer.fifo\"\n\
+         [[gnss]]\nname = \"trailer\"\ndevice = \"trailer.fifo\"\nsilent_after_s = 3600\n\
          [[units]]\nid = 7\n\
          [[units]]\nid = 40\nname = \"trailer\"\ngnss = \"trailer\"\n\
          [journal]\ndir = \"journal\"\n[http]\nlisten = \"127.0.0.1:0\"\n"
