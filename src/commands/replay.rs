@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::order::{InOrder, merge};
 use super::{Exit, recording};
@@ -176,7 +177,7 @@ impl Replay {
     fn store(&self, player: &Player, cut: Option<Boot>) -> Result<(), Failure> {
         let Some(path) = &self.state else { return Ok(()) };
         let failed = |error: io::Error| Failure::Unwritable(path.clone(), error);
-        let engine = serde_json::to_value(player.core.engine().save()).map_err(|error| failed(error.into()))?;
+        let engine = to_raw_value(&player.core.engine().save()).map_err(|error| failed(error.into()))?;
         let saved = Saved { version: SAVED_VERSION, cut, source: player.source, last: player.core.last(), engine };
         let bytes = serde_json::to_vec(&saved).map_err(|error| failed(error.into()))?;
         let beside = path.with_extension("partial");
@@ -212,7 +213,7 @@ struct Saved {
     cut: Option<Boot>,
     source: TimeSource,
     last: EventId,
-    engine: serde_json::Value,
+    engine: Box<RawValue>,
 }
 
 /// Where an earlier run ended.
@@ -238,7 +239,7 @@ fn begin(drive: &Drive, saved: Option<Saved>) -> Result<(Core, Past), String> {
         return Err(format!("it was written by another version ({}); begin without it", saved.version));
     }
     let mut engine = engine;
-    let kept = serde_json::from_value(saved.engine).map_err(|error| format!("it is no state of this version: {error}"))?;
+    let kept = serde_json::from_str(saved.engine.get()).map_err(|error| format!("it is no state of this version: {error}"))?;
     engine.load(kept).map_err(|reason| format!("it is of another profile: {reason}"))?;
     Ok((core(engine, saved.last), Past { cut: saved.cut, source: saved.source }))
 }

@@ -211,9 +211,13 @@ impl<'a> Shelf<'a> {
 
     /// The state under `key`, and how far its times lie from this boot's, in µs.
     fn get<T: DeserializeOwned>(&self, key: &str) -> Option<(T, i64)> {
-        let (_, envelope) = self.rows.iter().find(|(name, _)| *name == key)?;
+        let envelope = self.row(key)?;
         let state = serde_json::from_str(envelope.state.get()).ok()?;
         Some((state, self.shift(&envelope.boot_id)))
+    }
+
+    fn row(&self, key: &str) -> Option<&Envelope<Box<RawValue>>> {
+        self.rows.iter().find(|(name, _)| *name == key).map(|(_, row)| row)
     }
 
     /// From the time scale of `boot_id` to this boot's; where nobody knows how long the cut was, as if it had been long.
@@ -239,8 +243,7 @@ impl<'a> Shelf<'a> {
 
     /// From the time scale of the boot before this one, where it is known.
     fn last_boot(&self) -> Option<i64> {
-        let (_, row) = self.rows.iter().find(|(key, _)| *key == DIAGNOSIS)?;
-        self.known_shift(&row.boot_id)
+        self.known_shift(&self.row(DIAGNOSIS)?.boot_id)
     }
 }
 
@@ -277,9 +280,8 @@ pub(super) fn restore(engine: &mut Engine, rows: &[Row], now: Stamp, boot_id: &s
     if let Some((conditions, _)) = shelf.get::<diagnosis::Conditions>(DIAGNOSIS) {
         engine.diagnosis.restore(&conditions, engine.state.layout());
     }
-    let lamps = shelf.get(LAMPS).map(|(lamps, _)| lamps);
-    let records = shelf.rows.iter().filter(|(key, _)| key.starts_with(RECORD));
-    let records = records.filter_map(|(_, row)| serde_json::from_str(row.state.get()).ok());
+    let lamps = shelf.row(LAMPS).map(|row| &*row.state);
+    let records = shelf.rows.iter().filter(|(key, _)| key.starts_with(RECORD)).map(|(_, row)| &*row.state);
     engine.codes.restore(lamps, records, now.boot);
     let shift = shelf.last_boot();
     // A fence's row that cannot be read is as none: its state is that of the next believed fix.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::record::Fault;
 use super::{Codes, Lamps, Memory};
@@ -35,7 +35,7 @@ fn key((ecu, code): (Ecu, Code)) -> String {
 
 impl Codes {
     /// What changed: each row's key with its state as JSON, `None` where the row has to go.
-    pub(in crate::detect) fn rows(&mut self, now: Boot, mut row: impl FnMut(&str, Option<Value>)) {
+    pub(in crate::detect) fn rows(&mut self, now: Boot, mut row: impl FnMut(&str, Option<Box<RawValue>>)) {
         let Codes { memory, written, .. } = self;
         let is_there = |key: &(Ecu, Code)| memory.faults.binary_search_by_key(key, Fault::key).is_ok();
         written.faults.retain(|fault, _| {
@@ -47,21 +47,26 @@ impl Codes {
         });
         if written.lamps != memory.lamps {
             written.lamps = memory.lamps.clone();
-            row(LAMPS, serde_json::to_value(&memory.lamps).ok());
+            row(LAMPS, to_raw_value(&memory.lamps).ok());
         }
         for fault in &memory.faults {
             let is_written = |(last, at): &(Fault, Boot)| fault == last || (fault.is_as(last) && now < *at + PACE);
             if !written.faults.get(&fault.key()).is_some_and(is_written) {
                 written.faults.insert(fault.key(), (fault.clone(), now));
-                row(&key(fault.key()), serde_json::to_value(fault).ok());
+                row(&key(fault.key()), to_raw_value(fault).ok());
             }
         }
     }
 
     /// Goes on from rows. What cannot be read is as none: its ECU will list it again.
-    pub(in crate::detect) fn restore(&mut self, lamps: Option<Value>, records: impl Iterator<Item = Value>, now: Boot) {
-        let lamps: Lamps = lamps.and_then(|lamps| serde_json::from_value(lamps).ok()).unwrap_or_default();
-        let mut faults: Vec<Fault> = records.filter_map(|record| serde_json::from_value(record).ok()).collect();
+    pub(in crate::detect) fn restore<'a>(
+        &mut self,
+        lamps: Option<&RawValue>,
+        records: impl Iterator<Item = &'a RawValue>,
+        now: Boot,
+    ) {
+        let lamps: Lamps = lamps.and_then(|lamps| serde_json::from_str(lamps.get()).ok()).unwrap_or_default();
+        let mut faults: Vec<Fault> = records.filter_map(|record| serde_json::from_str(record.get()).ok()).collect();
         faults.sort_by_key(Fault::key);
         faults.dedup_by_key(|fault| fault.key());
         self.written =
