@@ -38,6 +38,7 @@ pub(super) async fn login(call: &mut Call<'_>) -> Result<Response<Body>, Problem
         return Err(Problem::sign_in("no device of that member has that token; `username` is the member, `password` the token"));
     }
     admit_write(call, &token)?;
+    call.watch.signed_in();
     let session = gate.sign_ins.log_in(token).await.map_err(no_bits)?;
     let mut response = json(StatusCode::OK, &json!({"data": {"token": session}}));
     if let Ok(value) = HeaderValue::try_from(format!("bearer {session}")) {

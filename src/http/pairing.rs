@@ -236,6 +236,7 @@ pub(super) async fn pair(call: &mut Call<'_>) -> Result<Response<Body>, Problem>
     let Some(window) = &taken.window else { return Err(refused(call, Shut::Closed)) };
     let (mut answer, token) = add(call, window, name).await?;
     taken.use_up();
+    call.watch.signed_in();
     login::remember(call, &mut answer, token).await;
     Ok(answer)
 }

@@ -33,12 +33,16 @@ async fn a_stranger_has_five_seconds_for_a_head_however_it_trickles() {
 #[tokio::test(start_paused = true)]
 async fn a_stranger_may_not_linger_and_a_signed_in_client_for_a_minute() {
     let door = Door::open().await;
-    let (mut stranger, mut phone) = (door.client().await, door.client().await);
+    let (mut stranger, mut phone, mut page) = (door.client().await, door.client().await, door.client().await);
+    let login = r#"{"username": "mum", "password": "control"}"#;
+    assert_eq!(page.ask("POST", "/api/v1/auth/login", &["Content-Type: application/json"], login).await.status(), 200);
     let begun = Instant::now();
     assert_eq!(stranger.ask("GET", "/healthz", &[], "").await.status(), 200);
     assert_eq!(phone.ask("GET", "/api/v1/events", &["X-Api-Key: read"], "").await.status(), 200);
     assert_eq!(stranger.until_closed().await, b"");
     assert_eq!(begun.elapsed().as_secs(), 5);
+    assert_eq!(page.until_closed().await, b"");
+    assert!(begun.elapsed().as_secs() >= 59, "who has just signed in is no stranger");
     assert_eq!(phone.until_closed().await, b"");
     assert_eq!(begun.elapsed().as_secs(), 60);
 }
