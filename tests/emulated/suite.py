@@ -44,14 +44,14 @@ def meant(text, telltale):
 
 def begin(text, telltale):
     """Builds what `run` asks for, with what others leave of the processors: less is to be done then. `run` tells what is wrong."""
-    names = {story.arch for story in meant(text, telltale)}
+    wanted = {story.arch for story in meant(text, telltale)}
 
     def build():
         with contextlib.suppress(RuntimeError):
-            toolchain.build([arch for arch in toolchain.ARCHES if arch in names], before=["nice", "-n", "19"])
+            toolchain.build([arch for arch in toolchain.ARCHES if arch in wanted], before=["nice", "-n", "19"])
 
     with contextlib.suppress(toolchain.Missing):
-        if names:
+        if wanted:
             toolchain.prepare()
             threading.Thread(target=build, daemon=True).start()
 

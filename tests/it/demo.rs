@@ -46,10 +46,14 @@ fn the_demo_tells_a_trip_a_fence_and_a_child_and_its_recording_tells_the_same() 
         json!([event["eventType"], event["child"]["stage"], event["geofence"]["id"], event["lastLocation"]["address"]])
     };
     // A receiver tells a fix some time after it was taken, and a replay merges by when it was taken: what ECUs answer in
-    // between comes before it here and after it there.
+    // between comes before it here and after it there. And a machine that was away hears nothing meanwhile, which is told.
     let of_ecus = |event: &&Value| event["diagnosis"]["source"].is_string();
     let of_the_car = |all: &[Value]| all.iter().filter(|event| !of_ecus(event)).map(short).collect::<Vec<_>>();
-    let of_its_ecus = |all: &[Value]| all.iter().filter(of_ecus).map(|event| event["eventType"].clone()).collect::<Vec<_>>();
+    let late = |event: &&Value| is(event, "SENSOR_STALE") || is(event, "SENSOR_RECOVERED");
+    let of_its_ecus = |all: &[Value]| {
+        let told = all.iter().filter(|event| of_ecus(event) && !late(event));
+        told.map(|event| event["eventType"].clone()).collect::<Vec<_>>()
+    };
     let replayed = replay(&args);
     for part in [&of_the_car as &dyn Fn(&[Value]) -> Vec<Value>, &of_its_ecus] {
         let (replayed, told) = (part(&replayed), part(&phone.told));
