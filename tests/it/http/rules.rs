@@ -93,7 +93,7 @@ async fn a_wrong_method_is_told_with_the_right_ones() {
         ("GET", "/api/v1/pair", "POST, OPTIONS"),
         ("GET", "/api/v1/childcare/vehicles/self/child-alert/safe", "POST, OPTIONS"),
         ("PATCH", "/api/v1/geofences/x", "GET, PUT, DELETE, HEAD, OPTIONS"),
-        ("BREW", "/api/v1/devices/x", "DELETE, OPTIONS"),
+        ("BREW", "/api/v1/devices/x", "GET, DELETE, HEAD, OPTIONS"),
         ("TRACE", "/healthz", "GET, HEAD, OPTIONS"),
     ] {
         let answer = door.ask(method, path, &[], "").await;
