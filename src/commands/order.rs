@@ -48,11 +48,6 @@ impl<I: Iterator<Item = (Boot, T)>, T> InOrder<I, T> {
         let latest = Boot::from_micros(i64::MIN);
         InOrder { source: source.fuse(), waiting: BinaryHeap::new(), late: None, read: 0, latest }
     }
-
-    fn wait(&mut self, at: Boot, item: T) {
-        self.waiting.push(Reverse((at, self.read, Held(item))));
-        self.read = self.read.wrapping_add(1);
-    }
 }
 
 impl<I: Iterator<Item = (Boot, T)>, T> Iterator for InOrder<I, T> {
@@ -60,26 +55,19 @@ impl<I: Iterator<Item = (Boot, T)>, T> Iterator for InOrder<I, T> {
 
     fn next(&mut self) -> Option<(Boot, T)> {
         loop {
-            match (self.waiting.peek(), self.late.take()) {
-                (None, Some((at, item))) => {
-                    self.latest = at;
-                    self.wait(at, item);
-                }
-                (Some(_), Some(late)) => {
-                    self.late = Some(late);
-                    break;
-                }
-                (Some(Reverse((at, _, _))), None) if at.shifted(WINDOW_US) < self.latest => break,
-                (_, None) => {}
+            let first = self.waiting.peek().map(|Reverse((at, _, _))| *at);
+            if first.is_some_and(|first| self.late.is_some() || first.shifted(WINDOW_US) < self.latest) {
+                break;
             }
-            match self.source.next() {
-                None => break,
-                Some((at, item)) if at.shifted(WINDOW_US) < self.latest => self.late = Some((at, item)),
-                Some((at, item)) => {
-                    self.latest = self.latest.max(at);
-                    self.wait(at, item);
-                }
+            let Some((at, item)) = self.late.take().or_else(|| self.source.next()) else { break };
+            if first.is_some() && at.shifted(WINDOW_US) < self.latest {
+                self.late = Some((at, item));
+                continue;
             }
+            // Where nothing waits, time begins, or begins anew.
+            self.latest = if first.is_some() { self.latest.max(at) } else { at };
+            self.waiting.push(Reverse((at, self.read, Held(item))));
+            self.read = self.read.wrapping_add(1);
         }
         self.waiting.pop().map(|Reverse((at, _, Held(item)))| (at, item))
     }

@@ -84,6 +84,9 @@ fn what_is_not_there_exits_with_66() {
     assert!(errors(&output).contains("telltale run"));
 }
 
+/// It can be opened, and not read: nothing is mapped at its beginning.
+const BROKEN: &str = "/proc/self/mem";
+
 #[test]
 fn what_cannot_be_read_or_written_exits_with_74_and_is_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -92,17 +95,23 @@ fn what_cannot_be_read_or_written_exits_with_74_and_is_named() {
     fs::write(&log, "(1771545600.000000) can0 010#00\n").unwrap();
     let (log, nowhere) = (log.to_str().unwrap(), folder.path().join("nowhere/state"));
     let (here, nowhere) = (folder.path().to_str().unwrap(), nowhere.to_str().unwrap());
-    let wrong: [&[&str]; 4] = [
-        &["replay", "--profile", profile, "--candump", here],
-        &["replay", "--profile", profile, "--nmea", here],
-        &["replay", "--profile", profile, "--candump", log, "--state", nowhere],
-        &["decode", "can", "--dbc", here, log],
+    let state = folder.path().join("state");
+    let kept = state.to_str().unwrap();
+    let wrong: [(&str, &[&str]); 7] = [
+        (here, &["replay", "--profile", profile, "--candump", here]),
+        (here, &["replay", "--profile", profile, "--nmea", here]),
+        (nowhere, &["replay", "--profile", profile, "--candump", log, "--state", nowhere]),
+        (here, &["decode", "can", "--dbc", here, log]),
+        (BROKEN, &["decode", "obd", BROKEN]),
+        (BROKEN, &["replay", "--profile", profile, "--candump", BROKEN, "--state", kept]),
+        (BROKEN, &["replay", "--profile", profile, "--nmea", BROKEN, "--state", kept]),
     ];
-    for command in wrong {
+    for (named, command) in wrong {
         let output = run(command);
         assert_eq!(output.status.code(), Some(74), "{command:?}: {}", errors(&output));
-        assert!(errors(&output).contains(here), "{command:?}: {}", errors(&output));
+        assert!(errors(&output).contains(named), "{command:?}: {}", errors(&output));
     }
+    assert!(!state.exists(), "a drive that was read in part is no state to go on from");
     let output = run(&["decode", "can", "--dbc", log, log]);
     assert!(errors(&output).contains("no message stands in it"), "a log is no database: {}", errors(&output));
 }

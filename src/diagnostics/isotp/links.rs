@@ -145,10 +145,8 @@ impl Links {
     fn grant(&mut self, frame: &Frame, pdu: Pdu<'_>) -> Result<Option<u8>, Problem> {
         let Reception { separation, most, .. } = self.settings.reception;
         match pdu {
-            Pdu::First { length, room, data } if length <= most.into() => {
-                let rest = length.saturating_sub(u32::try_from(data.len()).unwrap_or_default());
-                let frames = rest.div_ceil(u32::try_from(room).unwrap_or_default().max(1));
-                let granted = self.pace.grant(bits(frame), frames).ok_or(Problem::NoRoom { length })?;
+            Pdu::First { length, .. } if length <= most.into() => {
+                let granted = self.pace.grant(bits(frame), pdu.announces()).ok_or(Problem::NoRoom { length })?;
                 Ok(Some(if granted == 0 { separation } else { granted }))
             }
             Pdu::First { .. } | Pdu::Single(_) => {

@@ -4,6 +4,8 @@
 //! slowly that no 10 s hold more of it than there is room for; the longest STmin, 127 ms, makes that 79 frames. One that
 //! would be too much even so is refused, before it begins: by Overflow.
 
+use std::time::Duration;
+
 use crate::diagnostics::bits::bits_of;
 
 /// The longest STmin, in ms.
@@ -27,6 +29,8 @@ pub struct Room {
 impl Room {
     /// As much as there is.
     pub const ANY: Room = Room { bits: u32::MAX, ecus: 1 };
+    /// From one consecutive frame to the next, at the longest STmin.
+    pub const SLOWEST: Duration = Duration::from_millis(SLOWEST as u64);
 
     /// Bits of 10 s of the slowest answer that can be asked for, with its question.
     pub fn least(extended: bool) -> u32 {

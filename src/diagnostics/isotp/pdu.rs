@@ -45,6 +45,13 @@ impl<'a> Pdu<'a> {
             _ => None,
         }
     }
+
+    /// How many consecutive frames a first one announces; of others none follow.
+    pub fn announces(&self) -> u32 {
+        let Pdu::First { length, room, data } = self else { return 0 };
+        let rest = length.saturating_sub(u32::try_from(data.len()).unwrap_or_default());
+        rest.div_ceil(u32::try_from(*room).unwrap_or_default().max(1))
+    }
 }
 
 /// 9.6.2: a length of 0, or of more than there is room for, is ignored.

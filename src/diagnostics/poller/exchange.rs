@@ -6,7 +6,7 @@ use super::plan::{Answered, Cost, Task};
 use super::{Budget, Output, Poller, bits};
 use crate::can::profile::Identifier;
 use crate::clock::Boot;
-use crate::diagnostics::isotp::Pdu;
+use crate::diagnostics::isotp::{Pdu, Room};
 use crate::diagnostics::negative::{Meaning, Negative};
 use crate::diagnostics::overheard::To;
 use crate::vehicle::Frame;
@@ -22,8 +22,6 @@ const P2_STAR: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(30);
 /// What 4,095 bytes take at the longest STmin, and no answer is given longer beyond that.
 const SLOWED: Duration = Duration::from_secs(75);
-/// From one consecutive frame to the next, at the longest STmin.
-const SEPARATION: Duration = Duration::from_millis(127);
 /// N_Cr and N_Bs: how long the next frame of an answer may take (ISO 15765-2).
 const NEXT_FRAME: Duration = Duration::from_secs(1);
 /// First frames of answers to one question, each of which is given flow control: sixteen ECUs, twice.
@@ -91,7 +89,7 @@ impl Exchange {
         let frames = frames.min(MOST_FRAMES);
         self.begun += 1;
         self.announced = self.announced.saturating_add(frames * bits(frame));
-        let ends = now + SEPARATION * frames + NEXT_FRAME;
+        let ends = now + Room::SLOWEST * frames + NEXT_FRAME;
         self.bound = self.bound.max(ends.min(self.sent + LONGEST + SLOWED));
     }
 
@@ -131,10 +129,7 @@ impl Poller {
         let Some(exchange) = &mut self.exchange else { return };
         let pdu = Pdu::read(&frame.data, 0);
         match pdu {
-            Some(Pdu::First { length, room, data }) => {
-                let rest = length.saturating_sub(u32::try_from(data.len()).unwrap_or_default());
-                exchange.announce(now, rest.div_ceil(u32::try_from(room).unwrap_or_default().max(1)), frame);
-            }
+            Some(first @ Pdu::First { .. }) => exchange.announce(now, first.announces(), frame),
             Some(Pdu::Consecutive { .. }) => exchange.announced = exchange.announced.saturating_sub(bits(frame)),
             _ => {}
         }
