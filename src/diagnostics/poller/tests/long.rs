@@ -91,7 +91,12 @@ fn what_still_comes_of_an_answer_that_was_given_up_is_counted_and_let_end() {
     assert!(under_way(&bus) > 100, "{}", under_way(&bus));
     bus.tester(1, 0x7DF, "0103");
     let since = bus.now + Duration::from_millis(1);
-    bus.run(60);
+    let before = bus.poller.spent(bus.now);
+    bus.run(5);
+    let trailed = bus.log.iter().filter(|(at, frame)| frame.id == 0x72E && *at > since).count() as u32;
+    let spent = bus.poller.spent(bus.now) - before;
+    assert!(trailed > 20 && spent >= trailed * SHORT_FRAME, "{trailed} frames, {spent} bits");
+    bus.run(55);
     let asked = bus.asked.iter().find(|(at, ..)| *at > since).unwrap().0;
     let last = bus.log.iter().rfind(|(at, frame)| frame.id == 0x72E && *at < asked).unwrap().0;
     assert!(last.since(since) > Duration::from_secs(10) && asked.since(last) >= Duration::from_secs(1), "{last:?} {asked:?}");
